@@ -1,0 +1,22 @@
+/** Upper limits of everything that is read from outside, in bytes unless said otherwise. */
+export const limits = {
+  /** Registries cap manifests at 4 MiB (distribution specification, "Pushing manifests"). */
+  imageManifest: 4 * 1024 * 1024,
+  imageConfig: 8 * 1024 * 1024,
+  bundleJson: 20 * 1024 * 1024,
+  sums: 4 * 1024 * 1024,
+  signature: 64 * 1024,
+  allowedSigners: 1024 * 1024,
+  keyFile: 64 * 1024,
+  /** Items carry embedded code; the largest of the public content are some 300 KB. */
+  itemYaml: 16 * 1024 * 1024,
+  exportManifest: 1024 * 1024,
+  lock: 20 * 1024 * 1024,
+  errorBody: 64 * 1024,
+  /** One line of an engine's progress stream. */
+  engineLine: 1024 * 1024,
+  /** Nesting of JSON and YAML, in levels. */
+  depth: 64,
+  /** Layers of one image; engines stop at 127. */
+  layers: 500,
+} as const;

@@ -1,0 +1,64 @@
+import type { Readable } from 'node:stream';
+import type { Digest } from './digest.ts';
+import type { Descriptor, LockedImage } from './image.ts';
+import type { Platform } from './platform.ts';
+import type { ImageReference } from './reference.ts';
+
+export interface BlobOptions {
+  /** Byte to start at; 0 when absent. */
+  readonly from?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Something that images can be taken from: a registry, a bundle, an OCI layout folder, an engine. */
+export interface ImageSource {
+  /** The endpoint URL, for reports. */
+  readonly name: string;
+  /**
+   * Turns a reference into digests and sizes. Reads only documents (manifest, config), never a layer. Throws with
+   * `E_IMAGE_NOT_FOUND`, `E_PLATFORM_NOT_FOUND` or another code of the "source unavailable" family.
+   */
+  resolve(reference: ImageReference, platform: Platform, signal?: AbortSignal): Promise<LockedImage>;
+  /**
+   * Opens one blob of a resolved image (registries address blobs by repository, hence the image). The bytes are NOT
+   * yet verified: every consumer hashes them as they move (`verified` in verify-stream.ts).
+   */
+  openBlob(image: LockedImage, blob: Descriptor, options?: BlobOptions): Promise<Readable>;
+  close(): Promise<void>;
+}
+
+/** What a target says of one image before anything is sent. */
+export type Presence =
+  | { readonly state: 'present' }
+  | { readonly state: 'absent' }
+  /** The name stands for another image there. */
+  | { readonly state: 'conflict'; readonly holder: string };
+
+export interface DeliverOptions {
+  readonly signal?: AbortSignal;
+  /** Bytes of blobs sent so far for this image; absolute. */
+  readonly onBytes?: (bytes: number) => void;
+}
+
+export interface Delivery {
+  /** Bytes of blobs that were sent. */
+  readonly bytesSent: number;
+  /** Bytes of blobs that the target already had. */
+  readonly bytesSkipped: number;
+}
+
+/** The target's own answer to "is exactly this image there, runnable?" */
+export type Confirmation =
+  { readonly confirmed: true; readonly id: Digest } | { readonly confirmed: false; readonly reason: string };
+
+/** Something that images can be brought to: an engine, an OCI layout folder, a registry. */
+export interface ImageTarget {
+  /** The endpoint URL, for reports. */
+  readonly name: string;
+  /** One answer per image, in the same order. Throws when the target cannot be asked. */
+  survey(images: readonly LockedImage[], signal?: AbortSignal): Promise<readonly Presence[]>;
+  /** Sends what is missing; every blob is verified on the way. Resolves when the target took it, not yet confirmed. */
+  deliver(image: LockedImage, source: ImageSource, options?: DeliverOptions): Promise<Delivery>;
+  confirm(image: LockedImage, signal?: AbortSignal): Promise<Confirmation>;
+  close(): Promise<void>;
+}

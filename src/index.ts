@@ -1,0 +1,1 @@
+export { PackferryError, type ErrorCode } from './core/errors.ts';

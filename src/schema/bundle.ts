@@ -1,0 +1,64 @@
+import * as z from 'zod';
+import { descriptor, digest, fileName, imageUse, layer, platform, size, utcTime } from './parts.ts';
+
+/** The `schema` value of the bundles that this version writes. */
+export const bundleSchemaId = 'packferry.bundle/v1';
+
+export const bundleImage = z.object({
+  reference: z.string().min(1).max(1024),
+  manifest: descriptor,
+  config: descriptor,
+  layers: z.array(layer).max(500),
+  archive: fileName,
+  source: z.string(),
+  usedBy: z.array(imageUse),
+});
+
+export const bundleArchive = z.object({
+  file: fileName,
+  size,
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  blobs: z.array(z.object({ digest, offset: size, size })),
+});
+
+/** A policy finding that was accepted when the bundle was made. */
+export const bundleFinding = z.object({
+  rule: z.string(),
+  reference: z.string(),
+  message: z.string(),
+  file: z.string().exactOptional(),
+  line: z.int().positive().exactOptional(),
+});
+
+/** `bundle.json`: what a bundle says of itself. Unknown fields of a known major version are ignored. */
+export const bundleSchema = z.object({
+  schema: z.literal(bundleSchemaId),
+  name: z
+    .string()
+    .max(64)
+    .regex(/^[a-z0-9][a-z0-9._-]*$/),
+  sequence: z.int().nonnegative(),
+  createdAt: utcTime,
+  expiresAt: utcTime.exactOptional(),
+  audience: z.array(z.string().min(1)).exactOptional(),
+  tool: z.object({ name: z.string(), version: z.string() }),
+  platform,
+  images: z.array(bundleImage).min(1).max(100_000),
+  archives: z.array(bundleArchive).min(1).max(999),
+  packs: z.array(
+    z.object({
+      id: z.string(),
+      version: z.string(),
+      file: z.string(),
+      sha256: z.string().regex(/^[0-9a-f]{64}$/),
+    }),
+  ),
+  requires: z.array(descriptor),
+  base: z.array(z.string()),
+  findings: z.array(bundleFinding),
+});
+
+export type BundleDocument = z.infer<typeof bundleSchema>;
+export type BundleImage = z.infer<typeof bundleImage>;
+export type BundleArchive = z.infer<typeof bundleArchive>;
+export type BundleFinding = z.infer<typeof bundleFinding>;

@@ -1,0 +1,80 @@
+import * as z from 'zod';
+
+/** The `schema` value of the export manifests that this version reads. */
+export const exportSchemaId = 'packferry.export/v1';
+
+const nonEmpty = z.string().min(1);
+
+const packEntry = z.strictObject({
+  path: nonEmpty.describe('A pack folder, or a folder of pack folders. Relative to the manifest.'),
+});
+
+const imageEntry = z.union([
+  nonEmpty.describe('An image reference.'),
+  z.strictObject({ reference: nonEmpty }).describe('An image reference with settings of its own.'),
+]);
+
+const registrySettings = z.strictObject({
+  mirrors: z
+    .array(nonEmpty)
+    .exactOptional()
+    .describe('Hosts, with port and path prefix where needed, that are asked first, in this order.'),
+  plainHttp: z
+    .boolean()
+    .exactOptional()
+    .describe('Speak HTTP to this registry and its mirrors. Default: only to loopback addresses.'),
+  caFile: nonEmpty.exactOptional().describe('PEM file of certificate authorities. Relative to the manifest.'),
+});
+
+/** The export manifest: which packs and images a bundle is to carry. Every unknown key is a mistake. */
+export const exportManifestSchema = z.strictObject({
+  schema: z.literal(exportSchemaId),
+  name: z
+    .string()
+    .max(64)
+    .regex(/^[a-z0-9][a-z0-9._-]*$/, 'lower-case letters, digits, dot, dash and underscore, at most 64')
+    .describe('The stream of bundles that this manifest makes, for instance soc-content.'),
+  packs: z.array(packEntry).exactOptional().describe('Content packs whose images are wanted.'),
+  images: z.array(imageEntry).exactOptional().describe('Images that no pack names.'),
+  platform: z
+    .string()
+    .regex(/^[a-z0-9]+\/[a-z0-9_]+(\/[a-z0-9.]+)?$/, 'os/architecture[/variant]')
+    .exactOptional()
+    .describe('os/architecture[/variant]. Default: linux/amd64.'),
+  include: z
+    .strictObject({
+      defaultImages: z
+        .boolean()
+        .exactOptional()
+        .describe(
+          'Also the images that the server uses for Python and PowerShell items that name none. Default: true.',
+        ),
+      testPlaybooks: z.boolean().exactOptional().describe('Also items below TestPlaybooks. Default: false.'),
+    })
+    .exactOptional(),
+  registries: z.record(z.string(), registrySettings).exactOptional().describe('Settings by registry host.'),
+  bundle: z
+    .strictObject({
+      volumeSize: z
+        .union([
+          z.int().positive(),
+          z.string().regex(/^[0-9]+(\.[0-9]+)?\s*([KMGT]i?B?|B)?$/i, 'a size such as 4GiB'),
+        ])
+        .exactOptional()
+        .describe(
+          'Largest archive, in bytes or as 4GiB. Default: 4 GiB - 1 byte, the largest file of FAT32.',
+        ),
+    })
+    .exactOptional(),
+  sign: z
+    .strictObject({
+      keys: z
+        .array(nonEmpty)
+        .max(1)
+        .exactOptional()
+        .describe('OpenSSH private key file that signs the bundle.'),
+    })
+    .exactOptional(),
+});
+
+export type ExportManifestDocument = z.infer<typeof exportManifestSchema>;

@@ -1,0 +1,15 @@
+import * as z from 'zod';
+import { lockedImage, platform, utcTime } from './parts.ts';
+
+/** The `schema` value of the lock files that this version writes. */
+export const lockSchemaId = 'packferry.lock/v1';
+
+/** `packferry.lock.json`: every reference of a manifest with the digests that it stood for when it was locked. */
+export const lockSchema = z.object({
+  schema: z.literal(lockSchemaId),
+  name: z.string(),
+  platform,
+  images: z.array(z.object({ ...lockedImage.shape, lockedAt: utcTime })),
+});
+
+export type LockDocument = z.infer<typeof lockSchema>;
