@@ -1,0 +1,53 @@
+import { open, rm } from 'node:fs/promises';
+import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
+import type { KeyPair } from './keygen.ts';
+
+/**
+ * Writes the private key to `path` (mode 0600) and the public one to `path.pub` (mode 0644), synced to disk. Never
+ * overwrites: `E_OUTPUT_EXISTS`. Both are written or none; any other failure is `E_OUTPUT_UNWRITABLE`.
+ */
+export async function writeKeyPair(
+  path: string,
+  pair: Pick<KeyPair, 'privateKey' | 'publicKey'>,
+): Promise<void> {
+  await writeNew(path, pair.privateKey, 0o600);
+  try {
+    await writeNew(`${path}.pub`, pair.publicKey, 0o644);
+  } catch (fault) {
+    await rm(path, { force: true });
+    throw fault;
+  }
+}
+
+/** Creates a file that must not exist; removes it again when it cannot be completed. */
+async function writeNew(path: string, text: string, mode: number): Promise<void> {
+  const handle = await open(path, 'wx', mode).catch((cause: unknown) => {
+    throw unwritable(path, cause);
+  });
+  try {
+    await handle.writeFile(text);
+    await handle.sync();
+  } catch (cause) {
+    await rm(path, { force: true });
+    throw unwritable(path, cause);
+  } finally {
+    await handle.close();
+  }
+}
+
+function unwritable(path: string, cause: unknown): PackferryError {
+  if (systemCodeOf(cause) === 'EEXIST') {
+    return new PackferryError(
+      'E_OUTPUT_EXISTS',
+      `${path}: there is a file already; keys are never overwritten`,
+      {
+        hint: 'Choose another name, or move the old key pair away.',
+        cause,
+      },
+    );
+  }
+  return new PackferryError('E_OUTPUT_UNWRITABLE', `${path}: ${messageOf(cause)}`, {
+    hint: 'Choose a folder that exists and that you may write to.',
+    cause,
+  });
+}

@@ -1,0 +1,79 @@
+import { createPrivateKey, type KeyObject } from 'node:crypto';
+import type { ParsedKey } from 'ssh2';
+import { PackferryError } from '../core/errors.ts';
+import { type KeyEnvelope, type KeyFile, readEnvelope, unreadableKey } from './key-envelope.ts';
+import type { KeyType } from './key-type.ts';
+import { loadPublicKey, type LoadedKey, supportedKeyTypes, typeNameOf } from './key-types.ts';
+import { quote } from './quote.ts';
+
+/** Asks a person or a file for the passphrase; called once at most. */
+export type AskPassphrase = () => Promise<string>;
+
+/** A private key that is ready to sign. */
+export interface OpenedKey {
+  readonly type: KeyType;
+  readonly privateKey: KeyObject;
+  /** The public key as an SSH blob. */
+  readonly publicKey: Buffer;
+  readonly comment: string;
+}
+
+/**
+ * Opens a private key. The file is checked here as far as it is plain; ssh2 opens the sealed part. Both must speak of
+ * the same key, which a trial signature shows. Errors: `E_KEY_UNREADABLE`, `E_KEY_UNSUPPORTED`, `E_KEY_PASSPHRASE`.
+ */
+export async function openPrivateKey(file: KeyFile, ask: AskPassphrase | undefined): Promise<OpenedKey> {
+  const fail = unreadableKey(file.name);
+  const envelope = readEnvelope(file);
+  const loaded = loadPublicKey(envelope.publicKey, fail);
+  if (loaded === undefined) throw unsupportedType(file.name, typeNameOf(envelope.publicKey, fail));
+
+  const parsed = await unseal(file.name, envelope, ask);
+  if (parsed.type !== loaded.type.name) throw fail('its private and public parts are of different types');
+  try {
+    const privateKey = createPrivateKey(parsed.getPrivatePEM());
+    if (!belongTogether(privateKey, loaded))
+      throw fail('its private and public parts do not belong together');
+    return { type: loaded.type, privateKey, publicKey: envelope.publicKey, comment: parsed.comment };
+  } catch (cause) {
+    if (cause instanceof PackferryError) throw cause;
+    throw new PackferryError('E_KEY_UNREADABLE', `${file.name}: its private part is malformed`, { cause });
+  }
+}
+
+async function unseal(
+  name: string,
+  envelope: KeyEnvelope,
+  ask: AskPassphrase | undefined,
+): Promise<ParsedKey> {
+  const passphrase = envelope.encrypted ? await passphraseFor(name, ask) : undefined;
+  // Loaded only when needed: it takes longer than the rest of the program.
+  const { default: ssh2 } = await import('ssh2');
+  const parsed = ssh2.utils.parseKey(envelope.armored, passphrase);
+  // parseKey returns its errors.
+  if (!(parsed instanceof Error)) return parsed;
+  if (!envelope.encrypted) throw unreadableKey(name)(parsed.message);
+  throw new PackferryError('E_KEY_PASSPHRASE', `${name}: the passphrase does not open this key`, {
+    hint: 'Give the right passphrase. If it is right, the file is damaged: check with ssh-keygen -y -f FILE.',
+    cause: parsed,
+  });
+}
+
+async function passphraseFor(name: string, ask: AskPassphrase | undefined): Promise<string> {
+  const passphrase = await ask?.();
+  if (passphrase !== undefined && passphrase !== '') return passphrase;
+  throw new PackferryError('E_KEY_PASSPHRASE', `${name}: the key is encrypted, and no passphrase was given`, {
+    hint: 'Give the passphrase of the key.',
+  });
+}
+
+function belongTogether(privateKey: KeyObject, { type, key }: LoadedKey): boolean {
+  const data = Buffer.from('packferry');
+  return type.verify(key, type.sign(privateKey, data), data, unreadableKey('trial signature'));
+}
+
+function unsupportedType(name: string, type: string): PackferryError {
+  return new PackferryError('E_KEY_UNSUPPORTED', `${name}: a key of type ${quote(type)} cannot sign here`, {
+    hint: `Use a key of type ${supportedKeyTypes}, for instance from: ssh-keygen -t ed25519`,
+  });
+}
