@@ -1,12 +1,12 @@
-import { Readable } from 'node:stream';
+import { addAbortSignal, PassThrough, pipeline, type Readable } from 'node:stream';
 import type { Descriptor } from '../core/image.ts';
 import { verified } from '../core/verify-stream.ts';
 import type { ArchivePlan } from './plan.ts';
 import { endOfArchive, headerBlock, paddingOf } from './tar-frame.ts';
 
 export interface EmitOptions {
-  /** Opens a blob's bytes, unverified. */
-  readonly openBlob: (blob: Descriptor) => Promise<Readable>;
+  /** Opens a blob's bytes, unverified. The signal fires when the archive is no longer wanted. */
+  readonly openBlob: (blob: Descriptor, signal: AbortSignal) => Promise<Readable>;
   /** What the archive holds, for messages: the image's reference. */
   readonly name: string;
   readonly signal?: AbortSignal;
@@ -17,17 +17,20 @@ export interface EmitOptions {
 /**
  * A planned archive as a stream. Every blob is verified while it passes; on a fault the stream is destroyed before
  * anything of the next member is sent. With the commit record planned last, a receiver that keeps nothing without it
- * therefore keeps nothing unverified.
+ * therefore keeps nothing unverified. Errors: `E_SIZE_MISMATCH`, `E_DIGEST_MISMATCH`, and those of `openBlob`.
  */
 export function emitArchive(plan: ArchivePlan, options: EmitOptions): Readable {
-  return Readable.from(emit(plan, options), {
-    objectMode: false,
-    highWaterMark: 1024 * 1024,
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
-  });
+  const out = new PassThrough({ highWaterMark: 1024 * 1024 });
+  // A receiver may leave while a blob hangs; its source is then closed from here, since nothing else would wake it.
+  const stop = new AbortController();
+  out.once('close', () => stop.abort());
+  if (options.signal !== undefined) addAbortSignal(options.signal, out);
+  // pipeline destroys `out` with the fault; the callback only keeps it from throwing.
+  pipeline(emit(plan, options, stop.signal), out, () => undefined);
+  return out;
 }
 
-async function* emit(plan: ArchivePlan, options: EmitOptions): AsyncGenerator<Buffer> {
+async function* emit(plan: ArchivePlan, options: EmitOptions, stop: AbortSignal): AsyncGenerator<Buffer> {
   let passed = 0;
   for (const entry of plan.entries) {
     yield headerBlock(entry.name, entry.size);
@@ -35,10 +38,10 @@ async function* emit(plan: ArchivePlan, options: EmitOptions): AsyncGenerator<Bu
       yield entry.content;
     } else {
       const name = `${options.name}: blob ${entry.blob.digest}`;
-      const content = verified(await options.openBlob(entry.blob), entry.blob, { name });
-      for await (const chunk of content as AsyncIterable<Buffer>) {
-        passed += chunk.length;
+      const source = addAbortSignal(stop, await options.openBlob(entry.blob, stop));
+      for await (const chunk of verified(source, entry.blob, { name }) as AsyncIterable<Buffer>) {
         yield chunk;
+        passed += chunk.length;
         options.onBytes?.(passed);
       }
     }

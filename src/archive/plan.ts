@@ -1,10 +1,7 @@
-import { hexOf } from '../core/digest.ts';
-import { blobsOf, type Descriptor, type LockedImage } from '../core/image.ts';
-import { parseReference, tagNameOf } from '../core/reference.ts';
-import { blockSize, endOfArchive, paddingOf } from './tar-frame.ts';
-
-/** What an archive needs to know of an image. */
-export type ArchiveImage = Pick<LockedImage, 'reference' | 'manifest' | 'config' | 'layers'>;
+import { blobsOf, type Descriptor } from '../core/image.ts';
+import { PackferryError } from '../core/errors.ts';
+import { blobPath, indexDocument, indexEntry, saveDocument, type ArchiveImage } from './save-documents.ts';
+import { blockSize, endOfArchive, memberSize } from './tar-frame.ts';
 
 /** A member whose bytes are known when the archive is planned. */
 export interface DocumentEntry {
@@ -46,13 +43,14 @@ export interface PlanOptions {
 
 /**
  * Lays out the one archive that every engine takes: at once a `docker save` archive and an OCI image layout, each
- * blob once, in the order of the images. The same images give the same bytes.
+ * blob once, in the order of the images. The same images give the same bytes. Throws `E_IMAGE_MALFORMED` when images
+ * disagree about the size of a blob.
  */
 export function planArchive(images: readonly ArchiveImage[], options: PlanOptions): ArchivePlan {
-  const layout = documentEntry('oci-layout', { imageLayoutVersion: '1.0.0' });
+  const layout = documentEntry('oci-layout', layoutDocument);
   const commit = [
     documentEntry('index.json', indexOf(images)),
-    documentEntry('manifest.json', manifestOf(images)),
+    documentEntry('manifest.json', saveDocument(images)),
   ];
   const blobs = blobEntries(images);
   const members =
@@ -62,15 +60,18 @@ export function planArchive(images: readonly ArchiveImage[], options: PlanOption
   const entries = members.map((member): PlannedEntry => {
     const size = member.kind === 'document' ? member.content.length : member.blob.size;
     const headerOffset = offset;
-    offset += blockSize + size + paddingOf(size);
+    offset += memberSize(size);
     return { ...member, size, headerOffset, dataOffset: headerOffset + blockSize };
   });
   return { entries, endOffset: offset, size: offset + endOfArchive.length };
 }
 
-/** The name of a blob inside an archive or an OCI layout folder. */
-export function blobPath(blob: Pick<Descriptor, 'digest'>): string {
-  return `blobs/sha256/${hexOf(blob.digest)}`;
+/** `oci-layout`, the marker file of an OCI image layout. */
+export const layoutDocument = { imageLayoutVersion: '1.0.0' } as const;
+
+/** `index.json` of an archive with these images. */
+export function indexOf(images: readonly ArchiveImage[]): unknown {
+  return indexDocument(images.map(indexEntry));
 }
 
 function blobEntries(images: readonly ArchiveImage[]): BlobEntry[] {
@@ -78,7 +79,13 @@ function blobEntries(images: readonly ArchiveImage[]): BlobEntry[] {
   for (const image of images) {
     for (const blob of blobsOf(image)) {
       const name = blobPath(blob);
-      if (!entries.has(name)) entries.set(name, { kind: 'blob', name, blob });
+      const before = entries.get(name)?.blob;
+      if (before === undefined) {
+        entries.set(name, { kind: 'blob', name, blob });
+      } else if (before.size !== blob.size) {
+        const sizes = `${blob.size} bytes here and ${before.size} in another image`;
+        throw new PackferryError('E_IMAGE_MALFORMED', `${image.reference}: blob ${blob.digest} has ${sizes}`);
+      }
     }
   }
   return [...entries.values()];
@@ -86,33 +93,4 @@ function blobEntries(images: readonly ArchiveImage[]): BlobEntry[] {
 
 function documentEntry(name: string, value: unknown): DocumentEntry {
   return { kind: 'document', name, content: Buffer.from(JSON.stringify(value)) };
-}
-
-/** `index.json`: Podman before 4 and skopeo read `ref.name`, containerd reads its own annotation. */
-export function indexOf(images: readonly ArchiveImage[]): unknown {
-  return {
-    schemaVersion: 2,
-    mediaType: 'application/vnd.oci.image.index.v1+json',
-    manifests: images.map(({ reference, manifest: { mediaType, digest, size } }) => {
-      const name = tagNameOf(parseReference(reference));
-      const annotations = { 'io.containerd.image.name': name, 'org.opencontainers.image.ref.name': name };
-      return { mediaType, digest, size, ...(name === undefined ? {} : { annotations }) };
-    }),
-  };
-}
-
-/** `manifest.json` of `docker save`: one entry an image, with all its names. */
-function manifestOf(images: readonly ArchiveImage[]): unknown {
-  const byManifest = new Map<string, { Config: string; RepoTags: string[]; Layers: string[] }>();
-  for (const image of images) {
-    const name = tagNameOf(parseReference(image.reference));
-    const entry = byManifest.get(image.manifest.digest) ?? {
-      Config: blobPath(image.config),
-      RepoTags: [],
-      Layers: image.layers.map(blobPath),
-    };
-    if (name !== undefined) entry.RepoTags.push(name);
-    byManifest.set(image.manifest.digest, entry);
-  }
-  return [...byManifest.values()];
 }

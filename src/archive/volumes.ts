@@ -1,0 +1,97 @@
+import { PackferryError } from '../core/errors.ts';
+import type { LockedImage } from '../core/image.ts';
+import { ArchiveMeter, measure, type Measured } from './archive-size.ts';
+
+/**
+ * Groups images into archives of at most `limit` bytes each, as `planArchive` counts them. Images that share the most
+ * bytes go together, since a blob is stored once per archive: each volume starts with the largest image that is left
+ * and takes the one that shares most with it, until none fits. The result depends on the images only, not on their
+ * order; images stand sorted by reference, and so do the volumes by their first image. Throws `E_IMAGE_TOO_LARGE`
+ * for every image that does not fit alone.
+ */
+export function packVolumes(images: readonly LockedImage[], limit: number): LockedImage[][] {
+  const left = images.map((image) => measure(image)).sort(largestFirst);
+  refuseTooLarge(left, limit);
+  const volumes: LockedImage[][] = [];
+  for (let first = left.shift(); first !== undefined; first = left.shift()) {
+    volumes.push(fillVolume(first, left, limit));
+  }
+  return volumes.map((volume) => volume.sort(byReference)).sort(byFirstReference);
+}
+
+/** One archive per image, sorted by reference. Throws `E_IMAGE_TOO_LARGE` as `packVolumes` does. */
+export function onePerImage(images: readonly LockedImage[], limit: number): LockedImage[][] {
+  refuseTooLarge(
+    images.map((image) => measure(image)),
+    limit,
+  );
+  return [...images].sort(byReference).map((image) => [image]);
+}
+
+/** Takes out of `left` what goes into a volume with `first`. */
+function fillVolume(
+  first: Measured<LockedImage>,
+  left: Measured<LockedImage>[],
+  limit: number,
+): LockedImage[] {
+  const meter = new ArchiveMeter();
+  const volume: LockedImage[] = [];
+  for (let next: Measured<LockedImage> | undefined = first; next !== undefined;) {
+    meter.add(next);
+    volume.push(next.image);
+    const at = bestFit(meter, left, limit);
+    next = at === undefined ? undefined : left.splice(at, 1)[0];
+  }
+  return volume;
+}
+
+/** The place of the image that fits and shares most; of equals the first. */
+function bestFit(
+  meter: ArchiveMeter,
+  left: readonly Measured<LockedImage>[],
+  limit: number,
+): number | undefined {
+  let best: number | undefined;
+  let bestShared = -1;
+  for (const [at, candidate] of left.entries()) {
+    const { size, shared } = meter.sizeWith(candidate);
+    if (size <= limit && shared > bestShared) {
+      best = at;
+      bestShared = shared;
+    }
+  }
+  return best;
+}
+
+function refuseTooLarge(images: readonly Measured<LockedImage>[], limit: number): void {
+  const errors = images
+    .filter((image) => image.alone > limit)
+    .map(
+      ({ image, alone }) =>
+        new PackferryError(
+          'E_IMAGE_TOO_LARGE',
+          `${image.reference}: needs an archive of ${alone} bytes, but the volume limit is ${limit} bytes`,
+          { hint: `Use a volume size of at least ${alone} bytes, on media that take such a file.` },
+        ),
+    );
+  const [first] = errors;
+  if (first === undefined) return;
+  if (errors.length === 1) throw first;
+  const largest = Math.max(...images.map((image) => image.alone));
+  throw new PackferryError('E_IMAGE_TOO_LARGE', `${errors.length} images do not fit into one volume each`, {
+    hint: `Use a volume size of at least ${largest} bytes, on media that take such a file.`,
+    errors,
+  });
+}
+
+function largestFirst(a: Measured<LockedImage>, b: Measured<LockedImage>): number {
+  return b.alone - a.alone || byReference(a.image, b.image);
+}
+
+function byReference(a: LockedImage, b: LockedImage): number {
+  return a.reference < b.reference ? -1 : a.reference > b.reference ? 1 : 0;
+}
+
+function byFirstReference([a]: readonly LockedImage[], [b]: readonly LockedImage[]): number {
+  return a === undefined || b === undefined ? 0 : byReference(a, b);
+}
