@@ -100,12 +100,13 @@ class DockerTarget implements ImageTarget {
   #tagConflict(image: LockedImage, holder: string): PackferryError {
     const reference = parseReference(image.reference);
     const name = tagNameOf(reference) ?? image.reference;
-    const aside = `${nameOf(reference)}:before-packferry`;
+    const aside = `${nameOf(reference)}:${holder.replace('sha256:', 'was-').slice(0, 16)}`;
+    const command = this.#facts.product;
     return new PackferryError(
       'E_TAG_CONFLICT',
       `${image.reference}: at ${this.name} that name stands for another image, ${holder}`,
       {
-        hint: `Keep the old image under another name with "${this.#facts.product} tag ${name} ${aside}", free the name with "${this.#facts.product} rmi ${name}", then run again.`,
+        hint: `Keep the old image under another name with "${command} tag ${name} ${aside}", free the name with "${command} rmi ${name}", then run again.`,
       },
     );
   }

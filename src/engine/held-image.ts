@@ -38,8 +38,12 @@ export async function compareHeld(
   signal?: AbortSignal,
 ): Promise<Comparison> {
   const key = tagNameOf(parseReference(image.reference)) ?? image[facts.idOf].digest;
-  const request = { path: `/images/${key}/json`, query: { manifests: '1' } };
-  const held = await askDocker(api, { ...request, ...(signal === undefined ? {} : { signal }) }, inspection);
+  const request = {
+    path: `/images/${key}/json`,
+    ...(facts.idOf === 'manifest' ? { query: { manifests: '1' } } : {}),
+    ...(signal === undefined ? {} : { signal }),
+  };
+  const held = await askDocker(api, request, inspection);
   return held === undefined ? { state: 'absent' } : compare(held, facts, image);
 }
 
@@ -50,8 +54,10 @@ function compare(held: Inspection, facts: EngineFacts, image: LockedImage): Comp
   const member = held.Manifests?.find(({ Descriptor }) => Descriptor.digest === image.manifest.digest);
   if (id !== image[facts.idOf].digest && member === undefined) return { state: 'other', id };
 
-  if (member?.Available === false)
+  // Docker 29 tells layers from the config alone, whether their content is there or not.
+  if (held.Manifests && member?.Available !== true) {
     return { state: 'incomplete', reason: 'the engine lacks some of its content' };
+  }
   const layers = held.RootFS?.Layers ?? [];
   if (layers.length !== image.layers.length || image.layers.some(({ diffId }, at) => diffId !== layers[at])) {
     return {
