@@ -13,6 +13,10 @@ export const limits = {
   exportManifest: 1024 * 1024,
   lock: 20 * 1024 * 1024,
   errorBody: 64 * 1024,
+  /** `config.json` and the contexts of docker's client. */
+  dockerConfig: 1024 * 1024,
+  /** One answer of an engine: an inspected image, its version, its state. */
+  engineAnswer: 16 * 1024 * 1024,
   /** One line of an engine's progress stream. */
   engineLine: 1024 * 1024,
   /** Nesting of JSON and YAML, in levels. */

@@ -1,0 +1,61 @@
+import * as z from 'zod';
+import { PackferryError } from '../core/errors.ts';
+import { askDocker, type DockerApi } from './docker-api.ts';
+import { noAnswer } from './engine-fault.ts';
+
+/** What is known of an engine once it has answered. */
+export interface EngineFacts {
+  readonly product: 'docker' | 'podman';
+  readonly version: string;
+  /**
+   * What an image ID is: the digest of the config (Docker's classic store, Podman), or of the manifest or index
+   * (Docker's containerd store).
+   */
+  readonly idOf: 'config' | 'manifest';
+}
+
+const versionAnswer = z.object({
+  Version: z.string(),
+  ApiVersion: z.string(),
+  Components: z.array(z.object({ Name: z.string() })).nullish(),
+});
+
+const infoAnswer = z.object({ DriverStatus: z.array(z.array(z.string())).nullish() });
+
+/**
+ * Asks an engine what it is. Throws `E_ENGINE_UNREACHABLE` (also when it is silent for `answerWithin` milliseconds),
+ * `E_ENGINE_DENIED`, `E_ENGINE_PROTOCOL`.
+ */
+export async function learnFacts(
+  api: DockerApi,
+  answerWithin: number,
+  signal?: AbortSignal,
+): Promise<EngineFacts> {
+  const patience = AbortSignal.timeout(answerWithin);
+  const both = signal === undefined ? patience : AbortSignal.any([signal, patience]);
+  try {
+    const version = required(api, await askDocker(api, { path: '/version', signal: both }, versionAnswer));
+    const info = required(api, await askDocker(api, { path: '/info', signal: both }, infoAnswer));
+    const isPodman = version.Components?.some(({ Name }) => Name === 'Podman Engine') ?? false;
+    const isContainerd =
+      info.DriverStatus?.some(([key, value]) => key === 'driver-type' && value === containerdDriver) ?? false;
+    return {
+      product: isPodman ? 'podman' : 'docker',
+      version: version.Version,
+      idOf: isContainerd ? 'manifest' : 'config',
+    };
+  } catch (fault) {
+    if (fault === patience.reason) throw noAnswer(api.name, answerWithin);
+    throw fault;
+  }
+}
+
+/** moby, `daemon/containerd/service.go`. */
+const containerdDriver = 'io.containerd.snapshotter.v1';
+
+function required<T>(api: DockerApi, answer: T | undefined): T {
+  if (answer !== undefined) return answer;
+  throw new PackferryError('E_ENGINE_PROTOCOL', `${api.name}: what answers there has no Docker API (404)`, {
+    hint: 'Is this the socket of Docker or Podman?',
+  });
+}

@@ -1,0 +1,87 @@
+import type { IncomingMessage } from 'node:http';
+import { addAbortSignal, type Readable } from 'node:stream';
+import { emitArchive } from '../archive/emit.ts';
+import { planArchive } from '../archive/plan.ts';
+import { collect } from '../core/collect.ts';
+import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
+import type { Descriptor, LockedImage } from '../core/image.ts';
+import { limits } from '../core/limits.ts';
+import type { DeliverOptions, ImageSource } from '../core/ports.ts';
+import { wordsOf, type DockerApi } from './docker-api.ts';
+import { denied, engineFault } from './engine-fault.ts';
+import { loadFailed, readLoadAnswer } from './load-answer.ts';
+
+/**
+ * Streams one image into `POST /images/load` and reads the answer. The archive ends with its commit record, which is
+ * not sent before every blob has matched its digest: whatever fails earlier destroys the connection, and the engine
+ * keeps nothing. What is thrown is the first cause: the abort reason, the fault of the source, or `E_LOAD_FAILED`,
+ * `E_ENGINE_UNREACHABLE`, `E_ENGINE_DENIED`, `E_ENGINE_PROTOCOL` naming the image.
+ */
+export async function loadImage(
+  api: DockerApi,
+  image: LockedImage,
+  source: ImageSource,
+  options: DeliverOptions,
+): Promise<void> {
+  const { signal, onBytes } = options;
+  const ended = new AbortController();
+  const stop = signal === undefined ? ended.signal : AbortSignal.any([signal, ended.signal]);
+  const archive = emitArchive(planArchive([image], { commitRecord: 'last' }), {
+    openBlob: (blob) => openBlob(image, blob, source, stop),
+    name: image.reference,
+    signal: stop,
+    ...(onBytes === undefined ? {} : { onBytes }),
+  });
+  // Without a listener a fault would end the process; it is read from `errored` below.
+  archive.on('error', () => undefined);
+  try {
+    // quiet=0: the answer then has lines from the start of unpacking on, and not only at its end.
+    const request = { method: 'POST', path: '/images/load', query: { quiet: '0' } } as const;
+    await readAnswer(await api.send({ ...request, body: archive, signal: stop }), image);
+  } catch (fault) {
+    signal?.throwIfAborted();
+    throw archive.errored ?? connectionFault(fault, api, image);
+  } finally {
+    // Closes what is still open on both sides: the connection, and the blob that was being read.
+    ended.abort();
+    archive.destroy();
+  }
+}
+
+/** A blob of the source that is closed when `stop` fires, even while nothing arrives from it. */
+async function openBlob(
+  image: LockedImage,
+  blob: Descriptor,
+  source: ImageSource,
+  stop: AbortSignal,
+): Promise<Readable> {
+  const content = await source.openBlob(image, blob, { signal: stop });
+  if (!stop.aborted) return addAbortSignal(stop, content);
+  content.destroy();
+  throw stop.reason;
+}
+
+async function readAnswer(answer: IncomingMessage, image: LockedImage): Promise<void> {
+  if (answer.statusCode === 200) {
+    await readLoadAnswer(answer, image.reference);
+    return;
+  }
+  const words = wordsOf(await collect(answer, limits.errorBody, `${image.reference}: the engine's answer`));
+  const { statusCode } = answer;
+  if (statusCode === 401 || statusCode === 403) throw denied(image.reference, `the engine said: ${words}`);
+  throw loadFailed(image.reference, words);
+}
+
+function connectionFault(fault: unknown, api: DockerApi, image: LockedImage): PackferryError {
+  const what = `${image.reference}: ${api.name}`;
+  const code = systemCodeOf(fault);
+  if (code !== 'ECONNRESET' && code !== 'EPIPE') return engineFault(fault, what);
+  return new PackferryError(
+    'E_LOAD_FAILED',
+    `${what}: the engine broke off the connection: ${messageOf(fault)}`,
+    {
+      hint: "Look into the engine's log (was it stopped, is its disk full?), then run again.",
+      cause: fault,
+    },
+  );
+}

@@ -1,0 +1,125 @@
+import pLimit from 'p-limit';
+import { isDigest } from '../core/digest.ts';
+import { PackferryError } from '../core/errors.ts';
+import { blobsOf, totalSize, type LockedImage } from '../core/image.ts';
+import type {
+  Confirmation,
+  DeliverOptions,
+  Delivery,
+  ImageSource,
+  ImageTarget,
+  Presence,
+} from '../core/ports.ts';
+import { nameOf, parseReference, tagNameOf } from '../core/reference.ts';
+import { connectDocker, type DockerApi } from './docker-api.ts';
+import type { DockerConnection } from './docker-connection.ts';
+import { learnFacts, type EngineFacts } from './docker-facts.ts';
+import { loadImage } from './docker-load.ts';
+import { compareHeld, type Comparison } from './held-image.ts';
+
+export interface DockerTargetOptions {
+  readonly signal?: AbortSignal;
+  /** Milliseconds that the engine may take to say what it is. Default: 30 seconds. */
+  readonly answerWithin?: number;
+}
+
+/** Inspections that are asked for at the same time. */
+const inspections = 8;
+
+/**
+ * A Docker engine (or a Podman behind Docker's API) as target. Throws `E_ENGINE_UNREACHABLE`, `E_ENGINE_DENIED`,
+ * `E_ENGINE_PROTOCOL`.
+ */
+export async function openDockerTarget(
+  connection: DockerConnection,
+  options: DockerTargetOptions = {},
+): Promise<ImageTarget> {
+  const api = await connectDocker(connection);
+  try {
+    return new DockerTarget(api, await learnFacts(api, options.answerWithin ?? 30_000, options.signal));
+  } catch (fault) {
+    api.close();
+    throw fault;
+  }
+}
+
+class DockerTarget implements ImageTarget {
+  readonly name: string;
+  readonly #api: DockerApi;
+  readonly #facts: EngineFacts;
+
+  constructor(api: DockerApi, facts: EngineFacts) {
+    this.name = api.name;
+    this.#api = api;
+    this.#facts = facts;
+  }
+
+  async survey(images: readonly LockedImage[], signal?: AbortSignal): Promise<readonly Presence[]> {
+    const limit = pLimit(inspections);
+    return Promise.all(
+      images.map((image) => limit(async () => presenceOf(await this.#compare(image, signal)))),
+    );
+  }
+
+  async deliver(image: LockedImage, source: ImageSource, options: DeliverOptions = {}): Promise<Delivery> {
+    const bytes = totalSize(blobsOf(image));
+    // Asked again here: between the survey and now a name may have been given to another image.
+    const held = await this.#compare(image, options.signal);
+    if (held.state === 'same') return { bytesSent: 0, bytesSkipped: bytes };
+    if (held.state === 'other') throw this.#tagConflict(image, held.id);
+    await loadImage(this.#api, image, source, options);
+    return { bytesSent: bytes, bytesSkipped: 0 };
+  }
+
+  async confirm(image: LockedImage, signal?: AbortSignal): Promise<Confirmation> {
+    const held = await this.#compare(image, signal);
+    switch (held.state) {
+      case 'same':
+        return isDigest(held.id)
+          ? { confirmed: true, id: held.id }
+          : { confirmed: false, reason: `the engine calls it ${held.id}, which is no digest` };
+      case 'absent':
+        return { confirmed: false, reason: 'the engine has no such image' };
+      case 'incomplete':
+        return { confirmed: false, reason: held.reason };
+      case 'other':
+        return { confirmed: false, reason: `the name stands for another image, ${held.id}` };
+    }
+  }
+
+  close(): Promise<void> {
+    this.#api.close();
+    return Promise.resolve();
+  }
+
+  #compare(image: LockedImage, signal: AbortSignal | undefined): Promise<Comparison> {
+    return compareHeld(this.#api, this.#facts, image, signal);
+  }
+
+  /** A load would move the name in silence, and containers would start from another image than the site chose. */
+  #tagConflict(image: LockedImage, holder: string): PackferryError {
+    const reference = parseReference(image.reference);
+    const name = tagNameOf(reference) ?? image.reference;
+    const aside = `${nameOf(reference)}:${holder.replace('sha256:', 'was-').slice(0, 16)}`;
+    const command = this.#facts.product;
+    return new PackferryError(
+      'E_TAG_CONFLICT',
+      `${image.reference}: at ${this.name} that name stands for another image, ${holder}`,
+      {
+        hint: `Keep the old image under another name with "${command} tag ${name} ${aside}", free the name with "${command} rmi ${name}", then run again.`,
+      },
+    );
+  }
+}
+
+function presenceOf(held: Comparison): Presence {
+  switch (held.state) {
+    case 'same':
+      return { state: 'present' };
+    case 'other':
+      return { state: 'conflict', holder: held.id };
+    case 'absent':
+    case 'incomplete':
+      return { state: 'absent' };
+  }
+}

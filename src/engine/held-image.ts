@@ -1,0 +1,73 @@
+import * as z from 'zod';
+import type { LockedImage } from '../core/image.ts';
+import { formatPlatform } from '../core/platform.ts';
+import { parseReference, tagNameOf } from '../core/reference.ts';
+import { askDocker, type DockerApi } from './docker-api.ts';
+import type { EngineFacts } from './docker-facts.ts';
+
+/** How what an engine holds under a name compares with the image that is meant. */
+export type Comparison =
+  | { readonly state: 'same'; readonly id: string }
+  /** The engine has none of that name. */
+  | { readonly state: 'absent' }
+  /** It is the image that is meant, but not all of it is there. */
+  | { readonly state: 'incomplete'; readonly reason: string }
+  | { readonly state: 'other'; readonly id: string };
+
+const inspection = z.object({
+  Id: z.string().min(1),
+  Os: z.string().nullish(),
+  Architecture: z.string().nullish(),
+  RootFS: z.object({ Layers: z.array(z.string()).nullish() }).nullish(),
+  // From API 1.48 on, and from Docker's containerd store only.
+  Manifests: z
+    .array(z.object({ Available: z.boolean(), Descriptor: z.object({ digest: z.string() }) }))
+    .nullish(),
+});
+
+type Inspection = z.infer<typeof inspection>;
+
+/**
+ * Inspects an image by its name, or by its ID where the reference has no tag, and compares all that the engine tells:
+ * ID, layers, platform, and on the containerd store whether the content is really there.
+ */
+export async function compareHeld(
+  api: DockerApi,
+  facts: EngineFacts,
+  image: LockedImage,
+  signal?: AbortSignal,
+): Promise<Comparison> {
+  const key = tagNameOf(parseReference(image.reference)) ?? image[facts.idOf].digest;
+  const request = {
+    path: `/images/${key}/json`,
+    ...(facts.idOf === 'manifest' ? { query: { manifests: '1' } } : {}),
+    ...(signal === undefined ? {} : { signal }),
+  };
+  const held = await askDocker(api, request, inspection);
+  return held === undefined ? { state: 'absent' } : compare(held, facts, image);
+}
+
+function compare(held: Inspection, facts: EngineFacts, image: LockedImage): Comparison {
+  // Podman leaves the algorithm out in some versions.
+  const id = /^[0-9a-f]{64}$/.test(held.Id) ? `sha256:${held.Id}` : held.Id;
+  // An image that was pulled by its index has the index's digest as ID; the manifest is one of its members.
+  const member = held.Manifests?.find(({ Descriptor }) => Descriptor.digest === image.manifest.digest);
+  if (id !== image[facts.idOf].digest && member === undefined) return { state: 'other', id };
+
+  // Docker 29 tells layers from the config alone, whether their content is there or not.
+  if (held.Manifests && member?.Available !== true) {
+    return { state: 'incomplete', reason: 'the engine lacks some of its content' };
+  }
+  const layers = held.RootFS?.Layers ?? [];
+  if (layers.length !== image.layers.length || image.layers.some(({ diffId }, at) => diffId !== layers[at])) {
+    return {
+      state: 'incomplete',
+      reason: `the engine has other layers for it: ${layers.join(', ') || 'none'}`,
+    };
+  }
+  const platform = { os: held.Os ?? 'unknown', architecture: held.Architecture ?? 'unknown' };
+  if (platform.os !== image.platform.os || platform.architecture !== image.platform.architecture) {
+    return { state: 'incomplete', reason: `the engine says that it is for ${formatPlatform(platform)}` };
+  }
+  return { state: 'same', id };
+}

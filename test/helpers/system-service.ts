@@ -1,0 +1,111 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, realpath, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+export interface ServiceOptions {
+  /** For messages and for the name of the folder. */
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  /** The service's own folder, from `serviceFolder`; removed when it is stopped. */
+  readonly folder: string;
+  /** Asked again and again until it says yes; a rejection counts as no. */
+  readonly isReady: () => Promise<boolean>;
+  /** Milliseconds until it has to be ready. Default: one minute. */
+  readonly readyWithin?: number;
+}
+
+/** A daemon that was started for tests. */
+export interface Service {
+  readonly folder: string;
+  /** What it has written so far. */
+  log(): Promise<string>;
+  /** Ends the daemon, unmounts and removes what it leaves behind. May be called twice. */
+  stop(): Promise<void>;
+}
+
+const supervisor = fileURLToPath(new URL('system-supervisor.js', import.meta.url));
+
+/** A new folder for a service; the path is short, since socket paths have at most 107 bytes. */
+export async function serviceFolder(name: string): Promise<string> {
+  return realpath(await mkdtemp(path.join(tmpdir(), `pf-${name}-`)));
+}
+
+/**
+ * Starts a daemon under a supervisor (system-supervisor.ts), which ends it also when the tests crash or time out.
+ * Rejects with the daemon's log when it ends early or does not get ready.
+ */
+export async function startService(options: ServiceOptions): Promise<Service> {
+  const { folder, name } = options;
+  const keeper = spawn(process.execPath, [supervisor, folder, options.command, ...options.args], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    // Own process group: a Ctrl-C in the terminal must not reach it before its input ends.
+    detached: true,
+  });
+  const gone = once(keeper, 'exit');
+  const ended = new AbortController();
+  keeper.stdout.once('data', () => ended.abort());
+  const log = async (): Promise<string> => readFile(path.join(folder, 'log'), 'utf8').catch(() => '');
+  const stop = async (): Promise<void> => {
+    keeper.stdin.destroy();
+    await gone;
+  };
+
+  const deadline = Date.now() + (options.readyWithin ?? 60_000);
+  while (!(await options.isReady().catch(() => false))) {
+    if (ended.signal.aborted || Date.now() > deadline) {
+      const said = await log();
+      await stop();
+      throw new Error(
+        `${name} ${ended.signal.aborted ? 'ended early' : 'did not get ready'}:\n${tail(said)}`,
+      );
+    }
+    await delay(50);
+  }
+  return { folder, log, stop };
+}
+
+/** Uses a service and stops it in any case; when `use` fails, the end of the service's log goes to standard error. */
+export async function usingService<S extends Service, T>(
+  service: S,
+  use: (service: S) => Promise<T>,
+): Promise<T> {
+  try {
+    return await use(service);
+  } catch (fault) {
+    process.stderr.write(`the log of ${service.folder} ends with:\n${tail(await service.log())}\n`);
+    throw fault;
+  } finally {
+    await service.stop();
+  }
+}
+
+/** A TCP port of 127.0.0.1 that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
+
+/** Calls `use` with a new temporary folder, which is removed afterwards. */
+export async function withTempFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
+  const folder = await serviceFolder('test');
+  try {
+    return await use(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function tail(text: string): string {
+  return text.trimEnd().split('\n').slice(-40).join('\n');
+}

@@ -1,0 +1,53 @@
+// Runs one daemon for the tests and cleans up after it: `node system-supervisor.js FOLDER COMMAND [ARG...]`.
+//
+// A process of its own, so that the daemon is gone whatever happens to the tests: it ends when its standard input
+// does, be it that a test closed it or that the test process died. Then: SIGTERM, SIGKILL if that does not help,
+// unmount whatever is left below FOLDER (dockerd leaves overlays and network namespaces), remove FOLDER.
+// The daemon writes to FOLDER/log.
+
+import { spawn } from 'node:child_process';
+import { openSync } from 'node:fs';
+import { readFile, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { execTool } from './system-exec.ts';
+
+const patience = 15_000;
+
+const [folder, command, ...args] = process.argv.slice(2);
+if (folder === undefined || command === undefined) throw new Error('usage: FOLDER COMMAND [ARG...]');
+
+const log = openSync(path.join(folder, 'log'), 'a');
+const daemon = spawn(command, args, { stdio: ['ignore', log, log], cwd: folder });
+const exited = new Promise<void>((resolve) => {
+  daemon.once('exit', () => resolve());
+  daemon.once('error', () => resolve());
+});
+// The only thing that this process ever says.
+void exited.then(() => process.stdout.write('ended\n'));
+
+// Nobody may be left to read that.
+process.stdout.on('error', () => undefined);
+
+const released = new Promise<void>((resolve) => {
+  process.stdin.once('close', () => resolve());
+  process.stdin.resume();
+});
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+  process.on(signal, () => process.stdin.destroy());
+}
+
+await released;
+daemon.kill('SIGTERM');
+const hard = setTimeout(() => daemon.kill('SIGKILL'), patience);
+await exited;
+clearTimeout(hard);
+await unmountBelow(folder);
+await rm(folder, { recursive: true, force: true });
+
+async function unmountBelow(root: string): Promise<void> {
+  const mounts = (await readFile('/proc/self/mountinfo', 'utf8'))
+    .split('\n')
+    .map((line) => line.split(' ')[4] ?? '')
+    .filter((mount) => mount.startsWith(`${root}/`));
+  for (const mount of mounts.reverse()) await execTool('umount', ['--lazy', mount]);
+}
