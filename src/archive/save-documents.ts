@@ -34,11 +34,15 @@ export function engineNameOf(image: Pick<ArchiveImage, 'reference'>): string | u
   return tagNameOf(parseReference(image.reference));
 }
 
-/** What `index.json` says of one image. Engines take the name as it stands: it is fully qualified. */
+/** What `index.json` says of one image. */
 export function indexEntry(image: Pick<ArchiveImage, 'reference' | 'manifest'>): IndexEntry {
-  const { mediaType, digest, size } = image.manifest;
   const name = engineNameOf(image);
-  if (name === undefined) return { mediaType, digest, size };
+  const { mediaType, digest, size } = image.manifest;
+  return name === undefined ? { mediaType, digest, size } : namedEntry(image.manifest, name);
+}
+
+/** An entry of `index.json` under a name. Engines take the name as it stands, so it must be fully qualified. */
+export function namedEntry({ mediaType, digest, size }: Descriptor, name: string): IndexEntry {
   const annotations = { [nameAnnotations.containerd]: name, [nameAnnotations.oci]: name };
   return { mediaType, digest, size, annotations };
 }

@@ -3,6 +3,9 @@ export const limits = {
   /** Registries cap manifests at 4 MiB (distribution specification, "Pushing manifests"). */
   imageManifest: 4 * 1024 * 1024,
   imageConfig: 8 * 1024 * 1024,
+  /** `index.json` and `oci-layout` of an OCI image layout folder. */
+  layoutIndex: 20 * 1024 * 1024,
+  layoutMarker: 4 * 1024,
   bundleJson: 20 * 1024 * 1024,
   sums: 4 * 1024 * 1024,
   signature: 64 * 1024,

@@ -1,0 +1,69 @@
+import { randomBytes } from 'node:crypto';
+import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+import path from 'node:path';
+import { asPackferryError, messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
+
+const leftoverPattern = /^\.packferry-[0-9a-f]{16}\.part$/;
+
+/** Is this the temporary file of a run that was cut off? Such files are never read. */
+export function isLeftover(name: string): boolean {
+  return leftoverPattern.test(name);
+}
+
+/**
+ * Writes a file that appears under its name only when it is complete and synced. `content` may throw, which leaves
+ * nothing behind. Faults of the disk are `E_TARGET_UNWRITABLE` or `E_DISK_FULL`; those of `content` come through.
+ */
+export async function writeWhole(
+  file: string,
+  content: AsyncIterable<Buffer> | Iterable<Buffer>,
+): Promise<void> {
+  const part = path.join(path.dirname(file), `.packferry-${randomBytes(8).toString('hex')}.part`);
+  const handle = await onDisk(file, () => open(part, 'wx', 0o644));
+  try {
+    await fill(handle, file, content);
+    await onDisk(file, () => rename(part, file));
+  } catch (fault) {
+    await rm(part, { force: true });
+    throw fault;
+  }
+}
+
+async function fill(
+  handle: FileHandle,
+  file: string,
+  content: AsyncIterable<Buffer> | Iterable<Buffer>,
+): Promise<void> {
+  try {
+    // writeFile of a handle goes on where the last one ended.
+    for await (const chunk of content) await onDisk(file, () => handle.writeFile(chunk));
+    await onDisk(file, () => handle.sync());
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Makes renames in a folder durable. */
+export async function syncFolder(dir: string): Promise<void> {
+  const handle = await onDisk(dir, () => open(dir, 'r'));
+  try {
+    // Some file systems cannot sync folders; there is nothing more to be done then.
+    await handle.sync().catch(() => undefined);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Does something to the disk, and names the file when that fails. */
+export async function onDisk<T>(file: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (fault) {
+    const code = systemCodeOf(fault);
+    if (code === 'ENOSPC' || code === 'EDQUOT') throw asPackferryError(fault);
+    throw new PackferryError('E_TARGET_UNWRITABLE', `${file} cannot be written: ${messageOf(fault)}`, {
+      hint: 'Name a folder on a writable disk that belongs to you.',
+      cause: fault,
+    });
+  }
+}

@@ -1,0 +1,135 @@
+import { mkdir, readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { addAbortSignal } from 'node:stream';
+import { PackferryError } from '../core/errors.ts';
+import { blobsOf, type Descriptor, type LockedImage } from '../core/image.ts';
+import type { Delivery, DeliverOptions, ImageSource, ImageTarget, Presence } from '../core/ports.ts';
+import { parseReference } from '../core/reference.ts';
+import { verified } from '../core/verify-stream.ts';
+import type { OciIndex } from '../schema/oci-image.ts';
+import { isLeftover, onDisk, syncFolder, writeWhole } from './atomic-file.ts';
+import { keyedQueue } from './keyed-queue.ts';
+import { confirmImage, requireTarget } from './layout-confirm.ts';
+import { blobFile, hasBlob, layoutFiles, readLayout } from './layout-folder.ts';
+import { isNamed, layoutName } from './layout-names.ts';
+import { layoutDocument } from './plan.ts';
+import { indexDocument, namedEntry } from './save-documents.ts';
+
+/**
+ * Opens an OCI image layout folder as a target, and makes it when it is missing or empty. Throws
+ * `E_TARGET_UNWRITABLE` when the folder holds something else. One run at a time may write to a folder.
+ */
+export async function openOciTarget(dir: string): Promise<ImageTarget> {
+  await prepare(dir);
+  const inTurn = keyedQueue();
+
+  async function deliver(
+    image: LockedImage,
+    source: ImageSource,
+    options: DeliverOptions = {},
+  ): Promise<Delivery> {
+    let bytesSent = 0;
+    let bytesSkipped = 0;
+    for (const blob of blobsOf(image)) {
+      options.signal?.throwIfAborted();
+      const before = bytesSent;
+      const onBytes = (bytes: number): void => options.onBytes?.(before + bytes);
+      // Images that are delivered at the same time share blobs: the second one waits, and finds the blob there.
+      const sent = await inTurn(blob.digest, () =>
+        storeBlob(dir, image, blob, source, { ...options, onBytes }),
+      );
+      if (sent) bytesSent += blob.size;
+      else bytesSkipped += blob.size;
+    }
+    await syncFolder(path.join(dir, blobFolder));
+    await inTurn(layoutFiles.index, () => nameImage(dir, image));
+    return { bytesSent, bytesSkipped };
+  }
+
+  return {
+    name: `oci:${dir}`,
+    survey: (images, signal) => survey(dir, images, signal),
+    deliver,
+    confirm: (image) => confirmImage(dir, image),
+    close: () => Promise.resolve(),
+  };
+}
+
+const blobFolder = path.join('blobs', 'sha256');
+
+async function prepare(dir: string): Promise<void> {
+  await onDisk(dir, () => mkdir(dir, { recursive: true }));
+  if ((await readLayout(dir)) === undefined) {
+    const names = await onDisk(dir, () => readdir(dir));
+    if (!names.every(isLeftover)) {
+      throw new PackferryError('E_TARGET_UNWRITABLE', `oci:${dir}: the folder holds something else`, {
+        hint: 'Name a folder that is empty, does not exist yet, or is an OCI image layout.',
+      });
+    }
+    await writeWhole(path.join(dir, layoutFiles.marker), [jsonBytes(layoutDocument)]);
+    await writeWhole(path.join(dir, layoutFiles.index), [jsonBytes(indexDocument([]))]);
+  }
+  await onDisk(dir, () => mkdir(path.join(dir, blobFolder), { recursive: true }));
+}
+
+async function survey(
+  dir: string,
+  images: readonly LockedImage[],
+  signal: AbortSignal | undefined,
+): Promise<Presence[]> {
+  const index = await requireTarget(dir);
+  const answers: Presence[] = [];
+  for (const image of images) {
+    signal?.throwIfAborted();
+    answers.push(await presenceOf(dir, index, image));
+  }
+  return answers;
+}
+
+async function presenceOf(dir: string, index: OciIndex, image: LockedImage): Promise<Presence> {
+  const name = layoutName(parseReference(image.reference));
+  const holders = index.manifests.filter((entry) => isNamed(entry, name));
+  const other = holders.find(({ digest }) => digest !== image.manifest.digest);
+  if (other !== undefined) return { state: 'conflict', holder: other.digest };
+  if (holders.length === 0) return { state: 'absent' };
+  for (const blob of blobsOf(image)) if (!(await hasBlob(dir, blob))) return { state: 'absent' };
+  return { state: 'present' };
+}
+
+/** Resolves to whether the blob had to be sent. */
+async function storeBlob(
+  dir: string,
+  image: LockedImage,
+  blob: Descriptor,
+  source: ImageSource,
+  { signal, onBytes }: DeliverOptions,
+): Promise<boolean> {
+  if (await hasBlob(dir, blob)) return false;
+  const content = await source.openBlob(image, blob, signal === undefined ? {} : { signal });
+  if (signal !== undefined) addAbortSignal(signal, content);
+  const name = `${image.reference}: blob ${blob.digest}`;
+  const checked = verified(content, blob, { name, ...(onBytes === undefined ? {} : { onBytes }) });
+  try {
+    await writeWhole(blobFile(dir, blob.digest), checked as AsyncIterable<Buffer>);
+  } finally {
+    // Closes the source also when the file could not even be made.
+    checked.destroy();
+  }
+  return true;
+}
+
+/** Lets the image's name stand for it, and for nothing else; all other entries stay as they are. */
+async function nameImage(dir: string, image: LockedImage): Promise<void> {
+  const index = await requireTarget(dir);
+  const name = layoutName(parseReference(image.reference));
+  const [holder, ...more] = index.manifests.filter((entry) => isNamed(entry, name));
+  if (holder?.digest === image.manifest.digest && more.length === 0) return;
+  const others = index.manifests.filter((entry) => !isNamed(entry, name));
+  const manifests = [...others, namedEntry(image.manifest, name)];
+  await writeWhole(path.join(dir, layoutFiles.index), [jsonBytes({ ...index, manifests })]);
+  await syncFolder(dir);
+}
+
+function jsonBytes(value: unknown): Buffer {
+  return Buffer.from(JSON.stringify(value));
+}
