@@ -1,9 +1,9 @@
 const form = /^(\d{4})(\d\d)(\d\d)(?:(\d\d)(\d\d)(\d\d)?)?(Z?)$/;
 
 /**
- * Reads the times of allowed_signers, `YYYYMMDD[HHMM[SS]][Z]`; without `Z` it is this machine's local time
- * (ssh-keygen(1), "ALLOWED SIGNERS"). Undefined for anything else, for dates that no calendar has (ssh-keygen turns
- * 30 February into 2 March), and for times before 1970, which ssh-keygen refuses.
+ * Reads the times of allowed_signers, `YYYYMMDD[HHMM[SS]][Z]` (ssh-keygen(1), "ALLOWED SIGNERS"). Without `Z` it is
+ * this machine's standard time, in summer too, for so ssh-keygen reads it. Undefined for anything else: for days that
+ * no calendar has (ssh-keygen turns 30 February into 2 March), and for times before 1970, which it refuses.
  */
 export function parseSshTime(text: string): Date | undefined {
   const match = form.exec(text);
@@ -11,31 +11,15 @@ export function parseSshTime(text: string): Date | undefined {
   const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match
     .slice(1, 7)
     .map((digits: string | undefined) => Number(digits ?? 0));
-  const written = [year, month - 1, day, hour, minute, second] as const;
+  const asUtc = new Date(Date.UTC(year, month - 1, day, hour, minute, second));
+  const isReal = asUtc.toISOString().replace(/\D/g, '').startsWith(text.replace('Z', ''));
   const isUtc = match[7] === 'Z';
-  const time = isUtc ? new Date(Date.UTC(...written)) : new Date(...written);
-  const read = isUtc ? fieldsInUtc(time) : fieldsHere(time);
-  return time.getTime() > 0 && read.every((field, index) => field === written[index]) ? time : undefined;
+  const time = isUtc ? asUtc : new Date(asUtc.getTime() + standardOffset(year));
+  return isReal && time.getTime() > 0 ? time : undefined;
 }
 
-function fieldsInUtc(time: Date): number[] {
-  return [
-    time.getUTCFullYear(),
-    time.getUTCMonth(),
-    time.getUTCDate(),
-    time.getUTCHours(),
-    time.getUTCMinutes(),
-    time.getUTCSeconds(),
-  ];
-}
-
-function fieldsHere(time: Date): number[] {
-  return [
-    time.getFullYear(),
-    time.getMonth(),
-    time.getDate(),
-    time.getHours(),
-    time.getMinutes(),
-    time.getSeconds(),
-  ];
+/** How far standard time lies behind UTC, in milliseconds: the larger offset of winter and summer. */
+function standardOffset(year: number): number {
+  const offsets = [0, 6].map((month) => new Date(year, month, 1).getTimezoneOffset());
+  return Math.max(...offsets) * 60_000;
 }
