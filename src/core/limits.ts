@@ -13,6 +13,7 @@ export const limits = {
   keyFile: 64 * 1024,
   /** Items carry embedded code; the largest of the public content are some 300 KB. */
   itemYaml: 16 * 1024 * 1024,
+  packMetadata: 1024 * 1024,
   exportManifest: 1024 * 1024,
   lock: 20 * 1024 * 1024,
   errorBody: 64 * 1024,

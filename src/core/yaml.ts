@@ -1,5 +1,8 @@
-import { isNode, LineCounter, parseDocument, type Document } from 'yaml';
-import { PackferryError, type ErrorCode } from './errors.ts';
+import { Composer, isNode, LineCounter, type Document } from 'yaml';
+import { messageOf, PackferryError, type ErrorCode } from './errors.ts';
+import { sumUp } from './sum-up.ts';
+import { duplicateKeys, shallowTokens } from './yaml-checks.ts';
+import { indentQuoted } from './yaml-quotes.ts';
 
 /** A place in a text file; line and column count from 1. */
 export interface Position {
@@ -31,39 +34,59 @@ export interface YamlOptions {
 
 /**
  * Parses one YAML document with positions. Aliases are refused when they multiply (`maxAliasCount`), merge keys are
- * off, duplicate keys and several documents are errors, `=` is an ordinary scalar, a byte order mark is skipped.
- * All mistakes are reported at once, each as `file:line:column`.
+ * off, duplicate keys, several documents and deep nesting (`limits.depth`) are errors, `=` is an ordinary scalar, an
+ * unknown tag is ignored, a byte order mark is skipped, quoted scalars may continue with less indentation than their
+ * parent. All mistakes are reported at once, each as `file:line:column`.
  */
 export function parseYaml(text: string, options: YamlOptions): YamlFile {
   if (text.length > options.maxBytes) {
     throw new PackferryError(options.code, `${options.name}: over the limit of ${options.maxBytes} bytes`);
   }
+  const { document, at } = compose(text.replace(/^\uFEFF/, ''), options);
+  return { name: options.name, document, value: valueOf(document, options), ...locators(document, at) };
+}
+
+interface Composed {
+  readonly document: Document.Parsed;
+  readonly at: (offset: number) => Position;
+  readonly faults: readonly PackferryError[];
+}
+
+/** The document as it stands or else, if that is free of mistakes, with its quoted scalars indented. */
+function compose(text: string, options: YamlOptions): Composed {
+  const plain = composeStrictly(text, options);
+  if (plain.faults.length === 0) return plain;
+  const mended = indentQuoted(text);
+  const second = mended === text ? plain : composeStrictly(mended, options);
+  if (second.faults.length === 0) return second;
+  throw sumUp(options.code, `${options.name} is no valid YAML`, plain.faults);
+}
+
+function composeStrictly(text: string, { name, code }: YamlOptions): Composed {
   const lines = new LineCounter();
-  const document = parseDocument(text, {
-    lineCounter: lines,
-    prettyErrors: false,
-    merge: false,
-    version: '1.2',
-  });
   const at = (offset: number): Position => {
     const { line, col } = lines.linePos(offset);
     return { line, column: col };
   };
-  if (document.errors.length > 0) {
-    const errors = document.errors.map((fault) => {
-      const { line, column } = at(fault.pos[0]);
-      return new PackferryError(options.code, `${options.name}:${line}:${column}: ${fault.message}`);
-    });
-    throw sumUp(errors, options, `${options.name} is no valid YAML`);
-  }
-  return { name: options.name, document, value: valueOf(document, options), ...locators(document, at) };
+  const mistake = (offset: number, what: string): PackferryError => {
+    const { line, column } = at(offset);
+    return new PackferryError(code, `${name}:${line}:${column}: ${what}`);
+  };
+  // The composer's own search for duplicate keys takes time that grows with the square of the number of keys.
+  const composer = new Composer({ merge: false, version: '1.2', uniqueKeys: false, logLevel: 'error' });
+  const [document, second] = composer.compose(shallowTokens(text, lines, mistake), true, text.length);
+  if (document === undefined) throw mistake(0, 'no document');
+  const faults = document.errors.map((fault) => mistake(fault.pos[0], fault.message));
+  faults.push(...duplicateKeys(document, mistake));
+  if (second !== undefined) faults.push(mistake(second.range[0], 'a second document; only one is expected'));
+  return { document, at, faults };
 }
 
 function valueOf(document: Document, options: YamlOptions): unknown {
   try {
     return document.toJS({ maxAliasCount: 100 }) as unknown;
   } catch (cause) {
-    throw new PackferryError(options.code, `${options.name}: too many aliases`, { cause });
+    throw new PackferryError(options.code, `${options.name}: ${messageOf(cause)}`, { cause });
   }
 }
 
@@ -90,11 +113,4 @@ function locators(
     return locate(path);
   };
   return { locate, locateKey };
-}
-
-/** One error as it is, several under one header. */
-function sumUp(errors: readonly PackferryError[], options: YamlOptions, header: string): PackferryError {
-  const [first] = errors;
-  if (first !== undefined && errors.length === 1) return first;
-  return new PackferryError(options.code, `${header}: ${errors.length} mistakes`, { errors });
 }

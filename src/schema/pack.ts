@@ -1,0 +1,9 @@
+import * as z from 'zod';
+
+/** What packferry reads of `pack_metadata.json`. Any of the keys may be missing, and there are many more. */
+export const packMetadataSchema = z.object({
+  name: z.string().nullish(),
+  currentVersion: z.string().nullish(),
+});
+
+export type PackMetadata = z.infer<typeof packMetadataSchema>;
