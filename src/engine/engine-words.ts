@@ -32,7 +32,7 @@ const known: readonly KnownWords[] = [
     hint: 'Podman tried every format that it knows and lists why each failed. Podman 4 or later takes these archives.',
   },
   {
-    pattern: /invalid tar header|unexpected EOF/i,
+    pattern: /invalid tar header/i,
     hint: 'The engine could not unpack a layer. Layers that are compressed with zstd need Docker 23 or later.',
   },
 ];

@@ -1,0 +1,122 @@
+import { createHash } from 'node:crypto';
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import test from 'ava';
+import { limits } from '../../src/core/limits.ts';
+import { findDocker } from '../../src/engine/docker-connection.ts';
+import { withTempFolder } from '../helpers/system-service.ts';
+
+type Variables = Record<string, string>;
+
+const finds = test.macro(async (t, endpoint: string, environment: Variables, name: string) => {
+  t.is((await findDocker(endpoint, environment)).name, name);
+});
+
+const standard = 'docker:unix:///var/run/docker.sock';
+
+test('the usual socket', finds, 'docker:', {}, standard);
+test('a socket', finds, 'docker:unix:///tmp/d.sock', {}, 'docker:unix:///tmp/d.sock');
+test('a port', finds, 'docker:tcp://box:2376', {}, 'docker:tcp://box:2376');
+test('the port of plain text when none is given', finds, 'docker:tcp://box', {}, 'docker:tcp://box:2375');
+test('port 80 when it is given', finds, 'docker:tcp://box:80', {}, 'docker:tcp://box:80');
+test('an IPv6 address', finds, 'docker:tcp://[::1]:2375', {}, 'docker:tcp://[::1]:2375');
+test('DOCKER_HOST', finds, 'docker:', { DOCKER_HOST: 'unix:///a.sock' }, 'docker:unix:///a.sock');
+test('DOCKER_HOST without scheme', finds, 'docker:', { DOCKER_HOST: 'box:1' }, 'docker:tcp://box:1');
+test('an empty DOCKER_HOST', finds, 'docker:', { DOCKER_HOST: '' }, standard);
+test(
+  'what is written, whatever DOCKER_HOST says',
+  finds,
+  'docker:unix:///b.sock',
+  { DOCKER_HOST: 'unix:///a.sock', DOCKER_CERT_PATH: '/certs' },
+  'docker:unix:///b.sock',
+);
+
+const refuses = test.macro(async (t, endpoint: string, environment: Variables, saying: RegExp) => {
+  const error = await t.throwsAsync(findDocker(endpoint, environment), { code: 'E_ENDPOINT_INVALID' });
+  t.regex(error.message, saying);
+});
+
+test('refuses another scheme', refuses, 'podman:', {}, /podman:/);
+test('refuses a relative socket', refuses, 'docker:unix://d.sock', {}, /absolute/);
+test('refuses no socket', refuses, 'docker:unix://', {}, /absolute/);
+test('refuses a path behind a port', refuses, 'docker:tcp://box:1/x', {}, /host and a port/);
+test('refuses no host', refuses, 'docker:tcp://', {}, /no host/);
+test('refuses a port that is none', refuses, 'docker:tcp://box:99999', {}, /no host/);
+test('refuses ssh', refuses, 'docker:ssh://root@box', {}, /not supported yet/);
+test('refuses ssh in DOCKER_HOST', refuses, 'docker:', { DOCKER_HOST: 'ssh://box' }, /DOCKER_HOST.*yet/);
+test('refuses named pipes', refuses, 'docker:npipe:////./pipe/docker_engine', {}, /unix.*tcp/);
+test('refuses TLS', refuses, 'docker:tcp://box:2376', { DOCKER_TLS_VERIFY: '1' }, /TLS/);
+test('refuses TLS by certificates', refuses, 'docker:tcp://box:1', { DOCKER_CERT_PATH: '/c' }, /TLS/);
+
+test('a password stays out of the message', async (t) => {
+  for (const host of ['tcp://me:secret@box:1', 'ssh://me:secret@box', 'http://me:secret@box']) {
+    const error = await t.throwsAsync(findDocker('docker:', { DOCKER_HOST: host }), {
+      code: 'E_ENDPOINT_INVALID',
+    });
+    t.notRegex(error.message, /secret/);
+  }
+});
+
+async function writeContext(folder: string, name: string, meta: unknown): Promise<string> {
+  const id = createHash('sha256').update(name).digest('hex');
+  const place = path.join(folder, 'contexts', 'meta', id);
+  await mkdir(place, { recursive: true });
+  await writeFile(path.join(place, 'meta.json'), JSON.stringify(meta));
+  return id;
+}
+
+const metaOf = (host: string): unknown => ({ Name: 'x', Endpoints: { docker: { Host: host } } });
+
+test('contexts: the current one, DOCKER_CONTEXT before it, DOCKER_HOST before both', async (t) => {
+  await withTempFolder(async (home) => {
+    const folder = path.join(home, '.docker');
+    await writeContext(folder, 'rootless', metaOf('unix:///run/user/1000/docker.sock'));
+    await writeContext(folder, 'other', metaOf('tcp://other:2375'));
+    await writeFile(
+      path.join(folder, 'config.json'),
+      JSON.stringify({ auths: {}, currentContext: 'rootless' }),
+    );
+    const nameFor = async (environment: Variables): Promise<string> =>
+      (await findDocker('docker:', environment)).name;
+
+    t.is(await nameFor({ HOME: home }), 'docker:unix:///run/user/1000/docker.sock');
+    t.is(
+      await nameFor({ HOME: '/nowhere', DOCKER_CONFIG: folder }),
+      'docker:unix:///run/user/1000/docker.sock',
+    );
+    t.is(await nameFor({ HOME: home, DOCKER_CONTEXT: 'other' }), 'docker:tcp://other:2375');
+    t.is(await nameFor({ HOME: home, DOCKER_CONTEXT: 'default' }), standard);
+    t.is(
+      await nameFor({ HOME: home, DOCKER_CONTEXT: 'other', DOCKER_HOST: 'unix:///h.sock' }),
+      'docker:unix:///h.sock',
+    );
+    t.is(await nameFor({ HOME: '/nowhere' }), standard);
+  });
+});
+
+test('a context that cannot be used is never replaced by the usual socket', async (t) => {
+  await withTempFolder(async (folder) => {
+    const config = path.join(folder, 'config.json');
+    const refused = async (environment: Variables = {}): Promise<void> => {
+      await t.throwsAsync(findDocker('docker:', { DOCKER_CONFIG: folder, ...environment }), {
+        code: 'E_ENDPOINT_INVALID',
+      });
+    };
+    await refused({ DOCKER_CONTEXT: 'gone' });
+    await refused({ DOCKER_CONFIG: '', DOCKER_CONTEXT: 'homeless' });
+    await writeFile(config, '{"currentContext":');
+    await refused();
+    await writeFile(config, '{"currentContext":1}');
+    await refused();
+    await writeFile(config, ' '.repeat(limits.dockerConfig + 1));
+    await refused();
+
+    await writeFile(config, '{"currentContext":"broken"}');
+    await writeContext(folder, 'broken', { Endpoints: {} });
+    await refused();
+    const id = await writeContext(folder, 'tls', metaOf('tcp://box:2376'));
+    await mkdir(path.join(folder, 'contexts', 'tls', id, 'docker'), { recursive: true });
+    await writeFile(path.join(folder, 'contexts', 'tls', id, 'docker', 'ca.pem'), '');
+    await refused({ DOCKER_CONTEXT: 'tls' });
+  });
+});
