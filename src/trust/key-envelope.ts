@@ -94,7 +94,7 @@ function foreignFormat(name: string, text: string): PackferryError {
       hint: `Convert it: puttygen ${name} -O private-openssh-new -o NEWFILE`,
     });
   }
-  if (/^-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text)) {
+  if (/^-----BEGIN (?!OPENSSH)[A-Z ]*PRIVATE KEY-----/.test(text)) {
     return new PackferryError('E_KEY_UNSUPPORTED', `${name}: a private key in PEM format, not in OpenSSH's`, {
       hint: `Convert a copy of it in place: ssh-keygen -p -f ${name}`,
     });

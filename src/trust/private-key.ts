@@ -1,10 +1,11 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
-import type { ParsedKey } from 'ssh2';
+import type { ParsedKey, utils } from 'ssh2';
 import { PackferryError } from '../core/errors.ts';
 import { type KeyEnvelope, type KeyFile, readEnvelope, unreadableKey } from './key-envelope.ts';
 import type { KeyType } from './key-type.ts';
 import { loadPublicKey, type LoadedKey, supportedKeyTypes, typeNameOf } from './key-types.ts';
 import { quote } from './quote.ts';
+import type { Fail } from './wire.ts';
 
 /** Asks a person or a file for the passphrase; called once at most. */
 export type AskPassphrase = () => Promise<string>;
@@ -32,7 +33,7 @@ export async function openPrivateKey(file: KeyFile, ask: AskPassphrase | undefin
   if (parsed.type !== loaded.type.name) throw fail('its private and public parts are of different types');
   try {
     const privateKey = createPrivateKey(parsed.getPrivatePEM());
-    if (!belongTogether(privateKey, loaded))
+    if (!belongTogether(privateKey, loaded, fail))
       throw fail('its private and public parts do not belong together');
     return { type: loaded.type, privateKey, publicKey: envelope.publicKey, comment: parsed.comment };
   } catch (cause) {
@@ -49,14 +50,26 @@ async function unseal(
   const passphrase = envelope.encrypted ? await passphraseFor(name, ask) : undefined;
   // Loaded only when needed: it takes longer than the rest of the program.
   const { default: ssh2 } = await import('ssh2');
-  const parsed = ssh2.utils.parseKey(envelope.armored, passphrase);
-  // parseKey returns its errors.
+  const parsed = parse(ssh2.utils, envelope.armored, passphrase);
   if (!(parsed instanceof Error)) return parsed;
   if (!envelope.encrypted) throw unreadableKey(name)(parsed.message);
   throw new PackferryError('E_KEY_PASSPHRASE', `${name}: the passphrase does not open this key`, {
     hint: 'Give the right passphrase. If it is right, the file is damaged: check with ssh-keygen -y -f FILE.',
     cause: parsed,
   });
+}
+
+/** parseKey returns its errors, but some malformed numbers make it throw. */
+function parse(
+  { parseKey }: typeof utils,
+  armored: string,
+  passphrase: string | undefined,
+): ParsedKey | Error {
+  try {
+    return parseKey(armored, passphrase);
+  } catch (fault) {
+    return new Error('its private part is malformed', { cause: fault });
+  }
 }
 
 async function passphraseFor(name: string, ask: AskPassphrase | undefined): Promise<string> {
@@ -67,9 +80,9 @@ async function passphraseFor(name: string, ask: AskPassphrase | undefined): Prom
   });
 }
 
-function belongTogether(privateKey: KeyObject, { type, key }: LoadedKey): boolean {
+function belongTogether(privateKey: KeyObject, { type, key }: LoadedKey, fail: Fail): boolean {
   const data = Buffer.from('packferry');
-  return type.verify(key, type.sign(privateKey, data), data, unreadableKey('trial signature'));
+  return type.verify(key, type.sign(privateKey, data), data, fail);
 }
 
 function unsupportedType(name: string, type: string): PackferryError {
