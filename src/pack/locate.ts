@@ -1,11 +1,14 @@
 import type { Stats } from 'node:fs';
-import { readdir, realpath, stat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { PackferryError, systemCodeOf } from '../core/errors.ts';
-import { nearestName } from '../core/nearest.ts';
 import { fileAt, findInFolder, isArchiveName, isYamlName, type FolderOptions } from './folder.ts';
 import type { FoundPack } from './layout.ts';
 import { unreadable } from './read-file.ts';
+import { nearestSibling } from './siblings.ts';
+
+const whatToName =
+  'Name the folder of a pack, a folder of packs, or the yml file of an integration or script.';
 
 /**
  * Finds the packs at a path, which may be a folder (see `findInFolder`) or a single YAML item. Throws `E_PACK_NOT_FOUND`
@@ -28,19 +31,12 @@ async function statOf(given: string): Promise<Stats> {
     if (!['ENOENT', 'ENOTDIR'].includes(systemCodeOf(cause) ?? '')) {
       throw unreadable(given, 'E_PACK_INVALID', cause);
     }
-    const hint = await hintFor(given);
-    throw new PackferryError('E_PACK_NOT_FOUND', `${given}: no such file or folder`, { hint, cause });
+    const near = await nearestSibling(given);
+    throw new PackferryError('E_PACK_NOT_FOUND', `${given}: no such file or folder`, {
+      hint: near === undefined ? whatToName : `Did you mean ${near}?`,
+      cause,
+    });
   }
-}
-
-async function hintFor(given: string): Promise<string> {
-  const folder = path.dirname(given);
-  // When the parent is missing as well there is nothing to propose.
-  const siblings = await readdir(folder).catch(() => []);
-  const near = nearestName(path.basename(given), siblings);
-  return near === undefined
-    ? 'Name the folder of a pack, a folder of packs, or the yml file of an integration or script.'
-    : `Did you mean ${path.join(folder, near)}?`;
 }
 
 function notReadable(given: string): PackferryError {
@@ -49,6 +45,6 @@ function notReadable(given: string): PackferryError {
         hint: 'Unpack it and name the folder.',
       })
     : new PackferryError('E_PACK_INVALID', `${given}: neither a folder nor a yml file`, {
-        hint: 'Name the folder of a pack, a folder of packs, or the yml file of an integration or script.',
+        hint: whatToName,
       });
 }

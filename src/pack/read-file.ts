@@ -14,7 +14,9 @@ export interface ReadOptions {
 export async function readFile(path: string, options: ReadOptions): Promise<Buffer> {
   try {
     // Asked before opening: opening a pipe would wait for its other end.
-    if (!(await stat(path)).isFile()) throw new PackferryError(options.code, `${path}: no regular file`);
+    const info = await stat(path);
+    if (info.isDirectory()) throw new PackferryError(options.code, `${path}: a folder, not a file`);
+    if (!info.isFile()) throw new PackferryError(options.code, `${path}: no regular file`);
     return await readWhole(path, options);
   } catch (fault) {
     options.signal?.throwIfAborted();
@@ -39,12 +41,13 @@ async function readWhole(path: string, options: ReadOptions): Promise<Buffer> {
 
 /** The error for a file or folder that the system does not let us read. */
 export function unreadable(path: string, code: ErrorCode, cause: unknown): PackferryError {
-  const denied = ['EACCES', 'EPERM'].includes(systemCodeOf(cause) ?? '');
-  const why = denied ? 'no permission to read it' : messageOf(cause);
-  return new PackferryError(code, `${path}: ${why}`, {
-    ...(denied ? { hint: 'Give your account the right to read it, or run as one that has it.' } : {}),
-    cause,
-  });
+  const systemCode = systemCodeOf(cause) ?? '';
+  if (systemCode === 'ENOENT') return new PackferryError(code, `${path}: no such file`, { cause });
+  if (systemCode !== 'EACCES' && systemCode !== 'EPERM') {
+    return new PackferryError(code, `${path}: ${messageOf(cause)}`, { cause });
+  }
+  const hint = 'Give your account the right to read it, or run as one that has it.';
+  return new PackferryError(code, `${path}: no permission to read it`, { hint, cause });
 }
 
 /** Decodes UTF-8 strictly: a text that we would read differently from others is an error that names `path`. */

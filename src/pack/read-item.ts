@@ -1,5 +1,6 @@
 import { PackferryError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
+import { isMapping, mappingOf, type Mapping } from '../core/mapping.ts';
 import { parseYaml, type Position, type YamlFile, type YamlPath } from '../core/yaml.ts';
 import { mayBeItem } from './may-be-item.ts';
 
@@ -56,19 +57,17 @@ function kindOf(root: Mapping): PackItem['kind'] | undefined {
 }
 
 function nameOf(root: Mapping): string | undefined {
-  const common = root['commonfields'];
-  const names = [root['name'], isMapping(common) ? common['id'] : undefined];
-  return names
+  return [root['name'], mappingOf(root['commonfields'])['id']]
     .map((name) => (typeof name === 'number' ? String(name) : name))
     .find((name): name is string => typeof name === 'string' && name !== '');
 }
 
-function textAt(file: YamlFile, path: YamlPath): ItemValue | undefined {
+function textAt(file: YamlFile, path: readonly string[]): ItemValue | undefined {
   let value: unknown = file.value;
-  for (const key of path) value = isMapping(value) ? value[key] : undefined;
+  for (const key of path) value = mappingOf(value)[key];
   if (value === undefined || value === null) return undefined;
   const position = file.locate(path);
-  if (typeof value !== 'string') throw invalid(file, position, `${String(path.at(-1))} must be a text`);
+  if (typeof value !== 'string') throw invalid(file, position, `${path.join('.')} must be a text`);
   return value.trim() === '' ? undefined : { value, ...position };
 }
 
@@ -80,10 +79,4 @@ function refuseMerge(file: YamlFile, mapping: Mapping, path: YamlPath): void {
 
 function invalid(file: YamlFile, { line, column }: Position, what: string): PackferryError {
   return new PackferryError('E_PACK_INVALID', `${file.name}:${line}:${column}: ${what}`);
-}
-
-type Mapping = Readonly<Record<string, unknown>>;
-
-function isMapping(value: unknown): value is Mapping {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,0 +1,32 @@
+import { PackferryError, type ErrorExtras } from '../core/errors.ts';
+import type { YamlFile, YamlPath } from '../core/yaml.ts';
+
+/** Something wrong in a YAML file, by the path of the value. */
+export interface Mistake extends Pick<ErrorExtras, 'hint' | 'cause'> {
+  readonly path: YamlPath;
+  /** The key is wrong, not its value. */
+  readonly atKey?: boolean;
+  readonly message: string;
+}
+
+/** The errors for mistakes, `E_MANIFEST_INVALID` with file, line and column, in the order of the file. */
+export function errorsOf(file: YamlFile, mistakes: readonly Mistake[]): PackferryError[] {
+  return mistakes
+    .map((mistake) => ({
+      mistake,
+      at: mistake.atKey ? file.locateKey(mistake.path) : file.locate(mistake.path),
+    }))
+    .sort((a, b) => a.at.line - b.at.line || a.at.column - b.at.column)
+    .map(({ mistake: { message, hint, cause }, at: { line, column } }) => {
+      const extras = { ...(hint === undefined ? {} : { hint }), cause };
+      return new PackferryError('E_MANIFEST_INVALID', `${file.name}:${line}:${column}: ${message}`, extras);
+    });
+}
+
+/** Writes the path of a value as people read it: `images[2].reference`. */
+export function formatPath(path: YamlPath): string {
+  return path
+    .map((part) => (typeof part === 'number' ? `[${part}]` : `.${part}`))
+    .join('')
+    .replace(/^\./, '');
+}
