@@ -21,6 +21,8 @@ export const limits = {
   dockerConfig: 1024 * 1024,
   /** One answer of an engine: an inspected image, its version, its state. */
   engineAnswer: 16 * 1024 * 1024,
+  /** The answer of a token service. */
+  tokenAnswer: 64 * 1024,
   /** One line of an engine's progress stream. */
   engineLine: 1024 * 1024,
   /** Nesting of JSON and YAML, in levels. */

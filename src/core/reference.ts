@@ -95,6 +95,21 @@ function splitName(name: string, text: string): { registry: string; repository: 
   return { registry, repository };
 }
 
+/** Is `text` a registry host, perhaps with a port, as references write it? */
+export function isRegistryHost(text: string): boolean {
+  return domainPattern.test(text);
+}
+
+/** Is `text` a repository path as registries take it, e.g. `demisto/python3`? */
+export function isRepositoryPath(text: string): boolean {
+  return text.length <= maxNameLength && pathPattern.test(text);
+}
+
+/** Is `text` a tag? */
+export function isTag(text: string): boolean {
+  return tagPattern.test(text);
+}
+
 /** `registry/repository`, without tag and digest. */
 export function nameOf(reference: ImageReference): string {
   return `${reference.registry}/${reference.repository}`;

@@ -1,0 +1,118 @@
+import type { PackferryError } from '../core/errors.ts';
+import type { Repository } from './endpoint.ts';
+import { connectionFault } from './connection-fault.ts';
+import type { FilledOptions } from './options.ts';
+import { refusalOf } from './refusal.ts';
+import { withRetries } from './retry.ts';
+import { Tokens } from './tokens.ts';
+import { discard, headerOf, Transport, type Answer, type Get } from './transport.ts';
+
+/** A GET below `/v2/<repository>/`. */
+export interface RepositoryGet {
+  /** `manifests/<reference>` or `blobs/<digest>`. */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** What is being fetched, for messages: names the image. */
+  readonly what: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Milliseconds for which an endpoint that could not be reached gets only one try per request. */
+const patience = 60_000;
+
+/** Reads from repositories: tokens and repetition on top of the transport. */
+export class RegistryClient {
+  readonly #options: FilledOptions;
+  readonly #transport: Transport;
+  readonly #tokens: Tokens;
+  readonly #lifetime = new AbortController();
+  /** Endpoints that could not be reached, and until when that is remembered. */
+  readonly #down = new Map<string, number>();
+
+  constructor(options: FilledOptions) {
+    this.#options = options;
+    this.#transport = new Transport(options);
+    this.#tokens = new Tokens(this.#transport, options, this.#lifetime.signal);
+  }
+
+  /**
+   * Sends a GET and hands a successful answer to `read`, which must take care of the body at once. When the connection
+   * breaks while `read` waits, the whole request is repeated; what `read` returned is not watched any more. Anything
+   * but 200 and 206 throws the error to report.
+   */
+  async get<T>(repository: Repository, get: RepositoryGet, read: (answer: Answer) => Promise<T>): Promise<T> {
+    const { what, signal } = get;
+    const used = await this.#tokens.authorization(repository, what, signal);
+    const first = await this.#attempt(repository, get, used, read);
+    if ('value' in first) return first.value;
+    const renewed = await this.#tokens.renew(repository, first.challenge, used, what, signal);
+    const second = await this.#attempt(repository, get, renewed, read);
+    if ('value' in second) return second.value;
+    throw second.refusal;
+  }
+
+  async close(): Promise<void> {
+    this.#lifetime.abort();
+    await this.#transport.close();
+  }
+
+  async #attempt<T>(
+    { endpoint, path }: Repository,
+    get: RepositoryGet,
+    authorization: string | undefined,
+    read: (answer: Answer) => Promise<T>,
+  ): Promise<{ value: T } | { challenge: string; refusal: PackferryError }> {
+    const { what, signal } = get;
+    const request: Get = {
+      url: new URL(`/v2/${path}/${get.path}`, endpoint.origin),
+      ...(get.headers === undefined ? {} : { headers: get.headers }),
+      authorization,
+      ca: endpoint.ca,
+      what,
+      signal,
+    };
+    const isDown = performance.now() < (this.#down.get(endpoint.origin) ?? 0);
+    const policy = isDown ? { ...this.#options, retries: 0 } : this.#options;
+    try {
+      const outcome = await withRetries(
+        async () => {
+          const answer = await this.#transport.get(request);
+          if (answer.status === 401 && !answer.elsewhere) {
+            return { challenge: challengeOf(answer), refusal: await refusalOf(answer, what) };
+          }
+          if (answer.status !== 200 && answer.status !== 206) throw await refusalOf(answer, what);
+          return { value: await readOrFault(answer, read, what) };
+        },
+        policy,
+        what,
+        signal,
+      );
+      this.#down.delete(endpoint.origin);
+      return outcome;
+    } catch (fault) {
+      const error = connectionFault(fault, request.url, what);
+      if (error.code === 'E_SOURCE_UNREACHABLE') {
+        this.#down.set(endpoint.origin, performance.now() + patience);
+      }
+      throw error;
+    }
+  }
+}
+
+async function readOrFault<T>(
+  answer: Answer,
+  read: (answer: Answer) => Promise<T>,
+  what: string,
+): Promise<T> {
+  try {
+    return await read(answer);
+  } catch (fault) {
+    await discard(answer);
+    throw connectionFault(fault, answer.url, what);
+  }
+}
+
+function challengeOf(answer: Answer): string {
+  const header = answer.headers['www-authenticate'];
+  return Array.isArray(header) ? header.join(', ') : (headerOf(answer, 'www-authenticate') ?? '');
+}

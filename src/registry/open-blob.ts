@@ -1,0 +1,88 @@
+import { pipeline, Transform, type Readable, type TransformCallback } from 'node:stream';
+import { PackferryError } from '../core/errors.ts';
+import type { Descriptor } from '../core/image.ts';
+import type { RegistryClient } from './client.ts';
+import { connectionFault } from './connection-fault.ts';
+import { manifestAccept } from './documents.ts';
+import type { Repository } from './endpoint.ts';
+import { interrupted } from './interrupted.ts';
+import { headerOf, type Answer } from './transport.ts';
+
+export interface OpenBlob {
+  readonly blob: Descriptor;
+  /** Is it a manifest? Registries keep these apart from blobs. */
+  readonly isManifest: boolean;
+  /** Byte to start at. */
+  readonly from: number;
+  /** What is being fetched, for messages: names the image. */
+  readonly what: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Opens a blob of a repository from a byte on; nothing is buffered or verified. The stream ends in an error, never in
+ * silence, when the connection stalls, breaks or is stopped.
+ */
+export async function openBlob(
+  client: RegistryClient,
+  repository: Repository,
+  open: OpenBlob,
+): Promise<Readable> {
+  const { blob, isManifest, from, what, signal } = open;
+  const get = {
+    path: `${isManifest ? 'manifests' : 'blobs'}/${blob.digest}`,
+    headers: {
+      ...(isManifest ? { accept: manifestAccept } : {}),
+      ...(from === 0 ? {} : { range: `bytes=${from}-` }),
+    },
+    what,
+    signal,
+  };
+  return client.get(repository, get, (answer) => Promise.resolve(bodyOf(answer, open)));
+}
+
+function bodyOf(answer: Answer, { blob, from, what, signal }: OpenBlob): Readable {
+  if (answer.status === 206) checkRange(answer, blob, from, what);
+  const skip = answer.status === 206 ? 0 : from;
+  const stream = new BlobStream(skip, (fault) =>
+    signal?.aborted === true ? interrupted(signal, what) : connectionFault(fault, answer.url, what),
+  );
+  // A fault before the caller listens must not end the process; whoever reads later still meets it.
+  stream.on('error', () => undefined);
+  return pipeline(answer.body, stream, () => undefined);
+}
+
+/** A partial answer must hold exactly the bytes that were asked for (RFC 9110, section 14.4). */
+function checkRange(answer: Answer, blob: Descriptor, from: number, what: string): void {
+  const header = headerOf(answer, 'content-range') ?? '';
+  const [, first, last, total] = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(header) ?? [];
+  const whole = total === '*' || Number(total) === blob.size;
+  if (Number(first) === from && Number(last) === blob.size - 1 && whole) return;
+  throw new PackferryError(
+    'E_SOURCE_PROTOCOL',
+    `${what}: ${answer.url.host} was asked for the bytes from ${from} on and sends others`,
+  );
+}
+
+/** Drops the first `skip` bytes, passes the rest on, and gives every fault the shape of a PackferryError. */
+class BlobStream extends Transform {
+  readonly #explain: (fault: unknown) => PackferryError;
+  #skip: number;
+
+  constructor(skip: number, explain: (fault: unknown) => PackferryError) {
+    super();
+    this.#skip = skip;
+    this.#explain = explain;
+  }
+
+  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
+    const dropped = Math.min(this.#skip, chunk.length);
+    this.#skip -= dropped;
+    if (dropped < chunk.length) this.push(chunk.subarray(dropped));
+    done();
+  }
+
+  override _destroy(fault: Error | null, done: (fault?: Error | null) => void): void {
+    done(fault === null ? null : this.#explain(fault));
+  }
+}

@@ -1,0 +1,54 @@
+/** Settings of one registry. */
+export interface RegistrySettings {
+  /** Hosts that are asked first, in this order: `host[:port][/path-prefix]`. The registry itself comes last. */
+  readonly mirrors?: readonly string[];
+  /** Speak HTTP to this registry and its mirrors. Default: only to loopback addresses. */
+  readonly plainHttp?: boolean;
+  /** Certificate authorities in PEM form, trusted here besides the usual ones. */
+  readonly ca?: string;
+}
+
+/** All in milliseconds. */
+export interface RegistryTimeouts {
+  /** Name lookup, TCP and TLS together. Default: 30 s. */
+  readonly connect: number;
+  /** From the request to the end of the answer's headers. Default: 60 s. */
+  readonly headers: number;
+  /** Longest pause inside a body while the reader waits. Default: 60 s. */
+  readonly body: number;
+}
+
+export interface RegistrySourceOptions {
+  /** Settings by registry as references name it, e.g. `docker.io` or `registry.example:5000`. */
+  readonly registries?: ReadonlyMap<string, RegistrySettings>;
+  /** Default: `packferry`. */
+  readonly userAgent?: string;
+  /** Default: 6. */
+  readonly connectionsPerHost?: number;
+  readonly timeouts?: Partial<RegistryTimeouts>;
+  /** How often a request is repeated after a connection fault or an answer that asks for patience. Default: 5. */
+  readonly retries?: number;
+  /** Milliseconds before the first repetition; doubles each time, up to 30 s. Default: 500. */
+  readonly retryDelay?: number;
+}
+
+/** The options with nothing left open. */
+export interface FilledOptions extends Required<RegistrySourceOptions> {
+  readonly timeouts: RegistryTimeouts;
+}
+
+/** The one place where defaults are filled in. */
+export function fillOptions(options: RegistrySourceOptions): FilledOptions {
+  return {
+    registries: options.registries ?? new Map<string, RegistrySettings>(),
+    userAgent: options.userAgent ?? 'packferry',
+    connectionsPerHost: options.connectionsPerHost ?? 6,
+    timeouts: {
+      connect: options.timeouts?.connect ?? 30_000,
+      headers: options.timeouts?.headers ?? 60_000,
+      body: options.timeouts?.body ?? 60_000,
+    },
+    retries: options.retries ?? 5,
+    retryDelay: options.retryDelay ?? 500,
+  };
+}

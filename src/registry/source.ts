@@ -1,0 +1,81 @@
+import { Readable } from 'node:stream';
+import type { Descriptor, LockedImage } from '../core/image.ts';
+import { isIndexType, isManifestType } from '../core/media-types.ts';
+import type { Platform } from '../core/platform.ts';
+import type { BlobOptions, ImageSource } from '../core/ports.ts';
+import { parseReference, type ImageReference } from '../core/reference.ts';
+import { RegistryClient } from './client.ts';
+import { DocumentCache } from './document-cache.ts';
+import { Documents } from './documents.ts';
+import { endpointsOf, repositoryAt, type Endpoint } from './endpoint.ts';
+import { firstThatHas } from './first-that-has.ts';
+import { openBlob } from './open-blob.ts';
+import { fillOptions, type FilledOptions, type RegistrySourceOptions } from './options.ts';
+import { resolveImage } from './resolve.ts';
+
+const cacheBytes = 32 * 1024 * 1024;
+
+/**
+ * All registries as one source: the reference names the host. Reads anonymously, from the mirrors first where some are
+ * set. Throws `E_ENDPOINT_INVALID` when a setting names no usable host.
+ */
+export function openRegistrySource(options: RegistrySourceOptions = {}): ImageSource {
+  const filled = fillOptions(options);
+  for (const [registry, settings] of filled.registries) endpointsOf(registry, settings);
+  return new RegistrySource(filled);
+}
+
+class RegistrySource implements ImageSource {
+  readonly name = 'registry:';
+  readonly #options: FilledOptions;
+  readonly #client: RegistryClient;
+  readonly #cache = new DocumentCache(cacheBytes);
+
+  constructor(options: FilledOptions) {
+    this.#options = options;
+    this.#client = new RegistryClient(options);
+  }
+
+  async resolve(reference: ImageReference, platform: Platform, signal?: AbortSignal): Promise<LockedImage> {
+    const name = reference.written;
+    return firstThatHas(this.#endpointsOf(reference), name, async (endpoint) => {
+      const repository = repositoryAt(endpoint, reference.repository);
+      const documents = new Documents(this.#client, this.#cache, repository, name, signal);
+      return resolveImage(documents, reference, platform, urlOf(endpoint));
+    });
+  }
+
+  async openBlob(image: LockedImage, blob: Descriptor, options: BlobOptions = {}): Promise<Readable> {
+    const { from = 0, signal } = options;
+    const known = this.#cache.get(blob.digest);
+    if (known !== undefined) return Readable.from([known.bytes.subarray(from)], { objectMode: false });
+    // Nothing is left to ask for, and a range that starts at the end is one that registries refuse.
+    if (from > 0 && from >= blob.size) return Readable.from([], { objectMode: false });
+
+    const reference = parseReference(image.reference);
+    const what = `${image.reference}: blob ${blob.digest}`;
+    const isManifest = isManifestType(blob.mediaType) || isIndexType(blob.mediaType);
+    // What has once answered for this image is asked first.
+    const endpoints = this.#endpointsOf(reference).sort((a, b) => answered(b, image) - answered(a, image));
+    return firstThatHas(endpoints, what, async (endpoint) => {
+      const repository = repositoryAt(endpoint, reference.repository);
+      return openBlob(this.#client, repository, { blob, isManifest, from, what, signal });
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#client.close();
+  }
+
+  #endpointsOf({ registry }: ImageReference): Endpoint[] {
+    return endpointsOf(registry, this.#options.registries.get(registry));
+  }
+}
+
+function answered(endpoint: Endpoint, image: LockedImage): number {
+  return urlOf(endpoint) === image.source ? 1 : 0;
+}
+
+function urlOf(endpoint: Endpoint): string {
+  return `registry://${endpoint.name}`;
+}
