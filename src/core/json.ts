@@ -37,22 +37,38 @@ function decode(bytes: Uint8Array, name: string): string {
   }
 }
 
-/** Walks over the tokens for what `JSON.parse` forgives: duplicate keys and depth. Grammar is left to it. */
+/**
+ * Walks over the tokens for what `JSON.parse` forgives: duplicate keys and depth. Grammar is left to it. Takes linear
+ * time on any text: a pattern for whole strings would start anew at every quote of an unclosed one.
+ */
 function checkStructure(text: string, name: string): void {
-  const token = /"(?:[^"\\]|\\.)*"|[{}[\],:]/gs;
+  const mark = /["{}[\],:]/g;
   const scopes: (Map<string, string> | undefined)[] = [];
   let previous = '';
-  for (const [part] of text.matchAll(token)) {
+  for (let found = mark.exec(text); found !== null; found = mark.exec(text)) {
+    const [part] = found;
     if (part === '{' || part === '[') {
       scopes.push(part === '{' ? new Map<string, string>() : undefined);
       if (scopes.length > limits.depth) throw invalid(name, `nested deeper than ${limits.depth} levels`);
     } else if (part === '}' || part === ']') {
       scopes.pop();
-    } else if (part.startsWith('"') && (previous === '{' || previous === ',')) {
-      noteKey(scopes.at(-1), part, name);
+    } else if (part === '"') {
+      mark.lastIndex = endOfString(text, found.index, name);
+      const isKey = previous === '{' || previous === ',';
+      if (isKey) noteKey(scopes.at(-1), text.slice(found.index, mark.lastIndex), name);
     }
     previous = part;
   }
+}
+
+/** The place behind the quote that closes the string which opens at `start`. */
+function endOfString(text: string, start: number, name: string): number {
+  for (let end = text.indexOf('"', start + 1); end >= 0; end = text.indexOf('"', end + 1)) {
+    let backslashes = 0;
+    while (text[end - 1 - backslashes] === '\\') backslashes += 1;
+    if (backslashes % 2 === 0) return end + 1;
+  }
+  throw invalid(name, 'a string is not closed');
 }
 
 function noteKey(keys: Map<string, string> | undefined, quoted: string, name: string): void {
