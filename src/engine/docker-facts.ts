@@ -1,12 +1,12 @@
 import * as z from 'zod';
 import { PackferryError } from '../core/errors.ts';
-import { askDocker, type DockerApi } from './docker-api.ts';
+import type { DockerApi } from './docker-api.ts';
+import { askDocker } from './docker-ask.ts';
 import { noAnswer } from './engine-fault.ts';
 
 /** What is known of an engine once it has answered. */
 export interface EngineFacts {
   readonly product: 'docker' | 'podman';
-  readonly version: string;
   /**
    * What an image ID is: the digest of the config (Docker's classic store, Podman), or of the manifest or index
    * (Docker's containerd store).
@@ -15,16 +15,18 @@ export interface EngineFacts {
 }
 
 const versionAnswer = z.object({
-  Version: z.string(),
   ApiVersion: z.string(),
   Components: z.array(z.object({ Name: z.string() })).nullish(),
 });
 
 const infoAnswer = z.object({ DriverStatus: z.array(z.array(z.string())).nullish() });
 
+/** moby, `daemon/containerd/service.go`. */
+const containerdDriver = 'io.containerd.snapshotter.v1';
+
 /**
- * Asks an engine what it is. Throws `E_ENGINE_UNREACHABLE` (also when it is silent for `answerWithin` milliseconds),
- * `E_ENGINE_DENIED`, `E_ENGINE_PROTOCOL`.
+ * Asks an engine what it is. Throws the abort reason, `E_ENGINE_UNREACHABLE` (also when it is silent for
+ * `answerWithin` milliseconds), `E_ENGINE_DENIED`, `E_ENGINE_PROTOCOL`.
  */
 export async function learnFacts(
   api: DockerApi,
@@ -41,7 +43,6 @@ export async function learnFacts(
       info.DriverStatus?.some(([key, value]) => key === 'driver-type' && value === containerdDriver) ?? false;
     return {
       product: isPodman ? 'podman' : 'docker',
-      version: version.Version,
       idOf: isContainerd ? 'manifest' : 'config',
     };
   } catch (fault) {
@@ -49,9 +50,6 @@ export async function learnFacts(
     throw fault;
   }
 }
-
-/** moby, `daemon/containerd/service.go`. */
-const containerdDriver = 'io.containerd.snapshotter.v1';
 
 function required<T>(api: DockerApi, answer: T | undefined): T {
   if (answer !== undefined) return answer;

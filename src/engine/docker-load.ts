@@ -7,7 +7,8 @@ import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
 import type { Descriptor, LockedImage } from '../core/image.ts';
 import { limits } from '../core/limits.ts';
 import type { DeliverOptions, ImageSource } from '../core/ports.ts';
-import { wordsOf, type DockerApi } from './docker-api.ts';
+import type { DockerApi } from './docker-api.ts';
+import { wordsOf } from './docker-ask.ts';
 import { denied, engineFault } from './engine-fault.ts';
 import { loadFailed, readLoadAnswer } from './load-answer.ts';
 

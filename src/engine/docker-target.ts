@@ -1,5 +1,4 @@
 import pLimit from 'p-limit';
-import { isDigest } from '../core/digest.ts';
 import { PackferryError } from '../core/errors.ts';
 import { blobsOf, totalSize, type LockedImage } from '../core/image.ts';
 import type {
@@ -56,9 +55,14 @@ class DockerTarget implements ImageTarget {
 
   async survey(images: readonly LockedImage[], signal?: AbortSignal): Promise<readonly Presence[]> {
     const limit = pLimit(inspections);
-    return Promise.all(
-      images.map((image) => limit(async () => presenceOf(await this.#compare(image, signal)))),
-    );
+    try {
+      return await Promise.all(
+        images.map((image) => limit(async () => presenceOf(await this.#compare(image, signal)))),
+      );
+    } finally {
+      // After a fault nobody waits for the rest.
+      limit.clearQueue();
+    }
   }
 
   async deliver(image: LockedImage, source: ImageSource, options: DeliverOptions = {}): Promise<Delivery> {
@@ -75,12 +79,10 @@ class DockerTarget implements ImageTarget {
     const held = await this.#compare(image, signal);
     switch (held.state) {
       case 'same':
-        return isDigest(held.id)
-          ? { confirmed: true, id: held.id }
-          : { confirmed: false, reason: `the engine calls it ${held.id}, which is no digest` };
+        return { confirmed: true, id: held.id };
       case 'absent':
         return { confirmed: false, reason: 'the engine has no such image' };
-      case 'incomplete':
+      case 'faulty':
         return { confirmed: false, reason: held.reason };
       case 'other':
         return { confirmed: false, reason: `the name stands for another image, ${held.id}` };
@@ -119,7 +121,7 @@ function presenceOf(held: Comparison): Presence {
     case 'other':
       return { state: 'conflict', holder: held.id };
     case 'absent':
-    case 'incomplete':
+    case 'faulty':
       return { state: 'absent' };
   }
 }

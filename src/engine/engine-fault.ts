@@ -19,8 +19,7 @@ const startHint =
 /**
  * Gives a fault of the connection to an engine its code: `E_ENGINE_UNREACHABLE`, `E_ENGINE_DENIED`, or
  * `E_ENGINE_PROTOCOL` for what is no HTTP, and for an answer over its limit. Other faults that have a code already
- * stay as they are. `what` names the engine,
- * and the image where there is one.
+ * stay as they are. `what` names the engine, and the image where there is one.
  */
 export function engineFault(fault: unknown, what: string): PackferryError {
   if (fault instanceof PackferryError && fault.code !== 'E_LIMIT_EXCEEDED') return fault;

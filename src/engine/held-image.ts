@@ -1,17 +1,20 @@
 import * as z from 'zod';
+import { isDigest, type Digest } from '../core/digest.ts';
 import type { LockedImage } from '../core/image.ts';
-import { formatPlatform } from '../core/platform.ts';
 import { parseReference, tagNameOf } from '../core/reference.ts';
-import { askDocker, type DockerApi } from './docker-api.ts';
+import type { DockerApi } from './docker-api.ts';
+import { askDocker } from './docker-ask.ts';
 import type { EngineFacts } from './docker-facts.ts';
+import { engineWords } from './engine-words.ts';
 
 /** How what an engine holds under a name compares with the image that is meant. */
 export type Comparison =
-  | { readonly state: 'same'; readonly id: string }
+  | { readonly state: 'same'; readonly id: Digest }
   /** The engine has none of that name. */
   | { readonly state: 'absent' }
-  /** It is the image that is meant, but not all of it is there. */
-  | { readonly state: 'incomplete'; readonly reason: string }
+  /** It has the ID of the image that is meant, but lacks some of it, or contradicts it. */
+  | { readonly state: 'faulty'; readonly reason: string }
+  /** The name stands for another image; the ID is the engine's, for messages. */
   | { readonly state: 'other'; readonly id: string };
 
 const inspection = z.object({
@@ -52,22 +55,25 @@ function compare(held: Inspection, facts: EngineFacts, image: LockedImage): Comp
   const id = /^[0-9a-f]{64}$/.test(held.Id) ? `sha256:${held.Id}` : held.Id;
   // An image that was pulled by its index has the index's digest as ID; the manifest is one of its members.
   const member = held.Manifests?.find(({ Descriptor }) => Descriptor.digest === image.manifest.digest);
-  if (id !== image[facts.idOf].digest && member === undefined) return { state: 'other', id };
+  const isMeant = id === image[facts.idOf].digest || member !== undefined;
+  if (!isDigest(id) || !isMeant) return { state: 'other', id: engineWords(id) };
 
   // Docker 29 tells layers from the config alone, whether their content is there or not.
-  if (held.Manifests && member?.Available !== true) {
-    return { state: 'incomplete', reason: 'the engine lacks some of its content' };
-  }
+  if (held.Manifests && member?.Available !== true) return faulty('lacks some of its content');
   const layers = held.RootFS?.Layers ?? [];
-  if (layers.length !== image.layers.length || image.layers.some(({ diffId }, at) => diffId !== layers[at])) {
-    return {
-      state: 'incomplete',
-      reason: `the engine has other layers for it: ${layers.join(', ') || 'none'}`,
-    };
+  if (layers.length !== image.layers.length) {
+    return faulty(`lists ${layers.length} layers for it, not ${image.layers.length}`);
   }
-  const platform = { os: held.Os ?? 'unknown', architecture: held.Architecture ?? 'unknown' };
-  if (platform.os !== image.platform.os || platform.architecture !== image.platform.architecture) {
-    return { state: 'incomplete', reason: `the engine says that it is for ${formatPlatform(platform)}` };
+  if (image.layers.some(({ diffId }, at) => diffId !== layers[at]))
+    return faulty('lists other layers for it');
+  const { os, architecture } = image.platform;
+  if (held.Os !== os || held.Architecture !== architecture) {
+    const told = engineWords(`${held.Os ?? 'unknown'}/${held.Architecture ?? 'unknown'}`);
+    return faulty(`says that it is for ${told}, not ${os}/${architecture}`);
   }
   return { state: 'same', id };
+}
+
+function faulty(what: string): Comparison {
+  return { state: 'faulty', reason: `the engine ${what}` };
 }

@@ -34,6 +34,18 @@ test('a proxy that denies', failsToOpen, { version: json({ message: 'no' }, 403)
 test('a server without this API', failsToOpen, { version: json({}, 404) }, 'E_ENGINE_PROTOCOL');
 test('a server of something else', failsToOpen, { version: json(['hello']) }, 'E_ENGINE_PROTOCOL');
 test('an engine in trouble', failsToOpen, { info: json({ message: 'oh' }, 500) }, 'E_ENGINE_PROTOCOL');
+
+for (const location of ['http://127.0.0.1:1/', 'nowhere://x', '/version']) {
+  test(
+    `a redirect to ${location}`,
+    failsToOpen,
+    {
+      version: (_, response) => void response.writeHead(301, { location }).end(),
+    },
+    'E_ENGINE_PROTOCOL',
+  );
+}
+
 test(
   'an answer without end',
   failsToOpen,

@@ -1,4 +1,6 @@
 import { getEventListeners } from 'node:events';
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import test from 'ava';
 import { composeImage, noise, type ComposedImage } from '../../bin/demo/sample-images.ts';
@@ -8,6 +10,7 @@ import type { ImageTarget } from '../../src/core/ports.ts';
 import { findDocker } from '../../src/engine/docker-connection.ts';
 import { openDockerTarget } from '../../src/engine/docker-target.ts';
 import { withDockerd, type Dockerd } from '../helpers/system-dockerd.ts';
+import { execOk } from '../helpers/system-exec.ts';
 import { lockedOf, memorySource, runnableImage } from '../helpers/system-images.ts';
 import { needing, type Need } from '../helpers/system-tools.ts';
 
@@ -199,6 +202,55 @@ test.serial(
         opened.map(() => true),
       );
       t.is(getEventListeners(abort.signal, 'abort').length, 0);
+    });
+  }),
+);
+
+test.serial(
+  'a config that lies about its layers is refused by the engine, and nothing is kept',
+  needing(needs, async (t) => {
+    await withTarget(async ({ dockerd, target }) => {
+      const { image } = largeImage('liar');
+      const { image: other } = largeImage('other');
+      const before = await held(dockerd);
+      const locked: LockedImage = {
+        ...lockedOf(`${repository}:liar`, image),
+        // The signed list may say so: the layers are those of another image.
+        layers: lockedOf(`${repository}:other`, other).layers,
+      };
+      const error = await t.throwsAsync(target.deliver(locked, memorySource([image, other])), {
+        instanceOf: PackferryError,
+        code: 'E_LOAD_FAILED',
+      });
+      t.true(error.message.includes(locked.reference));
+      t.regex(error.message, /invalid diffID/);
+      t.regex(error.hint ?? '', /Export the image again/);
+      t.is(await held(dockerd), before);
+    });
+  }),
+);
+
+test.serial(
+  'a full disk is told with the image and what to do',
+  needing(needs, async (t) => {
+    await withTarget(async ({ dockerd, target }) => {
+      const { image, locked } = largeImage('full');
+      const before = await held(dockerd);
+      // Where the engine unpacks what it is sent.
+      const unpack = path.join(dockerd.folder, 'data', 'tmp');
+      await mkdir(unpack, { recursive: true });
+      await execOk('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'none', unpack]);
+      const error = await t.throwsAsync(target.deliver(locked, memorySource([image])), {
+        instanceOf: PackferryError,
+        code: 'E_LOAD_FAILED',
+      });
+      t.true(error.message.includes(locked.reference));
+      t.regex(error.hint ?? '', /Free space/);
+      t.is(await held(dockerd), before);
+
+      await execOk('umount', [unpack]);
+      await target.deliver(locked, memorySource([image]));
+      t.like(await target.confirm(locked), { confirmed: true });
     });
   }),
 );

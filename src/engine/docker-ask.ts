@@ -1,0 +1,69 @@
+import type { IncomingMessage } from 'node:http';
+import * as z from 'zod';
+import { collect } from '../core/collect.ts';
+import { messageOf, PackferryError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import type { ApiRequest, DockerApi } from './docker-api.ts';
+import { denied, engineFault } from './engine-fault.ts';
+import { engineWords } from './engine-words.ts';
+
+/**
+ * Asks for a JSON document; undefined when the engine has none of that name (404). Throws the abort reason,
+ * `E_ENGINE_UNREACHABLE`, `E_ENGINE_DENIED` or `E_ENGINE_PROTOCOL`.
+ */
+export async function askDocker<T>(
+  api: DockerApi,
+  request: Omit<ApiRequest, 'method' | 'body'>,
+  schema: z.ZodType<T>,
+): Promise<T | undefined> {
+  const what = `${api.name}: GET ${request.path}`;
+  let answer: IncomingMessage;
+  let content: Buffer;
+  try {
+    answer = await api.send({ ...request, method: 'GET' });
+    content = await collect(answer, limits.engineAnswer, what);
+  } catch (fault) {
+    request.signal?.throwIfAborted();
+    throw engineFault(fault, what);
+  }
+  if (answer.statusCode === 404) return undefined;
+  if (answer.statusCode !== 200) throw refused(what, answer.statusCode, content);
+  try {
+    return schema.parse(JSON.parse(content.toString('utf8')));
+  } catch (fault) {
+    const why = fault instanceof z.ZodError ? z.prettifyError(fault) : messageOf(fault);
+    throw new PackferryError(
+      'E_ENGINE_PROTOCOL',
+      `${what}: not the answer of a Docker API: ${engineWords(why)}`,
+      {
+        hint: 'Is this the socket of Docker or Podman?',
+        cause: fault,
+      },
+    );
+  }
+}
+
+function refused(what: string, status: number | undefined, content: Buffer): PackferryError {
+  const words = wordsOf(content);
+  if (status === 401 || status === 403) return denied(what, `the engine said: ${words}`);
+  return new PackferryError(
+    'E_ENGINE_PROTOCOL',
+    `${what}: status ${status ?? 'unknown'}; the engine said: ${words}`,
+    {
+      hint: "Look into the engine's log.",
+    },
+  );
+}
+
+const errorBody = z.object({ message: z.string().exactOptional(), cause: z.string().exactOptional() });
+
+/** The text of an error answer: Docker's `message`, else the body as it is. */
+export function wordsOf(content: Buffer): string {
+  const text = content.toString('utf8');
+  try {
+    const { message, cause } = errorBody.parse(JSON.parse(text));
+    return engineWords(message ?? cause ?? text);
+  } catch {
+    return engineWords(text);
+  }
+}
