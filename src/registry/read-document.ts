@@ -12,7 +12,7 @@ import {
   type ImageManifestDocument,
 } from '../schema/oci.ts';
 import type { ImageDocument } from './document-cache.ts';
-import { printable } from './server-words.ts';
+import { printable } from './refusal-words.ts';
 
 /** What stands under a reference: one image, or a list of images for several platforms. */
 export type ManifestDocument =

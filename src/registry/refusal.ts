@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import { PackferryError, type ErrorCode } from '../core/errors.ts';
-import { printable, readServerWords, type ServerWords } from './server-words.ts';
+import { printable, readRefusalWords, type RefusalWords } from './refusal-words.ts';
 import { headerOf, type Answer } from './transport.ts';
 
 /** An answer that is no success. Kept as the cause of the error that is reported. */
@@ -27,7 +27,7 @@ export function isPassingRefusal(error: PackferryError): boolean {
 
 /** Reads an answer that is no success and makes the error to report: what was asked, who answered, in which words. */
 export async function refusalOf(answer: Answer, what: string): Promise<PackferryError> {
-  const words = await readServerWords(answer.body);
+  const words = await readRefusalWords(answer.body);
   const { status, url } = answer;
   const phrase = STATUS_CODES[status] === undefined ? '' : ` ${STATUS_CODES[status]}`;
   const said = words.text === '' ? '' : `; the registry says: ${words.text}`;
@@ -50,7 +50,7 @@ export function retryAfterOf(header: string | undefined, now: number): number | 
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }
 
-function codeFor(status: number, words: ServerWords): ErrorCode {
+function codeFor(status: number, words: RefusalWords): ErrorCode {
   if (status === 404 || words.codes.some((code) => unknownCodes.includes(code))) return 'E_IMAGE_NOT_FOUND';
   if (status === 401 || status === 403) return 'E_SOURCE_DENIED';
   if (status === 429) return 'E_RATE_LIMITED';

@@ -15,7 +15,7 @@ import {
 import type { ImageDocument } from './document-cache.ts';
 import type { Documents } from './documents.ts';
 import { malformed, readConfigDocument, readManifestDocument } from './read-document.ts';
-import { printable } from './server-words.ts';
+import { printable } from './refusal-words.ts';
 
 /** Indexes inside indexes, in levels. */
 const maxDepth = 3;
