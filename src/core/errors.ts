@@ -133,13 +133,16 @@ export function asPackferryError(fault: unknown): PackferryError {
   });
 }
 
-/** The exit status of a run that met these faults: a failed verification always wins, else the first counts. */
+/**
+ * The exit status of a run that met these faults: a failed verification always wins, wherever it stands; otherwise
+ * the first fault decides.
+ */
 export function statusOfErrors(errors: readonly PackferryError[]): ExitStatus {
-  const codes = errors.flatMap(flatten).map((error) => statusOfCode(error.code));
-  if (codes.includes(4)) return 4;
-  return codes[0] ?? 0;
+  if (errors.some(isVerificationFailure)) return 4;
+  const [first] = errors;
+  return first === undefined ? 0 : statusOfCode(first.code);
 }
 
-function flatten(error: PackferryError): PackferryError[] {
-  return error.errors.length === 0 ? [error] : error.errors.flatMap(flatten);
+function isVerificationFailure(error: PackferryError): boolean {
+  return statusOfCode(error.code) === 4 || error.errors.some(isVerificationFailure);
 }

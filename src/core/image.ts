@@ -38,7 +38,9 @@ export function blobsOf(image: Pick<LockedImage, 'manifest' | 'config' | 'layers
 }
 
 /** Every blob of several images, each digest once. */
-export function uniqueBlobs(images: readonly LockedImage[]): Descriptor[] {
+export function uniqueBlobs(
+  images: readonly Pick<LockedImage, 'manifest' | 'config' | 'layers'>[],
+): Descriptor[] {
   const seen = new Map<Digest, Descriptor>();
   for (const blob of images.flatMap(blobsOf)) if (!seen.has(blob.digest)) seen.set(blob.digest, blob);
   return [...seen.values()];

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { lockedImage, platform, utcTime } from './parts.ts';
+import { digest, lockedImage, platform, utcTime } from './parts.ts';
 
 /** The `schema` value of the lock files that this version writes. */
 export const lockSchemaId = 'packferry.lock/v1';
@@ -9,7 +9,15 @@ export const lockSchema = z.object({
   schema: z.literal(lockSchemaId),
   name: z.string(),
   platform,
-  images: z.array(z.object({ ...lockedImage.shape, lockedAt: utcTime })),
+  images: z.array(
+    z.object({
+      ...lockedImage.shape,
+      /** The digest that the reference itself asked for, when it had a tag and a digest. */
+      pinned: digest.exactOptional(),
+      /** Since when the reference stands for this digest. */
+      lockedAt: utcTime,
+    }),
+  ),
 });
 
 export type LockDocument = z.infer<typeof lockSchema>;

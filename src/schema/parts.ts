@@ -52,3 +52,6 @@ export const lockedImage = z.object({
   layers: z.array(layer).max(500),
   source: z.string(),
 });
+
+/** Where an item of a pack, or a manifest, names an image. */
+export type ImageUse = z.infer<typeof imageUse>;

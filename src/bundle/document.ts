@@ -1,0 +1,105 @@
+import type { Digest } from '../core/digest.ts';
+import type { LockedImage } from '../core/image.ts';
+import type { Platform } from '../core/platform.ts';
+import { planArchive, type ArchivePlan } from '../archive/plan.ts';
+import {
+  bundleSchemaId,
+  type BundleArchive,
+  type BundleDocument,
+  type BundleFinding,
+} from '../schema/bundle.ts';
+import type { ImageUse } from '../schema/parts.ts';
+import { archiveName } from './names.ts';
+
+/** An image that a bundle is to carry, with the places that need it. */
+export interface BundledImage {
+  readonly image: LockedImage;
+  readonly usedBy: readonly ImageUse[];
+}
+
+/** What a bundle is to hold, in the volumes in which it is to hold it. */
+export interface BundleContent {
+  readonly name: string;
+  readonly platform: Platform;
+  /** One list of images per archive. */
+  readonly volumes: readonly (readonly BundledImage[])[];
+  readonly findings: readonly BundleFinding[];
+}
+
+/** One archive of a bundle: its file name and its plan, byte for byte. */
+export interface PlannedVolume {
+  readonly file: string;
+  readonly plan: ArchivePlan;
+  readonly images: readonly BundledImage[];
+}
+
+/** Plans every archive of a bundle. The same content gives the same plans. */
+export function planVolumes(content: BundleContent): PlannedVolume[] {
+  return content.volumes.map((images, index) => ({
+    file: archiveName(index),
+    plan: planArchive(
+      images.map(({ image }) => image),
+      { commitRecord: 'first' },
+    ),
+    images,
+  }));
+}
+
+export interface DocumentFacts {
+  readonly sequence: number;
+  readonly createdAt: string;
+  readonly tool: { readonly name: string; readonly version: string };
+  /** sha256 in hex of every archive file. */
+  readonly sha256: ReadonlyMap<string, string>;
+}
+
+/** Writes down what a bundle holds: the value of `bundle.json`. */
+export function makeDocument(
+  content: BundleContent,
+  volumes: readonly PlannedVolume[],
+  facts: DocumentFacts,
+): BundleDocument {
+  return {
+    schema: bundleSchemaId,
+    name: content.name,
+    sequence: facts.sequence,
+    createdAt: facts.createdAt,
+    tool: { ...facts.tool },
+    platform: { ...content.platform },
+    images: volumes.flatMap(({ file, images }) =>
+      images.map(({ image, usedBy }) => ({
+        reference: image.reference,
+        manifest: { ...image.manifest },
+        config: { ...image.config },
+        layers: image.layers.map((layer) => ({ ...layer })),
+        archive: file,
+        source: image.source,
+        usedBy: usedBy.map(({ pack, item, kind, file: where, line, column, key }) => {
+          return { pack, item, kind, file: where, line, column, key };
+        }),
+      })),
+    ),
+    archives: volumes.map(({ file, plan }) => archiveEntry(file, plan, facts.sha256.get(file) ?? '')),
+    packs: [],
+    requires: [],
+    base: [],
+    findings: [...content.findings],
+  };
+}
+
+/** The entry of one archive in `bundle.json`: where each of its blobs stands. */
+export function archiveEntry(file: string, plan: ArchivePlan, sha256: string): BundleArchive {
+  return { file, size: plan.size, sha256, blobs: blobPlaces(plan) };
+}
+
+/** Digest, offset and size of every blob of an archive, in the archive's order. */
+export function blobPlaces(plan: ArchivePlan): { digest: Digest; offset: number; size: number }[] {
+  return plan.entries.flatMap((entry) =>
+    entry.kind === 'blob' ? [{ digest: entry.blob.digest, offset: entry.dataOffset, size: entry.size }] : [],
+  );
+}
+
+/** The text of a JSON file of a bundle: indented, so that people can read and compare it. */
+export function documentText(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}

@@ -1,0 +1,29 @@
+import { open, rename } from 'node:fs/promises';
+import { partName } from './names.ts';
+
+/** Writes a small file so that it appears under its name only when it is whole and synced. */
+export async function writeFileWhole(
+  file: string,
+  content: string | Uint8Array,
+  mode: number,
+): Promise<void> {
+  const part = partName(file);
+  const handle = await open(part, 'w', mode);
+  try {
+    await handle.writeFile(content);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(part, file);
+}
+
+/** Makes renames in a folder durable. Some file systems cannot sync folders; there is nothing more to be done then. */
+export async function syncFolder(dir: string): Promise<void> {
+  const handle = await open(dir, 'r');
+  try {
+    await handle.sync().catch(() => undefined);
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,46 @@
+import { createHash } from 'node:crypto';
+import { lstat, readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { PackferryError, systemCodeOf } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import type { BundleDocument } from '../schema/bundle.ts';
+import { readBundleFile } from './folder.ts';
+import { bundleFiles } from './names.ts';
+import { readDocument } from './read-document.ts';
+
+/** What a finished bundle says of itself. Nothing of it has been verified. */
+export interface FinishedBundle {
+  readonly document: BundleDocument;
+  /** sha256 in hex of SHA256SUMS. */
+  readonly sumsSha256: string;
+}
+
+/**
+ * Reads the document of a finished bundle without verifying anything, for `inspect` and to see whether an export has
+ * been done already. Undefined when the folder is absent, is no bundle, or is an unfinished one.
+ */
+export async function readFinished(dir: string): Promise<FinishedBundle | undefined> {
+  const names = await readdir(dir).catch((fault: unknown) => {
+    const code = systemCodeOf(fault);
+    if (code === 'ENOENT') return [] as string[];
+    if (code === 'ENOTDIR')
+      throw new PackferryError('E_BUNDLE_NOT_FOUND', `${dir} is a file, not a bundle's folder`);
+    throw fault;
+  });
+  if (!names.includes(bundleFiles.signature) || names.includes(bundleFiles.journal)) return undefined;
+  const { document } = readDocument(await readBundleFile(dir, bundleFiles.document, limits.bundleJson));
+  for (const { file, size } of document.archives) {
+    const stats = await lstat(path.join(dir, file)).catch(() => undefined);
+    if (stats?.size !== size) {
+      throw new PackferryError(
+        'E_BUNDLE_INCOMPLETE',
+        `${path.join(dir, file)} is missing or has the wrong size`,
+        {
+          hint: 'The bundle is damaged. Export again into a new folder, or copy the file again.',
+        },
+      );
+    }
+  }
+  const sums = await readBundleFile(dir, bundleFiles.sums, limits.sums);
+  return { document, sumsSha256: createHash('sha256').update(sums).digest('hex') };
+}

@@ -1,0 +1,86 @@
+import { constants } from 'node:fs';
+import { lstat, open, readdir, type FileHandle } from 'node:fs/promises';
+import path from 'node:path';
+import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
+import { bundleFiles, isLitter, isSignatureName } from './names.ts';
+
+/** What lies in a bundle's folder, by kind; nothing has been opened. */
+export interface FolderListing {
+  /** Names of regular files that may belong to the bundle. */
+  readonly files: ReadonlySet<string>;
+  readonly signatures: readonly string[];
+  readonly litter: readonly string[];
+}
+
+/**
+ * Lists a bundle's folder by `lstat`. Links, devices, pipes and folders are refused, unless they are known litter of an
+ * operating system. Throws `E_BUNDLE_NOT_FOUND`, `E_BUNDLE_INCOMPLETE` or `E_BUNDLE_EXTRA_FILE`.
+ */
+export async function listFolder(dir: string): Promise<FolderListing> {
+  const names = await readdir(dir).catch((fault: unknown) => {
+    throw notFound(dir, fault);
+  });
+  if (names.includes(bundleFiles.journal)) {
+    throw new PackferryError('E_BUNDLE_INCOMPLETE', `${dir}: the export into this folder has not finished`, {
+      hint: 'Run the same export again: it goes on where it stopped.',
+    });
+  }
+  const litter = names.filter(isLitter);
+  const files = names.filter((name) => !isLitter(name));
+  const faults: PackferryError[] = [];
+  for (const name of files.sort()) {
+    const what = await oddityOf(path.join(dir, name));
+    if (what !== undefined) {
+      faults.push(
+        new PackferryError('E_BUNDLE_EXTRA_FILE', `${name} is ${what}: a bundle holds regular files only`),
+      );
+    }
+  }
+  if (faults.length > 0) {
+    throw new PackferryError('E_BUNDLE_EXTRA_FILE', `${dir} is no acceptable bundle`, { errors: faults });
+  }
+  return { files: new Set(files), signatures: files.filter(isSignatureName), litter };
+}
+
+async function oddityOf(file: string): Promise<string | undefined> {
+  const stats = await lstat(file);
+  if (stats.isSymbolicLink()) return 'a symbolic link';
+  if (stats.isDirectory()) return 'a folder';
+  if (!stats.isFile()) return 'a device, pipe or socket';
+  if (stats.nlink > 1) return 'a file with several names (hard links)';
+  return undefined;
+}
+
+function notFound(dir: string, fault: unknown): PackferryError {
+  const hint = 'Give the folder of the bundle, the one with SHA256SUMS in it.';
+  const why = systemCodeOf(fault) === 'ENOENT' ? 'no such folder' : messageOf(fault);
+  return new PackferryError('E_BUNDLE_NOT_FOUND', `${dir}: ${why}`, { hint, cause: fault });
+}
+
+/** Opens a file of the bundle for reading; a link that took its place meanwhile is refused, a pipe does not block. */
+export async function openBundleFile(dir: string, name: string): Promise<FileHandle> {
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  try {
+    return await open(path.join(dir, name), flags);
+  } catch (cause) {
+    throw new PackferryError('E_BUNDLE_INCOMPLETE', `${name} cannot be read: ${messageOf(cause)}`, { cause });
+  }
+}
+
+/** Reads a small file of the bundle, up to `maxBytes`. */
+export async function readBundleFile(dir: string, name: string, maxBytes: number): Promise<Buffer> {
+  const file = await openBundleFile(dir, name);
+  try {
+    const stats = await file.stat();
+    if (!stats.isFile()) throw new PackferryError('E_BUNDLE_EXTRA_FILE', `${name} is no regular file`);
+    if (stats.size > maxBytes) {
+      throw new PackferryError(
+        'E_LIMIT_EXCEEDED',
+        `${name}: ${stats.size} bytes, over the limit of ${maxBytes}`,
+      );
+    }
+    return await file.readFile();
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,74 @@
+import { open, readFile, type FileHandle } from 'node:fs/promises';
+import path from 'node:path';
+import { isDigest, type Digest } from '../core/digest.ts';
+import { systemCodeOf } from '../core/errors.ts';
+import { bundleFiles } from './names.ts';
+
+/** What an unfinished export left: which content it was for, its fixed facts, and how far each blob came. */
+export interface JournalState {
+  /** Digest of the planned content; another content cannot go on from here. */
+  readonly plan: Digest;
+  readonly createdAt: string;
+  readonly sequence: number;
+  /** Bytes written per blob. They are hashed again before they count. */
+  readonly progress: ReadonlyMap<Digest, number>;
+}
+
+/** Reads the journal of an unfinished export; undefined when there is none, or none that can be used. */
+export async function readJournal(dir: string): Promise<JournalState | undefined> {
+  let text: string;
+  try {
+    text = await readFile(path.join(dir, bundleFiles.journal), 'utf8');
+  } catch (fault) {
+    if (systemCodeOf(fault) === 'ENOENT') return undefined;
+    throw fault;
+  }
+  // A crash may have cut the last line: only whole lines count.
+  const [head = '', ...lines] = text.split('\n').slice(0, -1);
+  const [version, plan = '', createdAt = '', sequence = ''] = head.split(' ');
+  if (version !== 'packferry-journal-1' || !isDigest(plan) || Number.isNaN(Date.parse(createdAt)))
+    return undefined;
+  const progress = new Map<Digest, number>();
+  for (const line of lines) {
+    const [digest = '', bytes = ''] = line.split(' ');
+    if (isDigest(digest) && /^[0-9]{1,15}$/.test(bytes)) progress.set(digest, Number(bytes));
+  }
+  return { plan, createdAt, sequence: Number(sequence), progress };
+}
+
+/**
+ * Appends to the journal of a running export. Nothing depends on its being synced: a blob that it calls written is
+ * hashed again by the next run, and a lost line only means that bytes are fetched twice.
+ */
+export class Journal {
+  readonly #file: FileHandle;
+
+  private constructor(file: FileHandle) {
+    this.#file = file;
+  }
+
+  /** Starts a journal afresh; what an earlier run had and this one confirmed is noted again. */
+  static async start(dir: string, state: Omit<JournalState, 'progress'>): Promise<Journal> {
+    const file = await open(path.join(dir, bundleFiles.journal), 'w', 0o644);
+    await file.write(`packferry-journal-1 ${state.plan} ${state.createdAt} ${state.sequence}\n`);
+    await file.sync();
+    return new Journal(file);
+  }
+
+  /** Goes on with the journal that is there. */
+  static async resume(dir: string): Promise<Journal> {
+    const file = await open(path.join(dir, bundleFiles.journal), 'a', 0o644);
+    // Ends a line that a crash may have cut.
+    await file.write('\n');
+    return new Journal(file);
+  }
+
+  /** Notes that the first `bytes` bytes of a blob are in the file. */
+  async note(digest: Digest, bytes: number): Promise<void> {
+    await this.#file.write(`${digest} ${bytes}\n`);
+  }
+
+  async close(): Promise<void> {
+    await this.#file.close();
+  }
+}

@@ -1,0 +1,43 @@
+/** Names of the files of a bundle: the format is in docs/format.md. */
+export const bundleFiles = {
+  sums: 'SHA256SUMS',
+  signature: 'SHA256SUMS.sig',
+  document: 'bundle.json',
+  readme: 'README.txt',
+  loader: 'load.sh',
+  /** Only while an export is under way: what is finished, so that a rerun goes on. */
+  journal: 'export.journal',
+} as const;
+
+/** `images-001.tar`, `images-002.tar`, ... */
+export function archiveName(index: number): string {
+  return `images-${String(index + 1).padStart(3, '0')}.tar`;
+}
+
+/** The name of a file that is still being written. */
+export function partName(file: string): string {
+  return `${file}.part`;
+}
+
+/** `SHA256SUMS.sig` of the first signer, `SHA256SUMS.2.sig`, ... of further ones. */
+export function isSignatureName(name: string): boolean {
+  return /^SHA256SUMS(\.[1-9][0-9]{0,2})?\.sig$/.test(name);
+}
+
+/** What operating systems leave on removable media. It is reported and never opened. */
+const litter: ReadonlySet<string> = new Set([
+  '.DS_Store',
+  '.Spotlight-V100',
+  '.Trashes',
+  '.fseventsd',
+  '$RECYCLE.BIN',
+  'System Volume Information',
+  'Thumbs.db',
+  'desktop.ini',
+  'lost+found',
+]);
+
+/** Is this a leftover of an operating system? AppleDouble files (`._name`) are. */
+export function isLitter(name: string): boolean {
+  return litter.has(name) || name.startsWith('._') || /^\.Trash-[0-9]+$/.test(name);
+}

@@ -1,0 +1,236 @@
+import { createHash } from 'node:crypto';
+import { asPackferryError, PackferryError } from '../core/errors.ts';
+import { silent, type Emit } from '../core/events.ts';
+import { limits } from '../core/limits.ts';
+import type { AllowedSigners } from '../trust/allowed-signers.ts';
+import { bundleNamespace, verifyDetached, type VerifiedSigner } from '../trust/verify.ts';
+import type { BundleDocument } from '../schema/bundle.ts';
+import { checkArchiveFile } from './check-archive.ts';
+import { checkImages } from './check-images.ts';
+import { listFolder, readBundleFile, type FolderListing } from './folder.ts';
+import { bundleFiles } from './names.ts';
+import { readDocument, type ReadDocument } from './read-document.ts';
+import { parseSums, type Sums } from './sums.ts';
+
+/**
+ * A bundle of which every byte has been checked against a trusted signature. Only `openBundle` makes one, and only
+ * this type is accepted where images are delivered.
+ */
+class VerifiedBundleFolder {
+  readonly #read: ReadDocument;
+  readonly dir: string;
+  readonly signers: readonly VerifiedSigner[];
+  /** sha256 in hex of SHA256SUMS: the identity of the bundle. */
+  readonly sumsSha256: string;
+  /** Leftovers of operating systems that were passed over. */
+  readonly litter: readonly string[];
+
+  constructor(
+    dir: string,
+    read: ReadDocument,
+    signers: readonly VerifiedSigner[],
+    sumsSha256: string,
+    litter: readonly string[],
+  ) {
+    this.dir = dir;
+    this.#read = read;
+    this.signers = signers;
+    this.sumsSha256 = sumsSha256;
+    this.litter = litter;
+  }
+
+  get document(): BundleDocument {
+    return this.#read.document;
+  }
+
+  get volumes(): ReadDocument['volumes'] {
+    return this.#read.volumes;
+  }
+}
+
+export type VerifiedBundle = VerifiedBundleFolder;
+
+export interface OpenBundleOptions {
+  readonly allowed: AllowedSigners;
+  /** The one reading of the clock: decides on expiry and on the validity of keys. */
+  readonly now: Date;
+  readonly emit: Emit;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Verifies a bundle in full: the folder's listing, the signature over SHA256SUMS, every file against that list, and
+ * every archive, byte for byte, against the plan that follows from bundle.json. Nothing is opened before the
+ * signature is good, except the list and the signature themselves. All damage is reported at once.
+ */
+export async function openBundle(dir: string, options: OpenBundleOptions): Promise<VerifiedBundle> {
+  const listing = await listFolder(dir);
+  const { sums, signers, sumsSha256 } = await checkSignatures(dir, listing, options);
+  checkListing(dir, listing, sums);
+
+  const read = await readSigned(dir, bundleFiles.document, limits.bundleJson, sums).then(readDocument);
+  checkFresh(read.document, options.now);
+  checkVolumes(read, sums);
+  await checkFiles(dir, read, sums, options);
+  for (const name of listing.litter) {
+    options.emit({
+      type: 'note',
+      level: 'warning',
+      message: `passed over ${name}: it does not belong to the bundle`,
+    });
+  }
+  return new VerifiedBundleFolder(dir, read, signers, sumsSha256, listing.litter);
+}
+
+/**
+ * Checks the signature over SHA256SUMS and bundle.json against that list, and nothing else: enough to believe what the
+ * bundle says of itself, not to deliver it. Returns the signers.
+ */
+export async function checkSignature(
+  dir: string,
+  options: Omit<OpenBundleOptions, 'emit'>,
+): Promise<readonly VerifiedSigner[]> {
+  const { sums, signers } = await checkSignatures(dir, await listFolder(dir), { ...options, emit: silent });
+  await readSigned(dir, bundleFiles.document, limits.bundleJson, sums);
+  return signers;
+}
+
+interface Signed {
+  readonly sums: Sums;
+  readonly signers: readonly VerifiedSigner[];
+  readonly sumsSha256: string;
+}
+
+/** Every signature file must be good; at least one of them by a key that is trusted. */
+async function checkSignatures(
+  dir: string,
+  listing: FolderListing,
+  options: OpenBundleOptions,
+): Promise<Signed> {
+  for (const name of [bundleFiles.sums, bundleFiles.signature]) {
+    if (!listing.files.has(name)) {
+      throw new PackferryError('E_BUNDLE_INCOMPLETE', `${dir}: ${name} is missing`, {
+        hint: 'Without it nothing can be verified. Copy the whole bundle again.',
+      });
+    }
+  }
+  const message = await readBundleFile(dir, bundleFiles.sums, limits.sums);
+  const signers: VerifiedSigner[] = [];
+  const untrusted: PackferryError[] = [];
+  for (const name of listing.signatures) {
+    const signature = await readBundleFile(dir, name, limits.signature);
+    try {
+      const { allowed, now } = options;
+      signers.push(
+        verifyDetached({ message, signature, signatureName: name, allowed, namespace: bundleNamespace, now }),
+      );
+    } catch (fault) {
+      const error = asPackferryError(fault);
+      if (error.code !== 'E_SIGNER_UNTRUSTED') throw error;
+      untrusted.push(error);
+    }
+  }
+  const [first] = untrusted;
+  if (signers.length === 0 && first !== undefined) throw first;
+  for (const error of untrusted) options.emit({ type: 'note', level: 'warning', message: error.message });
+  return {
+    sums: parseSums(message.toString('utf8')),
+    signers,
+    sumsSha256: createHash('sha256').update(message).digest('hex'),
+  };
+}
+
+/** The folder holds what is on the list, no more and no less. */
+function checkListing(dir: string, listing: FolderListing, sums: Sums): void {
+  const errors: PackferryError[] = [];
+  for (const name of sums.keys()) {
+    if (!listing.files.has(name))
+      errors.push(new PackferryError('E_BUNDLE_INCOMPLETE', `${name} is missing`));
+  }
+  for (const name of listing.files) {
+    if (!sums.has(name) && name !== bundleFiles.sums && !listing.signatures.includes(name)) {
+      errors.push(new PackferryError('E_BUNDLE_EXTRA_FILE', `${name} is not on the signed list`));
+    }
+  }
+  throwAll(
+    errors,
+    `${dir} does not hold what was signed`,
+    'Copy the whole bundle again, into an empty folder.',
+  );
+}
+
+async function readSigned(dir: string, name: string, maxBytes: number, sums: Sums): Promise<Buffer> {
+  const expected = sums.get(name);
+  if (expected === undefined)
+    throw new PackferryError('E_BUNDLE_MALFORMED', `${name} is not on the signed list`);
+  const bytes = await readBundleFile(dir, name, maxBytes);
+  const got = createHash('sha256').update(bytes).digest('hex');
+  if (got === expected) return bytes;
+  throw new PackferryError('E_DIGEST_MISMATCH', `${name}: expected sha256 ${expected}, got ${got}`, {
+    hint: 'The file was damaged or changed on its way. Copy the bundle again.',
+  });
+}
+
+function checkFresh(document: BundleDocument, now: Date): void {
+  if (document.expiresAt === undefined || now.getTime() <= Date.parse(document.expiresAt)) return;
+  const message = `the bundle ${document.name} ${document.sequence} expired at ${document.expiresAt}`;
+  throw new PackferryError('E_BUNDLE_EXPIRED', message, {
+    hint: 'Ask for a newer bundle, and check the clock of this machine.',
+  });
+}
+
+/** bundle.json and the signed list agree on the archives. */
+function checkVolumes(read: ReadDocument, sums: Sums): void {
+  const errors = read.document.archives.flatMap(({ file, sha256 }) =>
+    sums.get(file) === sha256
+      ? []
+      : [
+          new PackferryError(
+            'E_BUNDLE_MALFORMED',
+            `${bundleFiles.document} and ${bundleFiles.sums} differ on ${file}`,
+          ),
+        ],
+  );
+  throwAll(errors, 'the bundle contradicts itself');
+}
+
+/** Reads everything once: small files by their sums, archives against their plans. */
+async function checkFiles(
+  dir: string,
+  read: ReadDocument,
+  sums: Sums,
+  options: OpenBundleOptions,
+): Promise<void> {
+  const errors: PackferryError[] = [];
+  const { emit } = options;
+  const archives = new Set(read.volumes.map(({ file }) => file));
+  for (const name of sums.keys()) {
+    if (archives.has(name) || name === bundleFiles.document) continue;
+    await readSigned(dir, name, limits.bundleJson, sums).catch((fault: unknown) =>
+      errors.push(asPackferryError(fault)),
+    );
+  }
+  const bytes = read.volumes.reduce((sum, { plan }) => sum + plan.size, 0);
+  emit({ type: 'planned', task: 'verify', items: read.volumes.length, bytes });
+  for (const volume of read.volumes) {
+    options.signal?.throwIfAborted();
+    const found = await checkArchiveFile(dir, volume, sums.get(volume.file) ?? '', options);
+    errors.push(...found);
+  }
+  if (errors.length === 0) errors.push(...(await checkImages(dir, read.document, read.volumes)));
+  emit({ type: 'finished', task: 'verify' });
+  throwAll(errors, 'the bundle is damaged', 'Copy the damaged files again from where the bundle was made.');
+}
+
+function throwAll(errors: readonly PackferryError[], header: string, hint?: string): void {
+  const [first] = errors;
+  if (first === undefined) return;
+  throw new PackferryError(
+    first.code,
+    errors.length === 1 ? first.message : `${header}: ${errors.length} faults`,
+    {
+      ...((first.hint ?? hint) === undefined ? {} : { hint: first.hint ?? hint ?? '' }),
+      ...(errors.length === 1 ? {} : { errors }),
+    },
+  );
+}

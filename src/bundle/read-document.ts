@@ -1,0 +1,107 @@
+import { PackferryError } from '../core/errors.ts';
+import { parseStrictJson } from '../core/json.ts';
+import { limits } from '../core/limits.ts';
+import { formatReference, parseReference } from '../core/reference.ts';
+import { planArchive, type ArchivePlan } from '../archive/plan.ts';
+import { bundleSchema, bundleSchemaId, type BundleDocument, type BundleImage } from '../schema/bundle.ts';
+import { archiveEntry } from './document.ts';
+import { bundleFiles } from './names.ts';
+
+/** One archive of a bundle as its document describes it. */
+export interface ReadVolume {
+  readonly file: string;
+  readonly plan: ArchivePlan;
+  readonly images: readonly BundleImage[];
+}
+
+export interface ReadDocument {
+  readonly document: BundleDocument;
+  readonly volumes: readonly ReadVolume[];
+}
+
+/**
+ * Reads bundle.json: strict JSON, the schema of a known major version, and the archive plans that follow from it,
+ * which must be the ones that it states. Throws `E_BUNDLE_MALFORMED` or `E_BUNDLE_NEWER`.
+ */
+export function readDocument(bytes: Uint8Array): ReadDocument {
+  const value = parseStrictJson(bytes, { name: bundleFiles.document, maxBytes: limits.bundleJson });
+  checkVersion(value);
+  const parsed = bundleSchema.safeParse(value);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw malformed(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'not as the format says'}`);
+  }
+  const document = parsed.data;
+  checkSupported(document);
+  checkReferences(document);
+  return { document, volumes: document.archives.map(({ file }) => planVolume(document, file)) };
+}
+
+function checkVersion(value: unknown): void {
+  const schema = typeof value === 'object' && value !== null && 'schema' in value ? value.schema : undefined;
+  const [, major] = /^packferry\.bundle\/v([0-9]+)$/.exec(typeof schema === 'string' ? schema : '') ?? [];
+  if (major === undefined) throw malformed('it does not say that it is a packferry bundle');
+  if (Number(major) > 1) {
+    throw new PackferryError(
+      'E_BUNDLE_NEWER',
+      `the bundle has format ${String(schema)}, this packferry knows ${bundleSchemaId}`,
+      {
+        hint: 'Import it with a newer packferry.',
+      },
+    );
+  }
+}
+
+/** What the format allows and this version cannot honour is refused, never ignored. */
+function checkSupported({ requires, audience }: BundleDocument): void {
+  const hint = 'Import it with a newer packferry.';
+  if (requires.length > 0) {
+    const message = 'the bundle leaves out blobs that the far side has, and this packferry cannot join them';
+    throw new PackferryError('E_BUNDLE_NEWER', message, { hint });
+  }
+  if (audience !== undefined) {
+    const message = `the bundle is meant for ${audience.join(', ')} only, and this packferry does not know its site`;
+    throw new PackferryError('E_BUNDLE_NEWER', message, { hint });
+  }
+}
+
+/** Names are fully qualified, each stands for one image, and each image lies in an archive that is listed. */
+function checkReferences(document: BundleDocument): void {
+  const seen = new Set<string>();
+  const archives = new Set(document.archives.map(({ file }) => file));
+  if (archives.size !== document.archives.length) throw malformed('an archive is listed twice');
+  for (const { reference, archive } of document.images) {
+    if (formatReference(parseReference(reference)) !== reference)
+      throw malformed(`${reference} is not fully qualified`);
+    if (seen.has(reference)) throw malformed(`${reference} is listed twice`);
+    if (!archives.has(archive)) throw malformed(`${reference} lies in ${archive}, which is not listed`);
+    seen.add(reference);
+  }
+}
+
+function planVolume(document: BundleDocument, file: string): ReadVolume {
+  const images = document.images.filter(({ archive }) => archive === file);
+  checkSizes(images);
+  const plan = planArchive(images, { commitRecord: 'first' });
+  const stated = document.archives.find((archive) => archive.file === file);
+  const planned = archiveEntry(file, plan, stated?.sha256 ?? '');
+  if (JSON.stringify(planned) !== JSON.stringify(stated)) {
+    throw malformed(`what it says of ${file} does not follow from the images in it`);
+  }
+  return { file, plan, images };
+}
+
+/** A digest has one size, wherever it stands. */
+function checkSizes(images: readonly BundleImage[]): void {
+  const sizes = new Map<string, number>();
+  for (const { reference, manifest, config, layers } of images) {
+    for (const { digest, size } of [manifest, config, ...layers]) {
+      if ((sizes.get(digest) ?? size) !== size) throw malformed(`${reference}: ${digest} has two sizes`);
+      sizes.set(digest, size);
+    }
+  }
+}
+
+function malformed(why: string): PackferryError {
+  return new PackferryError('E_BUNDLE_MALFORMED', `${bundleFiles.document}: ${why}`);
+}

@@ -1,0 +1,61 @@
+import { totalSize } from '../core/image.ts';
+import { formatSize } from '../core/size.ts';
+import type { BundleDocument } from '../schema/bundle.ts';
+import { bundleNamespace } from '../trust/verify.ts';
+import type { Signer } from '../trust/signer.ts';
+import { bundleFiles } from './names.ts';
+
+/** README.txt of a bundle: what it is, and how to check and load it with packferry or with stock tools alone. */
+export function readmeText(document: BundleDocument, signer: Pick<Signer, 'fingerprint'>): string {
+  const files = document.archives.map(({ file }) => file);
+  return `${document.name}, bundle ${document.sequence}
+${'='.repeat(document.name.length + `, bundle ${document.sequence}`.length)}
+
+${document.images.length} container images for ${document.platform.os}/${document.platform.architecture} in ${files.length} archive${files.length === 1 ? '' : 's'}, ${formatSize(totalSize(document.archives))}.
+Made ${document.createdAt} by ${document.tool.name} ${document.tool.version}.
+Signed by the key ${signer.fingerprint}.
+
+Nothing in this folder is to be trusted because it stands in this folder, this text included. What counts is the key:
+the file "allowed_signers" has to reach you on another way than this bundle.
+
+
+Load it with packferry
+----------------------
+
+    packferry import . --trusted-keys /path/to/allowed_signers
+
+verifies everything, loads what is missing into the local Docker engine, and checks what the engine then holds.
+
+
+Load it with stock tools
+------------------------
+
+ssh-keygen (OpenSSH 8.1 or later), sha256sum and docker or podman are enough. SIGNER is the first word of the line in
+allowed_signers that holds the key.
+
+1. The signature:
+
+    ssh-keygen -Y verify -f /path/to/allowed_signers -I SIGNER -n ${bundleNamespace} \\
+      -s ${bundleFiles.signature} < ${bundleFiles.sums}
+
+2. The files:
+
+    sha256sum --strict -c ${bundleFiles.sums}
+
+3. The images (podman load -i does the same):
+
+${files.map((file) => `    docker load -i ${file}`).join('\n')}
+
+"sh ${bundleFiles.loader} /path/to/allowed_signers SIGNER" does these steps in one go and refuses files that are not on the
+list. Use a copy of ${bundleFiles.loader} that reached you on another way: a script cannot vouch for itself.
+
+These steps do not check whether the bundle is the newest one, or whether the engine really holds what was loaded:
+compare "docker image inspect --format {{.Id}} NAME" with the config digest in ${bundleFiles.document}.
+
+
+What is in it
+-------------
+
+${document.images.map(({ reference, archive }) => `    ${archive}  ${reference}`).join('\n')}
+`;
+}

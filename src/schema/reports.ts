@@ -1,0 +1,145 @@
+import * as z from 'zod';
+import { bundleFinding } from './bundle.ts';
+import { descriptor, digest, imageUse, platform, size } from './parts.ts';
+
+/** Version of all `--json` reports: it rises when a field changes its meaning or goes. */
+export const reportVersion = 1;
+
+const schemaVersion = z.literal(reportVersion);
+
+export const errorReport = z.object({
+  code: z.string(),
+  message: z.string(),
+  hint: z.string().exactOptional(),
+});
+
+const reportedImage = z.object({
+  reference: z.string(),
+  manifest: descriptor,
+  config: descriptor,
+  /** Size of all blobs of the image, compressed. */
+  bytes: size,
+  usedBy: z.array(imageUse),
+  findings: z.array(bundleFinding),
+});
+
+const totals = z.object({
+  images: size,
+  /** Distinct blobs. */
+  blobs: size,
+  /** Bytes of the distinct blobs: what is downloaded. */
+  bytes: size,
+  /** Bytes that would be repeated if every image carried all its blobs. */
+  bytesShared: size,
+});
+
+/** What `plan --json` prints; `export --dry-run --json` too. */
+export const planReport = z.object({
+  schemaVersion,
+  name: z.string(),
+  platform,
+  packs: z.array(z.object({ id: z.string(), version: z.string().exactOptional() })),
+  images: z.array(reportedImage),
+  archives: z.array(z.object({ file: z.string(), bytes: size, images: z.array(z.string()) })),
+  totals,
+  errors: z.array(errorReport),
+});
+
+/** What `lock --json` prints. */
+export const lockReport = z.object({
+  schemaVersion,
+  file: z.string(),
+  changed: z.boolean(),
+  images: z.array(
+    z.object({ reference: z.string(), status: z.enum(['new', 'moved', 'same', 'gone']), manifest: digest }),
+  ),
+});
+
+const bundleHead = {
+  dir: z.string(),
+  name: z.string(),
+  sequence: z.int(),
+  createdAt: z.string(),
+};
+
+/** What `export --json` prints. */
+export const exportReport = z.object({
+  schemaVersion,
+  ...bundleHead,
+  status: z.enum(['written', 'present']),
+  signer: z.string().exactOptional(),
+  sumsSha256: z.string(),
+  bytesFetched: size,
+  archives: z.array(z.object({ file: z.string(), bytes: size, sha256: z.string() })),
+  totals,
+});
+
+const signer = z.object({ principal: z.string(), fingerprint: z.string(), keyType: z.string() });
+
+/** What `verify --json` prints. */
+export const verifyReport = z.object({
+  schemaVersion,
+  ...bundleHead,
+  signers: z.array(signer),
+  sumsSha256: z.string(),
+  archives: z.array(z.object({ file: z.string(), bytes: size })),
+  images: size,
+});
+
+/** What `inspect --json` prints. `signature` says what was checked. */
+export const inspectReport = z.object({
+  schemaVersion,
+  ...bundleHead,
+  signature: z.enum(['not checked', 'good']),
+  signers: z.array(signer),
+  platform,
+  images: z.array(reportedImage),
+  archives: z.array(z.object({ file: z.string(), bytes: size, images: z.array(z.string()) })),
+  packs: z.array(z.object({ id: z.string(), version: z.string().exactOptional() })),
+  totals,
+});
+
+/** `pending`: not sent, since this was a dry run or an earlier failure ended the import. */
+const importedImage = z.object({
+  reference: z.string(),
+  status: z.enum(['present', 'pending', 'loaded', 'failed']),
+  id: digest.exactOptional(),
+  bytesSent: size,
+  bytesSkipped: size,
+  error: errorReport.exactOptional(),
+});
+
+/** What `import --json` prints. */
+export const importReport = z.object({
+  schemaVersion,
+  bundle: z.object({ ...bundleHead, sumsSha256: z.string(), signers: z.array(signer) }),
+  dryRun: z.boolean(),
+  targets: z.array(z.object({ name: z.string(), images: z.array(importedImage) })),
+});
+
+/** What `keygen --json` prints. */
+export const keygenReport = z.object({
+  schemaVersion,
+  privateKey: z.string(),
+  publicKey: z.string(),
+  fingerprint: z.string(),
+  allowedSigners: z.string(),
+});
+
+/** What every command prints with `--json` when it fails. */
+export const failureReport = z.object({
+  schemaVersion,
+  error: z.object({ ...errorReport.shape, errors: z.array(errorReport).exactOptional() }),
+});
+
+export type PlanReport = z.infer<typeof planReport>;
+export type LockReport = z.infer<typeof lockReport>;
+export type ExportReport = z.infer<typeof exportReport>;
+export type VerifyReport = z.infer<typeof verifyReport>;
+export type InspectReport = z.infer<typeof inspectReport>;
+export type ImportReport = z.infer<typeof importReport>;
+export type ImportedImage = z.infer<typeof importedImage>;
+export type KeygenReport = z.infer<typeof keygenReport>;
+export type ErrorReport = z.infer<typeof errorReport>;
+export type FailureReport = z.infer<typeof failureReport>;
+export type Totals = z.infer<typeof totals>;
