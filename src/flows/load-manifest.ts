@@ -34,7 +34,7 @@ export interface RegistrySettings {
 
 /** An export manifest with every default filled in and every path absolute. */
 export interface ExportManifest {
-  /** As it was given. */
+  /** As it was given; empty when packs were given instead of a manifest. */
   readonly path: string;
   readonly name: string;
   readonly packs: readonly string[];

@@ -1,0 +1,91 @@
+import type { Emit } from '../core/events.ts';
+import { PackferryError } from '../core/errors.ts';
+import type { ImageSource } from '../core/ports.ts';
+import { readFinished, type FinishedBundle } from '../bundle/finished.ts';
+import { makeDocument, planVolumes, type BundleContent } from '../bundle/document.ts';
+import { writeBundle } from '../bundle/write.ts';
+import type { BundleDocument } from '../schema/bundle.ts';
+import { reportVersion, type ExportReport } from '../schema/reports.ts';
+import type { Signer } from '../trust/signer.ts';
+import { contentOf } from './plan.ts';
+import { totalsOf } from './report.ts';
+import { throwUnresolved, type Resolved } from './resolve.ts';
+import type { Selection } from './selection.ts';
+
+export interface ExportOptions {
+  readonly dir: string;
+  readonly selection: Selection;
+  /** The images with their digests, from a registry or from a lock. */
+  readonly resolved: Resolved;
+  readonly source: ImageSource;
+  readonly signer: Signer;
+  readonly perImage: boolean;
+  readonly keepGoing: boolean;
+  /** Blobs that are fetched at the same time. */
+  readonly jobs: number;
+  readonly now: Date;
+  readonly tool: { readonly name: string; readonly version: string };
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Writes a signed bundle of everything that was selected. With `keepGoing` what can be fetched is fetched although some
+ * image cannot be had; a bundle comes to be only when all is there.
+ */
+export async function exportBundle(options: ExportOptions): Promise<ExportReport> {
+  const { dir, selection, resolved, signer } = options;
+  if (!options.keepGoing) throwUnresolved(resolved);
+  if (resolved.images.length === 0) {
+    throwUnresolved(resolved);
+    throw new PackferryError('E_MANIFEST_INVALID', 'nothing to export: no image is named', {
+      hint: 'The packs use no image. Name packs or images in the manifest.',
+    });
+  }
+  const content = contentOf(selection, resolved.images, options.perImage);
+  const finished = await readFinished(dir);
+  if (finished !== undefined && isSame(finished.document, content)) {
+    for (const { reference } of finished.document.images) {
+      options.emit({ type: 'skipped', task: 'pull', item: reference, reason: 'already present' });
+    }
+    return reportOf(options, finished, 'present', 0);
+  }
+  if (resolved.errors.length > 0) {
+    throw new PackferryError('E_PARTIAL', 'no bundle was made: some images cannot be had', {
+      errors: resolved.errors,
+    });
+  }
+  const written = await writeBundle({ ...options, content });
+  return reportOf(options, written, 'written', written.bytesFetched, signer);
+}
+
+/** Does a finished bundle hold exactly this content? Who made it, and when, does not matter. */
+function isSame(document: BundleDocument, content: BundleContent): boolean {
+  const { sequence, createdAt, tool, archives } = document;
+  const sha256 = new Map(archives.map(({ file, sha256: hex }) => [file, hex]));
+  const wanted = makeDocument(content, planVolumes(content), { sequence, createdAt, tool, sha256 });
+  return JSON.stringify(wanted) === JSON.stringify(document);
+}
+
+function reportOf(
+  { dir }: ExportOptions,
+  { document, sumsSha256 }: FinishedBundle,
+  status: ExportReport['status'],
+  bytesFetched: number,
+  signer?: Signer,
+): ExportReport {
+  const { name, sequence, createdAt } = document;
+  return {
+    schemaVersion: reportVersion,
+    dir,
+    name,
+    sequence,
+    createdAt,
+    status,
+    ...(signer === undefined ? {} : { signer: signer.fingerprint }),
+    sumsSha256,
+    bytesFetched,
+    archives: document.archives.map(({ file, size, sha256 }) => ({ file, bytes: size, sha256 })),
+    totals: totalsOf(document.images),
+  };
+}

@@ -1,0 +1,187 @@
+import pLimit from 'p-limit';
+import { asPackferryError, PackferryError } from '../core/errors.ts';
+import type { Emit } from '../core/events.ts';
+import { blobsOf, totalSize, type LockedImage } from '../core/image.ts';
+import type { ImageTarget, Presence } from '../core/ports.ts';
+import { formatReference, parseReference } from '../core/reference.ts';
+import type { VerifiedBundle } from '../bundle/open.ts';
+import { BundleSource, lockedImageOf } from '../bundle/source.ts';
+import { reportVersion, type ImportedImage, type ImportReport } from '../schema/reports.ts';
+import { reportError } from './report.ts';
+
+export interface ImportOptions {
+  readonly bundle: VerifiedBundle;
+  readonly targets: readonly ImageTarget[];
+  /** Names of the images that are wanted; all when empty. */
+  readonly only: readonly string[];
+  readonly dryRun: boolean;
+  readonly keepGoing: boolean;
+  /** Images that are sent to one target at the same time. */
+  readonly jobs: number;
+  /** Shown the plan before anything is sent; false ends the import. */
+  readonly approve: (plan: ImportPlan) => Promise<boolean>;
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+}
+
+/** What an import is about to do. */
+export interface ImportPlan {
+  readonly bundle: VerifiedBundle;
+  readonly targets: readonly { readonly target: ImageTarget; readonly images: readonly SurveyedImage[] }[];
+}
+
+export interface SurveyedImage {
+  readonly image: LockedImage;
+  readonly presence: Presence;
+}
+
+export interface Imported {
+  readonly report: ImportReport;
+  /** Every failure, in the order of targets and images. */
+  readonly errors: readonly PackferryError[];
+  /** False when the plan was not approved. */
+  readonly approved: boolean;
+}
+
+/**
+ * Brings the images of a verified bundle to targets: asks each what is there, sends what is missing, and believes
+ * only the target's own answer to the question whether exactly this image is there now.
+ */
+export async function importBundle(options: ImportOptions): Promise<Imported> {
+  const images = chooseImages(options.bundle, options.only);
+  const targets: { target: ImageTarget; images: SurveyedImage[] }[] = [];
+  for (const target of options.targets) {
+    const answers = await target.survey(images, options.signal);
+    targets.push({
+      target,
+      images: images.map((image, index) => ({ image, presence: answers[index] ?? { state: 'absent' } })),
+    });
+  }
+  const plan: ImportPlan = { bundle: options.bundle, targets };
+  const approved = options.dryRun || (await options.approve(plan));
+  const errors: PackferryError[] = [];
+  const reports: ImportReport['targets'] = [];
+  if (approved) {
+    for (const { target, images: surveyed } of targets) {
+      const done = await deliverAll(target, surveyed, options);
+      errors.push(...done.errors);
+      reports.push({ name: target.name, images: done.images });
+    }
+  }
+  return { report: makeReport(options, reports), errors, approved };
+}
+
+function chooseImages(bundle: VerifiedBundle, only: readonly string[]): LockedImage[] {
+  const all = bundle.document.images.map((image) => lockedImageOf(image, bundle.document.platform));
+  if (only.length === 0) return all;
+  const wanted = new Set(only.map((text) => formatReference(parseReference(text))));
+  const missing = [...wanted].filter((name) => !all.some(({ reference }) => reference === name));
+  if (missing.length > 0) {
+    throw new PackferryError('E_IMAGE_NOT_IN_BUNDLE', `the bundle does not hold ${missing.join(', ')}`, {
+      hint: `See what it holds: packferry inspect ${bundle.dir}`,
+    });
+  }
+  return all.filter(({ reference }) => wanted.has(reference));
+}
+
+interface Delivered {
+  readonly images: ImportedImage[];
+  readonly errors: PackferryError[];
+}
+
+async function deliverAll(
+  target: ImageTarget,
+  surveyed: readonly SurveyedImage[],
+  options: ImportOptions,
+): Promise<Delivered> {
+  const { emit, signal } = options;
+  const absent = surveyed.filter(({ presence }) => presence.state === 'absent').map(({ image }) => image);
+  const bytes = totalSize(absent.flatMap(blobsOf));
+  emit({ type: 'planned', task: 'deliver', items: surveyed.length, bytes });
+  const limit = pLimit(options.jobs);
+  const errors: PackferryError[] = [];
+  const source = new BundleSource(options.bundle);
+  const one = async ({ image, presence }: SurveyedImage): Promise<ImportedImage> => {
+    signal.throwIfAborted();
+    if (errors.length > 0 && !options.keepGoing) return pending(image);
+    const done = await deliverOne(target, image, presence, source, options);
+    if ('error' in done) errors.push(done.error);
+    return done.image;
+  };
+  try {
+    const images = await Promise.all(surveyed.map((image) => limit(one, image)));
+    return { images, errors };
+  } finally {
+    await source.close();
+    emit({ type: 'finished', task: 'deliver' });
+  }
+}
+
+type Outcome =
+  { readonly image: ImportedImage } | { readonly image: ImportedImage; readonly error: PackferryError };
+
+async function deliverOne(
+  target: ImageTarget,
+  image: LockedImage,
+  presence: Presence,
+  source: BundleSource,
+  options: ImportOptions,
+): Promise<Outcome> {
+  const { emit, signal } = options;
+  const item = image.reference;
+  const base = pending(image);
+  const size = totalSize(blobsOf(image));
+  if (presence.state === 'present') {
+    emit({ type: 'skipped', task: 'deliver', item, reason: 'already present', bytes: size });
+    return { image: { ...base, status: 'present', id: image.config.digest, bytesSkipped: size } };
+  }
+  if (options.dryRun && presence.state === 'absent') return { image: base };
+  emit({ type: 'started', task: 'deliver', item, bytes: size });
+  try {
+    if (presence.state === 'conflict') throw conflict(target, image, presence.holder);
+    const onBytes = (bytes: number): void => emit({ type: 'progress', task: 'deliver', item, bytes });
+    const delivery = await target.deliver(image, source, { signal, onBytes });
+    const answer = await target.confirm(image, signal);
+    if (!answer.confirmed) throw notConfirmed(target, image, answer.reason);
+    emit({ type: 'done', task: 'deliver', item, bytes: delivery.bytesSent });
+    return { image: { ...base, ...delivery, status: 'loaded', id: answer.id } };
+  } catch (fault) {
+    signal.throwIfAborted();
+    const error = asPackferryError(fault);
+    emit({ type: 'failed', task: 'deliver', item, error });
+    return { image: { ...base, status: 'failed', error: reportError(error) }, error };
+  }
+}
+
+function pending({ reference }: LockedImage): ImportedImage {
+  return { reference, status: 'pending', bytesSent: 0, bytesSkipped: 0 };
+}
+
+function conflict(target: ImageTarget, image: LockedImage, holder: string): PackferryError {
+  const message = `${image.reference}: on ${target.name} this name stands for another image (${holder})`;
+  return new PackferryError('E_TAG_CONFLICT', message, {
+    hint: 'Nothing was changed. Give the old image another name or remove the name there, then import again.',
+  });
+}
+
+function notConfirmed(target: ImageTarget, image: LockedImage, reason: string): PackferryError {
+  return new PackferryError('E_NOT_CONFIRMED', `${image.reference}: ${target.name} took it, but ${reason}`, {
+    hint: 'Import again. If it stays like this, look into the log of the engine.',
+  });
+}
+
+function makeReport(options: ImportOptions, targets: ImportReport['targets']): ImportReport {
+  const { bundle } = options;
+  const { name, sequence, createdAt } = bundle.document;
+  const signers = bundle.signers.map(({ principal, fingerprint, keyType }) => ({
+    principal,
+    fingerprint,
+    keyType,
+  }));
+  return {
+    schemaVersion: reportVersion,
+    bundle: { dir: bundle.dir, name, sequence, createdAt, sumsSha256: bundle.sumsSha256, signers },
+    dryRun: options.dryRun,
+    targets,
+  };
+}

@@ -1,0 +1,56 @@
+import { PackferryError } from '../core/errors.ts';
+import { blobsOf, totalSize } from '../core/image.ts';
+import { readFinished } from '../bundle/finished.ts';
+import { checkSignature } from '../bundle/open.ts';
+import { reportVersion, type InspectReport } from '../schema/reports.ts';
+import type { AllowedSigners } from '../trust/allowed-signers.ts';
+import { totalsOf } from './report.ts';
+
+export interface InspectOptions {
+  /** The trusted keys, when the signature is to be checked too. */
+  readonly allowed?: AllowedSigners;
+  readonly now: Date;
+}
+
+/**
+ * Shows what a bundle says it holds. With trusted keys, the signature and bundle.json are checked; the archives are
+ * never read, so this does not stand for `verify`.
+ */
+export async function inspectBundle(dir: string, options: InspectOptions): Promise<InspectReport> {
+  const signers =
+    options.allowed === undefined
+      ? []
+      : await checkSignature(dir, { allowed: options.allowed, now: options.now });
+  const finished = await readFinished(dir);
+  if (finished === undefined) {
+    throw new PackferryError('E_BUNDLE_NOT_FOUND', `${dir}: there is no finished bundle in this folder`, {
+      hint: 'Give the folder of the bundle, the one with SHA256SUMS.sig in it.',
+    });
+  }
+  const { name, sequence, createdAt, platform, images, archives, packs, findings } = finished.document;
+  return {
+    schemaVersion: reportVersion,
+    dir,
+    name,
+    sequence,
+    createdAt,
+    signature: options.allowed === undefined ? 'not checked' : 'good',
+    signers: signers.map(({ principal, fingerprint, keyType }) => ({ principal, fingerprint, keyType })),
+    platform,
+    images: images.map((image) => ({
+      reference: image.reference,
+      manifest: image.manifest,
+      config: image.config,
+      bytes: totalSize(blobsOf(image)),
+      usedBy: image.usedBy,
+      findings: findings.filter(({ reference }) => reference === image.reference),
+    })),
+    archives: archives.map(({ file, size }) => ({
+      file,
+      bytes: size,
+      images: images.filter(({ archive }) => archive === file).map(({ reference }) => reference),
+    })),
+    packs: packs.map(({ id, version }) => ({ id, version })),
+    totals: totalsOf(images),
+  };
+}

@@ -1,0 +1,121 @@
+import { readFile } from 'node:fs/promises';
+import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
+import { parseStrictJson } from '../core/json.ts';
+import { limits } from '../core/limits.ts';
+import { formatPlatform } from '../core/platform.ts';
+import { formatReference, tagNameOf, type ImageReference } from '../core/reference.ts';
+import { documentText } from '../bundle/document.ts';
+import { writeFileWhole } from '../bundle/files.ts';
+import { lockSchema, lockSchemaId, type LockDocument } from '../schema/lock.ts';
+import { reportVersion, type LockReport } from '../schema/reports.ts';
+import { throwUnresolved, type Resolved } from './resolve.ts';
+import type { Selection } from './selection.ts';
+
+/** Reads a lock file; undefined when there is none. Throws `E_LOCK_UNREADABLE` or `E_LOCK_INVALID`. */
+export async function readLock(file: string): Promise<LockDocument | undefined> {
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(file);
+  } catch (cause) {
+    if (systemCodeOf(cause) === 'ENOENT') return undefined;
+    throw new PackferryError('E_LOCK_UNREADABLE', `${file} cannot be read: ${messageOf(cause)}`, { cause });
+  }
+  try {
+    return lockSchema.parse(parseStrictJson(bytes, { name: file, maxBytes: limits.lock }));
+  } catch (cause) {
+    throw new PackferryError('E_LOCK_INVALID', `${file} is no lock file that this packferry knows`, {
+      hint: 'Lock files are written by "packferry lock" and not by hand. Remove it and lock again.',
+      cause,
+    });
+  }
+}
+
+/** The lock of what was resolved. An image that has not moved keeps the time at which it was locked. */
+export function makeLock(
+  selection: Selection,
+  resolved: Resolved,
+  old: LockDocument | undefined,
+  now: Date,
+): LockDocument {
+  throwUnresolved(resolved);
+  const lockedAt = `${now.toISOString().slice(0, 19)}Z`;
+  const before = new Map(old?.images.map((image) => [image.reference, image]));
+  const pins = new Map(
+    selection.wanted.flatMap(({ reference }) =>
+      reference.tag !== undefined && reference.digest !== undefined
+        ? [[nameOfLocked(reference), reference.digest]]
+        : [],
+    ),
+  );
+  return {
+    schema: lockSchemaId,
+    name: selection.manifest.name,
+    platform: { ...selection.manifest.platform },
+    images: resolved.images.map(({ image: { reference, platform, manifest, config, layers, source } }) => {
+      const known = before.get(reference);
+      const pin = pins.get(reference);
+      const since = known?.manifest.digest === manifest.digest ? known.lockedAt : lockedAt;
+      const entry = { reference, platform, manifest, config, layers: [...layers], source, lockedAt: since };
+      return pin === undefined ? entry : { ...entry, pinned: pin };
+    }),
+  };
+}
+
+/** How a new lock differs from the one on disk. */
+export function compareLocks(file: string, old: LockDocument | undefined, fresh: LockDocument): LockReport {
+  const before = new Map(old?.images.map(({ reference, manifest }) => [reference, manifest.digest]));
+  const images: LockReport['images'] = fresh.images.map(({ reference, manifest: { digest } }) => {
+    const known = before.get(reference);
+    const status = known === undefined ? 'new' : known === digest ? 'same' : 'moved';
+    return { reference, status, manifest: digest };
+  });
+  for (const [reference, digest] of before) {
+    if (!images.some((image) => image.reference === reference))
+      images.push({ reference, status: 'gone', manifest: digest });
+  }
+  const changed =
+    old === undefined ||
+    images.some(({ status }) => status !== 'same') ||
+    formatPlatform(old.platform) !== formatPlatform(fresh.platform);
+  return { schemaVersion: reportVersion, file, changed, images };
+}
+
+/** Writes a lock file, whole or not at all. */
+export async function writeLock(file: string, lock: LockDocument): Promise<void> {
+  await writeFileWhole(file, documentText(lock), 0o644);
+}
+
+/**
+ * What a lock says of the images that are wanted, with no network. Throws `E_LOCK_STALE` when the manifest and the
+ * lock have drifted apart.
+ */
+export function resolveFromLock(selection: Selection, lock: LockDocument, file: string): Resolved {
+  const { wanted, manifest } = selection;
+  if (formatPlatform(lock.platform) !== formatPlatform(manifest.platform))
+    throw stale(file, 'it is for another platform');
+  const locked = new Map(lock.images.map((image) => [image.reference, image]));
+  const names = new Set(wanted.map(({ reference }) => nameOfLocked(reference)));
+  const missing = [...names].filter((name) => !locked.has(name));
+  const surplus = [...locked.keys()].filter((name) => !names.has(name));
+  if (missing.length > 0) throw stale(file, `it lacks ${missing.join(', ')}`);
+  if (surplus.length > 0) throw stale(file, `nothing needs ${surplus.join(', ')} any more`);
+  const images = lock.images.map(({ lockedAt: _, pinned, ...image }) => {
+    const users = wanted.filter(({ reference }) => nameOfLocked(reference) === image.reference);
+    if (users.some(({ reference }) => reference.tag !== undefined && reference.digest !== pinned)) {
+      throw stale(file, `${image.reference} is asked for with another digest than it was locked with`);
+    }
+    return { image, usedBy: users.flatMap(({ usedBy }) => usedBy) };
+  });
+  return { images, errors: [] };
+}
+
+/** Locked images go by their tag; those without one by their digest. */
+function nameOfLocked(reference: ImageReference): string {
+  return tagNameOf(reference) ?? formatReference(reference);
+}
+
+function stale(file: string, why: string): PackferryError {
+  return new PackferryError('E_LOCK_STALE', `${file} does not fit the manifest: ${why}`, {
+    hint: 'Run "packferry lock" again and look at what changed.',
+  });
+}

@@ -1,0 +1,37 @@
+import type { PackferryError } from '../core/errors.ts';
+import { blobsOf, totalSize, uniqueBlobs, type LockedImage } from '../core/image.ts';
+import type { BundledImage, PlannedVolume } from '../bundle/document.ts';
+import type { ErrorReport, PlanReport, Totals } from '../schema/reports.ts';
+
+/** Counts and sizes of a set of images. */
+export function totalsOf(images: readonly Pick<LockedImage, 'manifest' | 'config' | 'layers'>[]): Totals {
+  const blobs = uniqueBlobs(images);
+  const bytes = totalSize(blobs);
+  return {
+    images: images.length,
+    blobs: blobs.length,
+    bytes,
+    bytesShared: totalSize(images.flatMap(blobsOf)) - bytes,
+  };
+}
+
+/** One image as reports show it. */
+export function reportImage({ image, usedBy }: BundledImage): PlanReport['images'][number] {
+  const { reference, manifest, config } = image;
+  return { reference, manifest, config, bytes: totalSize(blobsOf(image)), usedBy: [...usedBy], findings: [] };
+}
+
+/** Archives with what is in them. */
+export function reportArchives(
+  volumes: readonly Pick<PlannedVolume, 'file' | 'plan' | 'images'>[],
+): PlanReport['archives'] {
+  return volumes.map(({ file, plan, images }) => {
+    return { file, bytes: plan.size, images: images.map(({ image }) => image.reference) };
+  });
+}
+
+/** An error as `--json` prints it. */
+export function reportError(error: PackferryError): ErrorReport {
+  const { code, message, hint } = error;
+  return hint === undefined ? { code, message } : { code, message, hint };
+}

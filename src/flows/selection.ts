@@ -1,0 +1,94 @@
+import { readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { PackferryError } from '../core/errors.ts';
+import type { Emit } from '../core/events.ts';
+import { defaultPlatform } from '../core/platform.ts';
+import { formatReference } from '../core/reference.ts';
+import { scanPacks } from '../pack/scan.ts';
+import type { PackInfo } from '../pack/scan.ts';
+import { exportSchemaId } from '../schema/export-manifest.ts';
+import type { ImageUse } from '../schema/parts.ts';
+import { defaultVolumeSize, loadExportManifest, type ExportManifest } from './load-manifest.ts';
+import type { WantedImage } from './resolve.ts';
+
+/** What somebody wants to carry: a manifest read, its packs scanned. Nothing has been asked of a registry. */
+export interface Selection {
+  readonly manifest: ExportManifest;
+  readonly packs: readonly PackInfo[];
+  /** Each image once, in the order of the names. */
+  readonly wanted: readonly WantedImage[];
+}
+
+export interface SelectOptions {
+  /** The user's home folder, for `~/` in a manifest. */
+  readonly home: string;
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Reads one export manifest, or takes content packs as if a manifest named just them. Which of the two is meant
+ * follows from the content of the file.
+ */
+export async function select(paths: readonly string[], options: SelectOptions): Promise<Selection> {
+  const manifest = await manifestOf(paths, options);
+  const { packs, uses } = await scanPacks(manifest.packs, {
+    ...manifest.include,
+    emit: options.emit,
+    signal: options.signal,
+  });
+  const wanted = new Map<string, { reference: WantedImage['reference']; usedBy: ImageUse[] }>();
+  const add = (reference: WantedImage['reference'], use: ImageUse): void => {
+    const key = formatReference(reference);
+    const known = wanted.get(key);
+    if (known === undefined) wanted.set(key, { reference, usedBy: [use] });
+    else known.usedBy.push(use);
+  };
+  for (const { reference, pack, item, kind, file, line, column, key } of uses) {
+    add(reference, { pack, item, kind, file, line, column, key });
+  }
+  for (const { reference, file, line, column } of manifest.images) {
+    add(reference, { pack: '', item: manifest.name, kind: 'manifest', file, line, column, key: 'images' });
+  }
+  const keys = [...wanted.keys()].sort();
+  return { manifest, packs, wanted: keys.flatMap((key) => wanted.get(key) ?? []) };
+}
+
+async function manifestOf(paths: readonly string[], options: SelectOptions): Promise<ExportManifest> {
+  const [first] = paths;
+  if (first !== undefined && paths.length === 1 && (await looksLikeManifest(first))) {
+    return loadExportManifest(first, { home: options.home });
+  }
+  const manifests = await Promise.all(paths.map(looksLikeManifest));
+  const at = manifests.indexOf(true);
+  if (at >= 0) {
+    throw new PackferryError('E_USAGE', `${paths[at] ?? ''} is an export manifest: give it alone`, {
+      hint: 'Name the packs inside the manifest, or give packs only.',
+    });
+  }
+  return {
+    path: '',
+    name: 'content',
+    packs: paths,
+    images: [],
+    platform: defaultPlatform,
+    include: { defaultImages: true, testPlaybooks: false },
+    registries: new Map(),
+    volumeSize: defaultVolumeSize,
+    keys: [],
+  };
+}
+
+/** A file is meant as a manifest when it says so, or when it is no yml of a pack but is called like one. */
+async function looksLikeManifest(file: string): Promise<boolean> {
+  if (!/\.(ya?ml|json)$/i.test(path.basename(file))) return false;
+  const stats = await stat(file).catch(() => undefined);
+  if (stats === undefined) return true;
+  if (!stats.isFile()) return false;
+  const text = await readFile(file, 'utf8');
+  const [id = ''] = exportSchemaId.split('/');
+  return (
+    new RegExp(`^\\s*"?schema"?\\s*:\\s*["']?${id.replace('.', '\\.')}/`, 'm').test(text) ||
+    !/^"?'?script\b/m.test(text)
+  );
+}
