@@ -1,0 +1,109 @@
+import { formatSize } from '../../core/size.ts';
+import { PackferryError } from '../../core/errors.ts';
+import { blobsOf, totalSize } from '../../core/image.ts';
+import type { ImageTarget } from '../../core/ports.ts';
+import { openBundle } from '../../bundle/open.ts';
+import { openTarget } from '../../flows/endpoint.ts';
+import { importBundle, type ImportPlan } from '../../flows/import.ts';
+import type { ImportReport } from '../../schema/reports.ts';
+import { trustedKeys } from '../keys.ts';
+import { confirm, isInteractive } from '../prompt.ts';
+import type { Action, CommonOptions, Session } from '../session.ts';
+import { count } from '../text/plural.ts';
+import { table } from '../text/table.ts';
+
+export interface ImportOptions extends CommonOptions {
+  readonly trustedKeys?: string;
+  readonly to: readonly string[];
+  readonly image: readonly string[];
+  readonly dryRun?: boolean;
+  readonly keepGoing?: boolean;
+  readonly yes?: boolean;
+  readonly jobs: number;
+}
+
+/** `import BUNDLE [--to ENDPOINT]...` */
+export const importCommand: Action<ImportOptions> = async (session, [dir = ''], options) => {
+  const { context, emit, signal } = session;
+  const allowed = await trustedKeys(context, options.trustedKeys);
+  const bundle = await openBundle(dir, { allowed, now: context.now, emit, signal });
+  const endpoints = options.to.length === 0 ? ['docker:'] : options.to;
+  const targets: ImageTarget[] = [];
+  try {
+    for (const endpoint of endpoints) targets.push(await openTarget(endpoint, { environment: context.env }));
+    const { report, errors, approved } = await importBundle({
+      bundle,
+      targets,
+      only: options.image,
+      dryRun: options.dryRun ?? false,
+      keepGoing: options.keepGoing ?? false,
+      jobs: options.jobs,
+      approve: approval(session, options),
+      emit,
+      signal,
+    });
+    if (!approved) return { report, text: '', summary: 'Nothing was loaded.' };
+    return { report, text: importText(report), summary: summaryOf(report), errors: sumUp(errors, options) };
+  } finally {
+    for (const target of targets) await target.close();
+  }
+};
+
+/** With --keep-going, some failures among successes are a partial success, and the exit status says so. */
+function sumUp(errors: readonly PackferryError[], options: ImportOptions): readonly PackferryError[] {
+  if (errors.length === 0 || options.keepGoing !== true) return errors;
+  return [
+    new PackferryError('E_PARTIAL', `${count(errors.length, 'image')} could not be loaded`, { errors }),
+  ];
+}
+
+/** Asks before an engine is changed, where somebody can answer. */
+function approval(session: Session, options: ImportOptions): (plan: ImportPlan) => Promise<boolean> {
+  return async ({ bundle, targets }) => {
+    const { context } = session;
+    const missing = targets.map(({ target, images }) => {
+      const absent = images.filter(({ presence }) => presence.state === 'absent').map(({ image }) => image);
+      return { name: target.name, images: absent.length, bytes: totalSize(absent.flatMap(blobsOf)) };
+    });
+    if (options.yes === true || !isInteractive(context) || missing.every(({ images }) => images === 0))
+      return true;
+    session.pause();
+    const { name, sequence, createdAt } = bundle.document;
+    const signers = bundle.signers
+      .map(({ principal, fingerprint }) => `${principal} (${fingerprint})`)
+      .join(', ');
+    context.stderr.write(`${name} ${sequence} of ${createdAt}, signed by ${signers}, is good.\n`);
+    for (const { name: where, images, bytes } of missing) {
+      context.stderr.write(`To ${where}: ${count(images, 'image')}, ${formatSize(bytes)}.\n`);
+    }
+    return confirm(context, 'Load them?');
+  };
+}
+
+function importText({ targets, dryRun }: ImportReport): string {
+  return targets
+    .map(({ name, images }) => {
+      const rows = table(images, [
+        { title: 'STATUS', value: ({ status }) => (status === 'pending' && dryRun ? 'would load' : status) },
+        { title: 'SENT', align: 'right', value: ({ bytesSent }) => formatSize(bytesSent) },
+        { title: 'IMAGE', value: ({ reference }) => reference },
+      ]);
+      return targets.length === 1 ? rows : `${name}\n${rows}`;
+    })
+    .join('\n\n');
+}
+
+function summaryOf({ bundle, targets, dryRun }: ImportReport): string {
+  return targets
+    .map(({ name, images }) => {
+      const number = (status: string): number => images.filter((image) => image.status === status).length;
+      const parts = [
+        dryRun ? `${number('pending')} would be loaded` : `${number('loaded')} loaded`,
+        `${number('present')} already present`,
+        ...(number('failed') > 0 ? [`${number('failed')} failed`] : []),
+        ...(!dryRun && number('pending') > 0 ? [`${number('pending')} not tried`] : []),
+      ];
+      return `${bundle.name} ${bundle.sequence} to ${name}: ${parts.join(', ')}.`;
+    })
+    .join('\n');
+}

@@ -1,0 +1,56 @@
+import { formatSize } from '../../core/size.ts';
+import { shortDigest } from '../../core/digest.ts';
+import { inspectBundle } from '../../flows/inspect.ts';
+import type { InspectReport } from '../../schema/reports.ts';
+import { trustedKeys } from '../keys.ts';
+import type { Action, CommonOptions } from '../session.ts';
+import { count } from '../text/plural.ts';
+import { table } from '../text/table.ts';
+import { visible } from '../text/visible.ts';
+
+export interface InspectOptions extends CommonOptions {
+  readonly trustedKeys?: string;
+}
+
+/** `inspect BUNDLE` */
+export const inspect: Action<InspectOptions> = async ({ context }, [dir = ''], options) => {
+  const keys =
+    options.trustedKeys === undefined ? {} : { allowed: await trustedKeys(context, options.trustedKeys) };
+  const report = await inspectBundle(dir, { ...keys, now: context.now });
+  return { report, text: inspectText(report), summary: summaryOf(report) };
+};
+
+function inspectText({ images, archives }: InspectReport): string {
+  const archiveOf = new Map(archives.flatMap(({ file, images: names }) => names.map((name) => [name, file])));
+  return table(images, [
+    { title: 'IMAGE', value: ({ reference }) => reference },
+    { title: 'ID', value: ({ config }) => shortDigest(config.digest) },
+    { title: 'SIZE', align: 'right', value: ({ bytes }) => formatSize(bytes) },
+    { title: 'ARCHIVE', value: ({ reference }) => archiveOf.get(reference) ?? '' },
+    {
+      title: 'USED BY',
+      value: ({ usedBy }) => [...new Set(usedBy.map(({ pack, item }) => `${pack}/${item}`))].join(', '),
+    },
+  ]);
+}
+
+function summaryOf({
+  dir,
+  name,
+  sequence,
+  createdAt,
+  totals,
+  archives,
+  signature,
+  signers,
+}: InspectReport): string {
+  const size = formatSize(archives.reduce((sum, { bytes }) => sum + bytes, 0));
+  const trust =
+    signature === 'good'
+      ? `The signature is good: ${signers.map(({ principal, fingerprint }) => `${visible(principal)} (${fingerprint})`).join(', ')}. The archives were not read.`
+      : `Nothing was verified. For that: packferry verify ${dir} --trusted-keys ALLOWED_SIGNERS`;
+  return [
+    `${name} ${sequence} of ${createdAt}: ${count(totals.images, 'image')} in ${count(archives.length, 'archive')}, ${size}.`,
+    trust,
+  ].join('\n');
+}

@@ -1,0 +1,55 @@
+import { hostname, userInfo } from 'node:os';
+import { PackferryError } from '../../core/errors.ts';
+import type { KeyType } from '../../core/names.ts';
+import { generateSigningKey } from '../../flows/keygen.ts';
+import { readPassphrase } from '../keys.ts';
+import { askSecret, isInteractive } from '../prompt.ts';
+import type { Action, CommonOptions, Session } from '../session.ts';
+
+export interface KeygenOptions extends CommonOptions {
+  readonly output: string;
+  readonly type: KeyType;
+  readonly principal?: string;
+  readonly passphraseFile?: string;
+  readonly passphrase: boolean;
+}
+
+/** `keygen -o FILE` */
+export const keygen: Action<KeygenOptions> = async (session, _args, options) => {
+  const principal = options.principal ?? defaultPrincipal();
+  const passphrase = await passphraseFor(session, options);
+  const report = await generateSigningKey({
+    file: options.output,
+    type: options.type,
+    principal,
+    passphrase,
+  });
+  const summary = [
+    `Wrote ${report.privateKey} (keep it secret) and ${report.publicKey}.`,
+    `Fingerprint ${report.fingerprint}`,
+    'The line above belongs into the allowed_signers file of every site that is to accept your bundles. Let it get there',
+    'on another way than the bundles, and compare the fingerprint.',
+  ].join('\n');
+  return { report, text: report.allowedSigners, summary };
+};
+
+/** `user@host`, as ssh-keygen comments keys. */
+function defaultPrincipal(): string {
+  return `${userInfo().username}@${hostname()}`;
+}
+
+/** No passphrase when somebody says so; otherwise from the file, or asked for twice. */
+async function passphraseFor(session: Session, options: KeygenOptions): Promise<string | undefined> {
+  const { context } = session;
+  if (!options.passphrase) return undefined;
+  if (options.passphraseFile !== undefined) return readPassphrase(options.passphraseFile);
+  if (!isInteractive(context)) {
+    throw new PackferryError('E_USAGE', 'there is no terminal to ask for a passphrase', {
+      hint: 'Give --passphrase-file FILE, or --no-passphrase for a key that lies on a protected disk.',
+    });
+  }
+  const first = await askSecret(context, 'Passphrase (empty for none): ');
+  const second = await askSecret(context, 'Once more: ');
+  if (first !== second) throw new PackferryError('E_USAGE', 'the two passphrases differ; no key was made');
+  return first === '' ? undefined : first;
+}

@@ -1,0 +1,68 @@
+import path from 'node:path';
+import { PackferryError } from '../../core/errors.ts';
+import { lockFileName } from '../../core/names.ts';
+import { compareLocks, makeLock, readLock, writeLock } from '../../flows/lock.ts';
+import { resolveAll } from '../../flows/resolve.ts';
+import { select, type Selection } from '../../flows/selection.ts';
+import type { LockReport } from '../../schema/reports.ts';
+import type { Action, CommonOptions } from '../session.ts';
+import { count } from '../text/plural.ts';
+import { table } from '../text/table.ts';
+import { withRegistries } from './sources.ts';
+
+export interface LockOptions extends CommonOptions {
+  readonly jobs: number;
+  readonly lock?: string;
+  readonly check?: boolean;
+}
+
+/** Where the lock of a manifest stands: beside it, unless the user says otherwise. */
+export function lockFileOf({ manifest }: Selection, named: string | undefined): string {
+  return named ?? path.join(path.dirname(manifest.path), lockFileName);
+}
+
+/** `lock MANIFEST` */
+export const lock: Action<LockOptions> = async (session, paths, options) => {
+  const { emit, signal, context } = session;
+  const selection = await select(paths, { home: context.home, emit, signal });
+  const file = lockFileOf(selection, options.lock);
+  const old = await readLock(file);
+  return withRegistries(session, selection.manifest, async (source) => {
+    const { platform } = selection.manifest;
+    const resolved = await resolveAll(selection.wanted, {
+      source,
+      platform,
+      jobs: options.jobs,
+      emit,
+      signal,
+    });
+    const fresh = makeLock(selection, resolved, old, context.now);
+    const report = compareLocks(file, old, fresh);
+    const errors = options.check === true && report.changed ? [staleLock(report)] : [];
+    if (options.check !== true && report.changed) await writeLock(file, fresh);
+    return { report, text: lockText(report), summary: summaryOf(report, options.check === true), errors };
+  });
+};
+
+function lockText({ images }: LockReport): string {
+  return table(images, [
+    { title: 'STATUS', value: ({ status }) => status },
+    { title: 'IMAGE', value: ({ reference }) => reference },
+    { title: 'MANIFEST', value: ({ manifest }) => manifest },
+  ]);
+}
+
+function summaryOf({ file, changed, images }: LockReport, check: boolean): string {
+  const number = count(images.filter(({ status }) => status !== 'gone').length, 'image');
+  if (!changed) return `${file} is up to date: ${number}.`;
+  return check ? `${file} would change.` : `Wrote ${file}: ${number}.`;
+}
+
+function staleLock({ file, images }: LockReport): PackferryError {
+  const changed = images
+    .filter(({ status }) => status !== 'same')
+    .map(({ reference, status }) => `${reference} (${status})`);
+  return new PackferryError('E_LOCK_STALE', `${file} would change: ${changed.join(', ')}`, {
+    hint: 'Run "packferry lock" without --check to write it.',
+  });
+}

@@ -1,0 +1,40 @@
+import { readFile } from 'node:fs/promises';
+import { messageOf, PackferryError } from '../../core/errors.ts';
+import type { ImageSource } from '../../core/ports.ts';
+import type { ExportManifest } from '../../flows/load-manifest.ts';
+import type { RegistrySettings } from '../../registry/options.ts';
+import { openRegistrySource } from '../../registry/source.ts';
+import type { Session } from '../session.ts';
+
+/** Runs with the registries that a manifest describes as the source of images, and closes them afterwards. */
+export async function withRegistries<T>(
+  session: Session,
+  manifest: ExportManifest,
+  use: (source: ImageSource) => Promise<T>,
+): Promise<T> {
+  const { name, version } = session.context.tool;
+  const registries = new Map<string, RegistrySettings>();
+  for (const [host, { mirrors, plainHttp, caFile }] of manifest.registries) {
+    registries.set(host, {
+      mirrors,
+      ...(plainHttp === undefined ? {} : { plainHttp }),
+      ...(caFile === undefined ? {} : { ca: await readCa(caFile) }),
+    });
+  }
+  const source = openRegistrySource({ registries, userAgent: `${name}/${version}` });
+  try {
+    return await use(source);
+  } finally {
+    await source.close();
+  }
+}
+
+async function readCa(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    throw new PackferryError('E_MANIFEST_INVALID', `caFile ${file} cannot be read: ${messageOf(cause)}`, {
+      cause,
+    });
+  }
+}

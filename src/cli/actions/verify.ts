@@ -1,0 +1,30 @@
+import { formatSize } from '../../core/size.ts';
+import { openBundle } from '../../bundle/open.ts';
+import { verifyReportOf } from '../../flows/verify.ts';
+import type { VerifyReport } from '../../schema/reports.ts';
+import { trustedKeys } from '../keys.ts';
+import type { Action, CommonOptions } from '../session.ts';
+import { count } from '../text/plural.ts';
+import { visible } from '../text/visible.ts';
+
+export interface VerifyOptions extends CommonOptions {
+  readonly trustedKeys?: string;
+}
+
+/** `verify BUNDLE` */
+export const verify: Action<VerifyOptions> = async ({ context, emit, signal }, [dir = ''], options) => {
+  const allowed = await trustedKeys(context, options.trustedKeys);
+  const report = verifyReportOf(await openBundle(dir, { allowed, now: context.now, emit, signal }));
+  return { report, text: '', summary: summaryOf(report) };
+};
+
+function summaryOf({ dir, name, sequence, createdAt, signers, archives, images }: VerifyReport): string {
+  const size = formatSize(archives.reduce((sum, { bytes }) => sum + bytes, 0));
+  const who = signers
+    .map(({ principal, fingerprint }) => `${visible(principal)} (${fingerprint})`)
+    .join(', ');
+  return [
+    `${dir} is good: ${name} ${sequence} of ${createdAt}, ${count(images, 'image')} in ${count(archives.length, 'archive')}, ${size}.`,
+    `Signed by ${who}.`,
+  ].join('\n');
+}

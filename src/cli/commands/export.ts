@@ -1,0 +1,29 @@
+import { jobsOption, passphraseOption } from '../options.ts';
+import type { AddCommand } from './command.ts';
+
+/** Adds the command to the program. */
+export const addExport: AddCommand = (program, bind) =>
+  program
+    .command('export')
+    .summary('pull every image and write a signed bundle')
+    .description(
+      'Pulls every image that a manifest or content packs need and writes a signed bundle of docker save archives. Run again after an interruption, it goes on where it stopped.',
+    )
+    .argument('<manifest-or-pack...>', 'one export manifest, or content pack folders')
+    .requiredOption('-o, --output <dir>', 'the folder that becomes the bundle')
+    .option(
+      '--key <file>',
+      'OpenSSH private key that signs the bundle (Ed25519 or P-256) (env: PACKFERRY_KEY)',
+    )
+    .addOption(passphraseOption())
+    .option(
+      '--volume-size <size>',
+      'largest archive, for instance 700MB (default: 4 GiB - 1 byte, for FAT32)',
+    )
+    .option('--per-image', 'one archive per image')
+    .option('--lock <file>', 'the lock file that --frozen-lock uses')
+    .option('--frozen-lock', 'take digests from the lock file; fail if it does not fit the manifest')
+    .option('--dry-run', 'resolve and plan, write nothing')
+    .option('--keep-going', 'fetch what can be fetched although an image fails; no bundle is made then')
+    .addOption(jobsOption('blobs that are fetched', 6))
+    .action(bind(async () => (await import('../actions/export.ts')).exportCommand));

@@ -1,0 +1,15 @@
+import { jobsOption } from '../options.ts';
+import type { AddCommand } from './command.ts';
+
+/** Adds the command to the program. */
+export const addPlan: AddCommand = (program, bind) =>
+  program
+    .command('plan')
+    .summary('show what would be bundled')
+    .description(
+      'Shows every image that a manifest or content packs need, who uses it, its size, and what sharing layers saves. Downloads no layer.',
+    )
+    .argument('<manifest-or-pack...>', 'one export manifest, or content pack folders')
+    .addOption(jobsOption('images that are asked for', 8))
+    .option('--per-image', 'plan one archive per image')
+    .action(bind(async () => (await import('../actions/plan.ts')).plan));

@@ -1,0 +1,71 @@
+import { readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { messageOf, PackferryError } from '../core/errors.ts';
+import { readAllowedSigners, type AllowedSigners } from '../trust/allowed-signers.ts';
+import { readKeyFile } from '../trust/key-file.ts';
+import { openSigner, type Signer } from '../trust/signer.ts';
+import type { Context } from './context.ts';
+import { askSecret, isInteractive } from './prompt.ts';
+import type { Session } from './session.ts';
+
+/** The keys that are trusted here: the file that was named, else the machine's, else the user's. */
+export async function trustedKeys(context: Context, named: string | undefined): Promise<AllowedSigners> {
+  if (named !== undefined) return readAllowedSigners(named);
+  const configuration = context.env['XDG_CONFIG_HOME'] ?? path.join(context.home, '.config');
+  const places = ['/etc/packferry/allowed_signers', path.join(configuration, 'packferry', 'allowed_signers')];
+  for (const place of places) {
+    if (await exists(place)) return readAllowedSigners(place);
+  }
+  throw new PackferryError(
+    'E_USAGE',
+    'no trusted keys: a bundle can only be verified against keys that you trust',
+    {
+      hint: `Give --trusted-keys FILE, or put the allowed_signers file at ${places.join(' or ')}.`,
+    },
+  );
+}
+
+async function exists(file: string): Promise<boolean> {
+  return stat(file).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Opens the key that signs; an encrypted one asks for its passphrase where somebody can answer. */
+export async function signingKey(
+  session: Session,
+  file: string,
+  passphraseFile: string | undefined,
+): Promise<Signer> {
+  const { context } = session;
+  const passphrase = async (): Promise<string> => {
+    if (passphraseFile !== undefined) return readPassphrase(passphraseFile);
+    if (isInteractive(context)) {
+      session.pause();
+      return askSecret(context, `Passphrase of ${file}: `);
+    }
+    throw new PackferryError(
+      'E_KEY_PASSPHRASE',
+      `${file} is encrypted and there is no terminal to ask for the passphrase`,
+      {
+        hint: 'Give --passphrase-file FILE.',
+      },
+    );
+  };
+  return openSigner(await readKeyFile(file), passphrase);
+}
+
+/** The first line of a passphrase file. */
+export async function readPassphrase(file: string): Promise<string> {
+  try {
+    const [line = ''] = (await readFile(file, 'utf8')).split(/\r?\n/);
+    return line;
+  } catch (cause) {
+    throw new PackferryError(
+      'E_KEY_PASSPHRASE',
+      `the passphrase file ${file} cannot be read: ${messageOf(cause)}`,
+      { cause },
+    );
+  }
+}

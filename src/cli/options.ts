@@ -1,0 +1,62 @@
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { progressKinds } from './progress/kinds.ts';
+
+const common = 'Common options:';
+
+/** Adds the options that every command has. */
+export function addCommonOptions(command: Command): Command {
+  return command
+    .optionsGroup(common)
+    .addOption(new Option('--json', 'print one JSON object on stdout').helpGroup(common))
+    .addOption(
+      new Option('-q, --quiet', 'no progress and no summary; errors and warnings stay').helpGroup(common),
+    )
+    .addOption(
+      new Option(
+        '--progress <kind>',
+        'how progress is shown on stderr; auto: bars on a terminal, lines elsewhere',
+      )
+        .choices([...progressKinds])
+        .default('auto')
+        .env('PACKFERRY_PROGRESS')
+        .helpGroup(common),
+    )
+    .addOption(new Option('--no-progress', 'the same as --progress none').helpGroup(common))
+    .addOption(new Option('--debug', 'print the stack of errors').helpGroup(common));
+}
+
+/** `-j, --jobs N`. */
+export function jobsOption(what: string, preset: number): Option {
+  return new Option('-j, --jobs <n>', `${what} at the same time`)
+    .argParser(parseJobs)
+    .default(preset)
+    .env('PACKFERRY_JOBS');
+}
+
+function parseJobs(text: string): number {
+  const jobs = Number(text);
+  if (!Number.isInteger(jobs) || jobs < 1 || jobs > 64)
+    throw new InvalidArgumentError('a whole number from 1 to 64 is wanted.');
+  return jobs;
+}
+
+/** `--trusted-keys FILE`. */
+export function trustedKeysOption(): Option {
+  return new Option(
+    '--trusted-keys <file>',
+    "allowed_signers file with the keys that may sign bundles (default: /etc/packferry/allowed_signers, then the one in the user's configuration folder)",
+  ).env('PACKFERRY_TRUSTED_KEYS');
+}
+
+/** `--passphrase-file FILE`. */
+export function passphraseOption(): Option {
+  return new Option(
+    '--passphrase-file <file>',
+    'file whose first line is the passphrase of the key; without it an encrypted key is asked for on the terminal',
+  ).env('PACKFERRY_PASSPHRASE_FILE');
+}
+
+/** For options that may be given several times. */
+export function collectValues(value: string, before: readonly string[]): string[] {
+  return [...before, value];
+}

@@ -1,0 +1,31 @@
+import type { PackferryError } from '../core/errors.ts';
+import { colours } from './text/colours.ts';
+import { visible } from './text/visible.ts';
+import type { Context } from './context.ts';
+
+/**
+ * Prints errors for people: the single faults first, what they sum up to last, since that is where the eye is.
+ *
+ *     error[E_CODE]: what happened
+ *     hint: what to do
+ */
+export function printErrors(context: Context, errors: readonly PackferryError[], debug: boolean): void {
+  for (const error of errors) context.stderr.write(`${errorText(context, error, debug)}\n`);
+}
+
+function errorText(context: Context, error: PackferryError, debug: boolean): string {
+  const paint = colours(context);
+  const lines = error.errors.map(({ message }) => `  ${visible(message)}`);
+  lines.push(`${paint.red(`error[${error.code}]`)}: ${visible(error.message)}`);
+  // Faults of one kind share their advice: once is enough.
+  const hints = new Set([...error.errors, error].flatMap(({ hint }) => hint ?? []));
+  for (const hint of hints) lines.push(`${paint.bold('hint')}: ${visible(hint)}`);
+  if (debug) lines.push(visible(stackOf(error)));
+  return lines.join('\n');
+}
+
+function stackOf(fault: unknown): string {
+  if (!(fault instanceof Error)) return String(fault);
+  const own = fault.stack ?? fault.message;
+  return fault.cause === undefined ? own : `${own}\ncaused by: ${stackOf(fault.cause)}`;
+}

@@ -1,0 +1,110 @@
+import { Command } from 'commander';
+import type { ExitStatus } from '../core/errors.ts';
+import type { AddCommand, Bind } from './commands/command.ts';
+import { addExport } from './commands/export.ts';
+import { addImport } from './commands/import.ts';
+import { addInspect } from './commands/inspect.ts';
+import { addKeygen } from './commands/keygen.ts';
+import { addLock } from './commands/lock.ts';
+import { addPlan } from './commands/plan.ts';
+import { addVerify } from './commands/verify.ts';
+import type { Context } from './context.ts';
+import { exitStatusTable } from './exit-status.ts';
+import { addCommonOptions } from './options.ts';
+
+interface Group {
+  readonly title: string;
+  readonly commands: readonly { readonly add: AddCommand; readonly examples: readonly string[] }[];
+}
+
+/** The commands, by where one is. */
+const groups: readonly Group[] = [
+  {
+    title: 'Connected side:',
+    commands: [
+      {
+        add: addPlan,
+        examples: ['packferry plan soc.yml', 'packferry plan content/Packs/HelloWorld --json'],
+      },
+      { add: addLock, examples: ['packferry lock soc.yml', 'packferry lock soc.yml --check'] },
+      {
+        add: addExport,
+        examples: [
+          'packferry export soc.yml -o /media/usb/soc --key ~/.ssh/packferry',
+          'packferry export soc.yml -o out --dry-run',
+        ],
+      },
+    ],
+  },
+  {
+    title: 'Closed side:',
+    commands: [
+      { add: addVerify, examples: ['packferry verify /media/usb/soc --trusted-keys allowed_signers'] },
+      {
+        add: addImport,
+        examples: [
+          'packferry import /media/usb/soc --trusted-keys allowed_signers',
+          'packferry import /media/usb/soc --to oci:/srv/images --dry-run',
+        ],
+      },
+    ],
+  },
+  {
+    title: 'Both sides:',
+    commands: [
+      {
+        add: addInspect,
+        examples: ['packferry inspect /media/usb/soc', 'packferry inspect /media/usb/soc --json'],
+      },
+      {
+        add: addKeygen,
+        examples: ['packferry keygen -o ~/.ssh/packferry --principal soc-builder >> allowed_signers'],
+      },
+    ],
+  },
+];
+
+/** The whole command tree. `ended` is told the exit status of the command that ran. */
+export function makeProgram(context: Context, ended: (status: ExitStatus) => void): Command {
+  const program = new Command('packferry')
+    .description('Carries the container images of Cortex XSOAR content packs across an air gap.')
+    .version(context.tool.version, '-V, --version', 'print the version')
+    .helpCommand(true)
+    .showSuggestionAfterError(true)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => context.stdout.write(text),
+      writeErr: (text) => context.stderr.write(text),
+      // main prints usage errors like all others.
+      outputError: () => undefined,
+    });
+  const bind: Bind =
+    (load) =>
+    async (...args) => {
+      const command = args.pop() as Command;
+      const { runCommand } = await import('./run-command.ts');
+      ended(await runCommand(context, await load(), command.args, command.opts()));
+    };
+  for (const { title, commands } of groups) {
+    program.commandsGroup(title);
+    for (const { add, examples } of commands) {
+      const command = addCommonOptions(add(program, bind));
+      command.addHelpText('after', `\nExamples:\n${examples.map((line) => `  $ ${line}`).join('\n')}`);
+    }
+  }
+  program.addHelpText('after', `\nExamples:\n${topExamples()}\n\nExit status:\n${statusText()}`);
+  return program;
+}
+
+function topExamples(): string {
+  return [
+    '  $ packferry export manifest.yml -o bundle --key ~/.ssh/packferry',
+    '  $ packferry import bundle --trusted-keys allowed_signers',
+  ].join('\n');
+}
+
+function statusText(): string {
+  return exitStatusTable
+    .map(({ status, meaning }) => `  ${String(status).padStart(3)}  ${meaning}`)
+    .join('\n');
+}

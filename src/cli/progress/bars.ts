@@ -1,0 +1,101 @@
+import { MultiBar, Presets, type SingleBar } from 'cli-progress';
+import type { Event, Task } from '../../core/events.ts';
+import { formatSize } from '../../core/size.ts';
+import { visible } from '../text/visible.ts';
+import type { Output } from '../context.ts';
+import { formatSeconds, Meter } from './meter.ts';
+import type { Renderer } from './renderer.ts';
+import { itemName, taskWords } from './words.ts';
+
+/** Most items that get a bar of their own; fewer where the terminal is low. */
+const mostBars = 8;
+
+interface Shown {
+  readonly meter: Meter;
+  readonly total: SingleBar;
+  readonly items: Map<string, SingleBar>;
+}
+
+/**
+ * Bars for a terminal: one for the whole task, below it one for each item that is being worked on. They vanish when the
+ * task is finished; what is worth keeping is printed above them.
+ */
+export function barRenderer(stderr: Output): Renderer {
+  const shown = new Map<Task, Shown>();
+  let bars: MultiBar | undefined;
+  const room = Math.max(1, Math.min(mostBars, (stderr.rows ?? 24) - 4));
+  const columns = Math.max(40, stderr.columns ?? 80);
+
+  const start = (event: Extract<Event, { type: 'planned' }>): void => {
+    bars ??= new MultiBar(
+      {
+        stream: stderr as NodeJS.WritableStream,
+        clearOnComplete: true,
+        hideCursor: true,
+        fps: 8,
+        barsize: Math.max(10, Math.min(30, columns - 60)),
+        format: ' {bar} {percentage}% {text}',
+        linewrap: false,
+        gracefulExit: false,
+      },
+      Presets.shades_classic,
+    );
+    const total = bars.create(event.bytes > 0 ? event.bytes : Math.max(1, event.items), 0, { text: '' });
+    shown.set(event.task, {
+      meter: new Meter(event.items, event.bytes, Date.now()),
+      total,
+      items: new Map(),
+    });
+  };
+  const say = (line: string): void => {
+    if (bars === undefined || shown.size === 0) stderr.write(`${line}\n`);
+    else bars.log(`${line}\n`);
+  };
+  const end = (task: Task): void => {
+    const state = shown.get(task);
+    if (state === undefined || bars === undefined) return;
+    shown.delete(task);
+    for (const bar of [...state.items.values(), state.total]) bars.remove(bar);
+    if (shown.size > 0) return;
+    bars.stop();
+    bars = undefined;
+  };
+  const advance = (event: Exclude<Event, { type: 'note' | 'planned' | 'finished' }>): void => {
+    const task = shown.get(event.task);
+    if (task === undefined || bars === undefined) return;
+    task.meter.add(event);
+    if (event.type === 'started' && event.bytes !== undefined && event.bytes > 0 && task.items.size < room) {
+      task.items.set(event.item, bars.create(event.bytes, 0, { text: itemName(event) }));
+    } else if (event.type === 'progress') {
+      task.items.get(event.item)?.update(event.bytes);
+    } else if (event.type !== 'started') {
+      const bar = task.items.get(event.item);
+      if (bar !== undefined) bars.remove(bar);
+      task.items.delete(event.item);
+    }
+    const standing = task.meter.standing(Date.now());
+    const { bytes, bytesDone, items, itemsDone, rate, secondsLeft } = standing;
+    const words = taskWords[event.task].running;
+    if (bytes > 0) {
+      const left = `${formatSize(rate)}/s, ${formatSeconds(secondsLeft)} left`;
+      task.total.update(bytesDone, {
+        text: `${words} ${formatSize(bytesDone)} of ${formatSize(bytes)}, ${left}`,
+      });
+    } else {
+      task.total.update(itemsDone, { text: `${words} ${itemsDone} of ${items}` });
+    }
+  };
+  const emit = (event: Event): void => {
+    if (event.type === 'planned') start(event);
+    else if (event.type === 'finished') end(event.task);
+    else if (event.type === 'note')
+      say(`${event.level === 'warning' ? 'warning: ' : ''}${visible(event.message)}`);
+    else advance(event);
+    if (event.type === 'failed') say(`failed: ${visible(event.error.message)}`);
+    if (event.type === 'skipped') say(`skipped ${itemName(event)}: ${event.reason}`);
+  };
+  const stop = (): void => {
+    for (const task of [...shown.keys()]) end(task);
+  };
+  return { emit, stop };
+}

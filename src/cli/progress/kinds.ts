@@ -1,0 +1,3 @@
+/** How progress can be shown. */
+export const progressKinds = ['auto', 'tty', 'plain', 'json', 'none'] as const;
+export type ProgressKind = (typeof progressKinds)[number];

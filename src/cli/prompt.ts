@@ -1,0 +1,38 @@
+import { createInterface } from 'node:readline';
+import { Writable } from 'node:stream';
+import { PackferryError } from '../core/errors.ts';
+import type { Context } from './context.ts';
+
+/** Can somebody answer a question? */
+export function isInteractive({ stdin, stderr }: Pick<Context, 'stdin' | 'stderr'>): boolean {
+  return stdin.isTTY === true && stderr.isTTY === true;
+}
+
+/** Asks on the terminal; anything but y or yes means no. */
+export async function confirm(context: Context, question: string): Promise<boolean> {
+  const answer = await ask(context, `${question} [y/N] `, true);
+  return /^y(es)?$/i.test(answer.trim());
+}
+
+/** Asks for a secret; what is typed is not shown. */
+export async function askSecret(context: Context, question: string): Promise<string> {
+  return ask(context, question, false);
+}
+
+async function ask({ stdin, stderr, signal }: Context, question: string, echo: boolean): Promise<string> {
+  stderr.write(question);
+  // With `terminal` readline itself echoes what is typed, to this output: into nothing for a secret.
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const lines = createInterface({ input: stdin, output: echo ? stderr : nowhere, terminal: true });
+  try {
+    return await new Promise<string>((resolve, reject) => {
+      lines.once('line', resolve);
+      lines.once('close', () => resolve(''));
+      lines.once('SIGINT', () => reject(new PackferryError('E_INTERRUPTED', 'stopped at the question')));
+      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+    });
+  } finally {
+    lines.close();
+    if (!echo) stderr.write('\n');
+  }
+}
