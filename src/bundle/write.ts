@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { mkdir, readdir, rm, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import pLimit from 'p-limit';
@@ -177,6 +178,8 @@ async function runJobs(
 ): Promise<number> {
   const failed = new AbortController();
   const signal = AbortSignal.any([options.signal, failed.signal]);
+  // Every running job listens, some twice: that many are no leak.
+  setMaxListeners(4 * options.jobs + 16, signal);
   const errors: PackferryError[] = [];
   const limit = pLimit(options.jobs);
   const run = async (job: BlobJob): Promise<number> => {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import process from 'node:process';
 import { CommanderError } from 'commander';
 import { PackferryError, systemCodeOf, type ExitStatus } from '../core/errors.ts';
@@ -27,6 +28,8 @@ export async function run(argv: readonly string[], context: Context): Promise<Ex
 /** The program: signals and closed pipes of this process, then `run`. */
 export async function main(): Promise<void> {
   const stop = new AbortController();
+  // Every request and stream of the run listens to it: their number is bounded by --jobs, not by Node's default of ten.
+  setMaxListeners(0, stop.signal);
   const context = processContext(stop.signal);
   const onSignal = (name: 'SIGINT' | 'SIGTERM'): void => {
     const status = name === 'SIGINT' ? 130 : 143;
