@@ -5,11 +5,11 @@ import { setImmediate } from 'node:timers/promises';
 import test from 'ava';
 import { composeImage, noise } from '../../bin/demo/sample-images.ts';
 import { PackferryError, type ErrorCode } from '../../src/core/errors.ts';
+import type { ImageTarget } from '../../src/core/ports.ts';
 import { openDockerTarget } from '../../src/engine/docker-target.ts';
 import { lockComposed } from '../helpers/compose.ts';
 import { composedSource } from '../helpers/system-images.ts';
 import { json, withFakeDocker, type FakeAnswers, type Handler } from './fake-docker.ts';
-import type { ImageTarget } from '../../src/core/ports.ts';
 
 const image = composeImage({ files: [{ path: 'large', content: noise('large', 4 * 1024 * 1024) }] });
 const locked = lockComposed('docker.io/demisto/sample:1.0', image);

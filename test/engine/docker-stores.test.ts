@@ -3,7 +3,6 @@ import { composeImage } from '../../bin/demo/sample-images.ts';
 import type { Presence } from '../../src/core/ports.ts';
 import { openDockerTarget } from '../../src/engine/docker-target.ts';
 import { lockComposed } from '../helpers/compose.ts';
-
 import { classicInfo, containerdInfo, json, withFakeDocker, type Handler } from './fake-docker.ts';
 
 // What engines answer to an inspection, by image store: Docker 20.10 and 28.5 (classic), 28.5 and 29 (containerd).
