@@ -1,10 +1,9 @@
 import type { IncomingMessage } from 'node:http';
-import { addAbortSignal, type Readable } from 'node:stream';
 import { emitArchive } from '../archive/emit.ts';
 import { planArchive } from '../archive/plan.ts';
 import { collect } from '../core/collect.ts';
 import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
-import type { Descriptor, LockedImage } from '../core/image.ts';
+import type { LockedImage } from '../core/image.ts';
 import { limits } from '../core/limits.ts';
 import type { DeliverOptions, ImageSource } from '../core/ports.ts';
 import type { DockerApi } from './docker-api.ts';
@@ -26,11 +25,10 @@ export async function loadImage(
 ): Promise<void> {
   const { signal, onBytes } = options;
   const ended = new AbortController();
-  const stop = signal === undefined ? ended.signal : AbortSignal.any([signal, ended.signal]);
   const archive = emitArchive(planArchive([image], { commitRecord: 'last' }), {
-    openBlob: (blob) => openBlob(image, blob, source, stop),
+    openBlob: (blob, unwanted) => source.openBlob(image, blob, { signal: unwanted }),
     name: image.reference,
-    signal: stop,
+    ...(signal === undefined ? {} : { signal }),
     ...(onBytes === undefined ? {} : { onBytes }),
   });
   // Without a listener a fault would end the process; it is read from `errored` below.
@@ -38,6 +36,7 @@ export async function loadImage(
   try {
     // quiet=0: the answer then has lines from the start of unpacking on, and not only at its end.
     const request = { method: 'POST', path: '/images/load', query: { quiet: '0' } } as const;
+    const stop = signal === undefined ? ended.signal : AbortSignal.any([signal, ended.signal]);
     await readAnswer(await api.send({ ...request, body: archive, signal: stop }), image);
   } catch (fault) {
     signal?.throwIfAborted();
@@ -47,19 +46,6 @@ export async function loadImage(
     ended.abort();
     archive.destroy();
   }
-}
-
-/** A blob of the source that is closed when `stop` fires, even while nothing arrives from it. */
-async function openBlob(
-  image: LockedImage,
-  blob: Descriptor,
-  source: ImageSource,
-  stop: AbortSignal,
-): Promise<Readable> {
-  const content = await source.openBlob(image, blob, { signal: stop });
-  if (!stop.aborted) return addAbortSignal(stop, content);
-  content.destroy();
-  throw stop.reason;
 }
 
 async function readAnswer(answer: IncomingMessage, image: LockedImage): Promise<void> {

@@ -5,14 +5,15 @@ import { setImmediate } from 'node:timers/promises';
 import test from 'ava';
 import { composeImage, noise } from '../../bin/demo/sample-images.ts';
 import { PackferryError, type ErrorCode } from '../../src/core/errors.ts';
-import { openDockerTarget } from '../../src/engine/docker-target.ts';
-import { lockedOf, memorySource } from '../helpers/system-images.ts';
-import { json, withFakeDocker, type FakeAnswers, type Handler } from './fake-docker.ts';
 import type { ImageTarget } from '../../src/core/ports.ts';
+import { openDockerTarget } from '../../src/engine/docker-target.ts';
+import { lockComposed } from '../helpers/compose.ts';
+import { composedSource } from '../helpers/system-images.ts';
+import { json, withFakeDocker, type FakeAnswers, type Handler } from './fake-docker.ts';
 
 const image = composeImage({ files: [{ path: 'large', content: noise('large', 4 * 1024 * 1024) }] });
-const locked = lockedOf('docker.io/demisto/sample:1.0', image);
-const source = memorySource([image]);
+const locked = lockComposed('docker.io/demisto/sample:1.0', image);
+const source = composedSource([image]);
 
 async function withTarget<T>(answers: FakeAnswers, use: (target: ImageTarget) => Promise<T>): Promise<T> {
   return withFakeDocker(answers, async ({ socket }) => {
@@ -120,7 +121,7 @@ test('the commit record is not sent after a blob that does not match', async (t)
     });
     request.once('close', () => arrived.emit('close', request.complete));
   };
-  const tampered = memorySource([image], (blob, bytes) => {
+  const tampered = composedSource([image], (blob, bytes) => {
     if (blob.digest !== locked.layers.at(-1)?.digest) return Readable.from([bytes]);
     const copy = Buffer.from(bytes);
     copy.writeUInt8(copy.readUInt8(copy.length - 1) ^ 1, copy.length - 1);
@@ -156,7 +157,7 @@ test('the archive is not read faster than the engine takes it', async (t) => {
     }
     response.end(loaded);
   };
-  const counted = memorySource([big], (_, bytes) =>
+  const counted = composedSource([big], (_, bytes) =>
     Readable.from(
       (function* () {
         for (let at = 0; at < bytes.length; at += 65_536) {
@@ -167,7 +168,7 @@ test('the archive is not read faster than the engine takes it', async (t) => {
     ),
   );
   await withTarget({ load }, async (target) => {
-    await target.deliver(lockedOf('docker.io/demisto/big:1', big), counted);
+    await target.deliver(lockComposed('docker.io/demisto/big:1', big), counted);
   });
   t.true(produced > 32 * 1024 * 1024);
   t.true(ahead < 8 * 1024 * 1024, `${ahead} bytes ahead`);

@@ -2,14 +2,14 @@ import test from 'ava';
 import { composeImage } from '../../bin/demo/sample-images.ts';
 import type { Presence } from '../../src/core/ports.ts';
 import { openDockerTarget } from '../../src/engine/docker-target.ts';
-import { lockedOf } from '../helpers/system-images.ts';
+import { lockComposed } from '../helpers/compose.ts';
 import { classicInfo, containerdInfo, json, withFakeDocker, type Handler } from './fake-docker.ts';
 
 // What engines answer to an inspection, by image store: Docker 20.10 and 28.5 (classic), 28.5 and 29 (containerd).
 
 const image = composeImage({ files: [{ path: 'a', content: 'a' }] });
-const locked = lockedOf('docker.io/demisto/sample:1.0', image);
-const untagged = lockedOf(`docker.io/demisto/sample@${locked.manifest.digest}`, image);
+const locked = lockComposed('docker.io/demisto/sample:1.0', image);
+const untagged = lockComposed(`docker.io/demisto/sample@${locked.manifest.digest}`, image);
 const layers = locked.layers.map((layer) => layer.diffId);
 const otherDigest = `sha256:${'0'.repeat(64)}`;
 

@@ -1,26 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
-import { composedBlobs, composeImage, layersOf, type ComposedImage } from '../../bin/demo/sample-images.ts';
+import { composedBlobs, composeImage, type ComposedImage } from '../../bin/demo/sample-images.ts';
 import type { Digest } from '../../src/core/digest.ts';
 import { PackferryError } from '../../src/core/errors.ts';
-import type { Descriptor, LockedImage } from '../../src/core/image.ts';
+import type { Descriptor } from '../../src/core/image.ts';
 import type { BlobOptions, ImageSource } from '../../src/core/ports.ts';
 import { systemTools } from './system-tools.ts';
 
-/** A composed image as a lock has it. */
-export function lockedOf(reference: string, image: ComposedImage): LockedImage {
-  return {
-    reference,
-    platform: image.platform,
-    manifest: image.manifest.descriptor,
-    config: image.config.descriptor,
-    layers: layersOf(image),
-    source: 'memory:',
-  };
-}
-
 /** Composed images as a source. `openBlob` may be replaced to make it misbehave. */
-export function memorySource(
+export function composedSource(
   images: readonly ComposedImage[],
   openBlob: (blob: Descriptor, bytes: Buffer, options?: BlobOptions) => Readable = (_, bytes) =>
     Readable.from([bytes]),

@@ -11,7 +11,8 @@ import { findDocker } from '../../src/engine/docker-connection.ts';
 import { openDockerTarget } from '../../src/engine/docker-target.ts';
 import { withDockerd, type Dockerd } from '../helpers/system-dockerd.ts';
 import { execOk } from '../helpers/system-exec.ts';
-import { lockedOf, memorySource, runnableImage } from '../helpers/system-images.ts';
+import { lockComposed } from '../helpers/compose.ts';
+import { composedSource, runnableImage } from '../helpers/system-images.ts';
 import { needing, type Need } from '../helpers/system-tools.ts';
 
 const needs: readonly Need[] = ['dockerd', 'docker', 'busybox', 'root'];
@@ -51,7 +52,7 @@ function largeImage(name: string): { image: ComposedImage; locked: LockedImage }
   const first = composeImage({ files: [{ path: 'first', content: noise(`${name} first`, 1000) }] });
   const files = [{ path: 'last', content: noise(`${name} last`, 8 * 1024 * 1024) }];
   const image = composeImage({ base: first, files });
-  return { image, locked: lockedOf(`${repository}:${name}`, image) };
+  return { image, locked: lockComposed(`${repository}:${name}`, image) };
 }
 
 test.serial(
@@ -59,14 +60,14 @@ test.serial(
   needing(needs, async (t) => {
     await withTarget(async ({ dockerd, target }) => {
       const image = await runnableImage('carried across');
-      const locked = lockedOf(`${repository}:1.0`, image);
+      const locked = lockComposed(`${repository}:1.0`, image);
       t.deepEqual(await target.survey([locked]), [{ state: 'absent' }]);
       t.like(await target.confirm(locked), { confirmed: false });
 
       let reported = 0;
       const options = { onBytes: (bytes: number) => (reported = bytes) };
       const size = totalSize(blobsOf(locked));
-      t.deepEqual(await target.deliver(locked, memorySource([image]), options), {
+      t.deepEqual(await target.deliver(locked, composedSource([image]), options), {
         bytesSent: size,
         bytesSkipped: 0,
       });
@@ -75,7 +76,7 @@ test.serial(
       t.is(await output(dockerd, locked.reference), 'carried across\n');
 
       t.deepEqual(await target.survey([locked]), [{ state: 'present' }]);
-      t.deepEqual(await target.deliver(locked, memorySource([])), { bytesSent: 0, bytesSkipped: size });
+      t.deepEqual(await target.deliver(locked, composedSource([])), { bytesSent: 0, bytesSkipped: size });
     });
   }),
 );
@@ -85,9 +86,9 @@ test.serial(
   needing(needs, async (t) => {
     await withTarget(async ({ dockerd, target }) => {
       const image = await runnableImage('no tag');
-      const locked = lockedOf(`${repository}@${image.manifest.descriptor.digest}`, image);
+      const locked = lockComposed(`${repository}@${image.manifest.descriptor.digest}`, image);
       t.deepEqual(await target.survey([locked]), [{ state: 'absent' }]);
-      await target.deliver(locked, memorySource([image]));
+      await target.deliver(locked, composedSource([image]));
       t.deepEqual(await target.confirm(locked), { confirmed: true, id: locked.config.digest });
       t.is(await output(dockerd, locked.config.digest), 'no tag\n');
     });
@@ -101,14 +102,14 @@ test.serial(
       const old = await runnableImage('old');
       const other = await runnableImage('new');
       const reference = `${repository}:latest`;
-      await target.deliver(lockedOf(reference, old), memorySource([old]));
+      await target.deliver(lockComposed(reference, old), composedSource([old]));
       const before = await held(dockerd);
 
-      const locked = lockedOf(reference, other);
+      const locked = lockComposed(reference, other);
       t.deepEqual(await target.survey([locked]), [
         { state: 'conflict', holder: old.config.descriptor.digest },
       ]);
-      const error = await t.throwsAsync(target.deliver(locked, memorySource([other])), {
+      const error = await t.throwsAsync(target.deliver(locked, composedSource([other])), {
         instanceOf: PackferryError,
         code: 'E_TAG_CONFLICT',
       });
@@ -121,7 +122,7 @@ test.serial(
       const commands = [...(error.hint ?? '').matchAll(/"docker ([^"]+)"/g)].map((match) => match[1] ?? '');
       t.is(commands.length, 2);
       for (const command of commands) t.is((await dockerd.run(command.split(' '))).status, 0);
-      await target.deliver(locked, memorySource([other]));
+      await target.deliver(locked, composedSource([other]));
       t.is(await output(dockerd, reference), 'new\n');
       t.is(await output(dockerd, old.config.descriptor.digest), 'old\n');
     });
@@ -134,7 +135,7 @@ test.serial(
     await withTarget(async ({ dockerd, target }) => {
       const { image, locked } = largeImage('flipped');
       const before = await held(dockerd);
-      const flipped = memorySource([image], (blob, bytes) => {
+      const flipped = composedSource([image], (blob, bytes) => {
         const copy = Buffer.from(bytes);
         if (blob.digest === locked.layers.at(-1)?.digest)
           copy.writeUInt8(copy.at(-1) === 0 ? 1 : 0, copy.length - 1);
@@ -144,7 +145,7 @@ test.serial(
       t.is(await held(dockerd), before);
       t.deepEqual(await target.survey([locked]), [{ state: 'absent' }]);
 
-      await target.deliver(locked, memorySource([image]));
+      await target.deliver(locked, composedSource([image]));
       t.like(await target.confirm(locked), { confirmed: true });
     });
   }),
@@ -157,7 +158,7 @@ test.serial(
       const { image, locked } = largeImage('broken');
       const before = await held(dockerd);
       const fault = new PackferryError('E_SOURCE_UNREACHABLE', 'the disk was pulled out');
-      const broken = memorySource([image], (blob, bytes) =>
+      const broken = composedSource([image], (blob, bytes) =>
         blob.size < 1_000_000
           ? Readable.from([bytes])
           : Readable.from(
@@ -181,7 +182,7 @@ test.serial(
       const before = await held(dockerd);
       const abort = new AbortController();
       const opened: Readable[] = [];
-      const stalling = memorySource([image], (blob, bytes) => {
+      const stalling = composedSource([image], (blob, bytes) => {
         const stream = new PassThrough();
         opened.push(stream);
         if (blob.size < 1_000_000) stream.end(bytes);
@@ -214,11 +215,11 @@ test.serial(
       const { image: other } = largeImage('other');
       const before = await held(dockerd);
       const locked: LockedImage = {
-        ...lockedOf(`${repository}:liar`, image),
+        ...lockComposed(`${repository}:liar`, image),
         // The signed list may say so: the layers are those of another image.
-        layers: lockedOf(`${repository}:other`, other).layers,
+        layers: lockComposed(`${repository}:other`, other).layers,
       };
-      const error = await t.throwsAsync(target.deliver(locked, memorySource([image, other])), {
+      const error = await t.throwsAsync(target.deliver(locked, composedSource([image, other])), {
         instanceOf: PackferryError,
         code: 'E_LOAD_FAILED',
       });
@@ -240,7 +241,7 @@ test.serial(
       const unpack = path.join(dockerd.folder, 'data', 'tmp');
       await mkdir(unpack, { recursive: true });
       await execOk('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'none', unpack]);
-      const error = await t.throwsAsync(target.deliver(locked, memorySource([image])), {
+      const error = await t.throwsAsync(target.deliver(locked, composedSource([image])), {
         instanceOf: PackferryError,
         code: 'E_LOAD_FAILED',
       });
@@ -249,7 +250,7 @@ test.serial(
       t.is(await held(dockerd), before);
 
       await execOk('umount', [unpack]);
-      await target.deliver(locked, memorySource([image]));
+      await target.deliver(locked, composedSource([image]));
       t.like(await target.confirm(locked), { confirmed: true });
     });
   }),
@@ -262,8 +263,8 @@ test.serial(
       const base = await runnableImage('base');
       const lines = ['one', 'two', 'three', 'four', 'five', 'six'];
       const images = await Promise.all(lines.map((line) => runnableImage(line, base)));
-      const locked = images.map((image, at) => lockedOf(`${repository}:${lines[at] ?? ''}`, image));
-      const source = memorySource(images);
+      const locked = images.map((image, at) => lockComposed(`${repository}:${lines[at] ?? ''}`, image));
+      const source = composedSource(images);
       await Promise.all(locked.map((image) => target.deliver(image, source)));
 
       for (const [at, image] of locked.entries()) {
@@ -280,7 +281,7 @@ test.serial(
     await withTarget(async ({ dockerd, target }) => {
       const { image, locked } = largeImage('orphan');
       const stopping: Promise<void>[] = [];
-      const slow = memorySource([image], (blob, bytes) =>
+      const slow = composedSource([image], (blob, bytes) =>
         blob.size < 1_000_000
           ? Readable.from([bytes])
           : Readable.from(
