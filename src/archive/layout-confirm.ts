@@ -4,13 +4,13 @@ import type { Layer, LockedImage } from '../core/image.ts';
 import { limits } from '../core/limits.ts';
 import type { Confirmation } from '../core/ports.ts';
 import { parseReference } from '../core/reference.ts';
-import type { OciIndex } from '../schema/oci-image.ts';
+import type { LayoutIndex } from '../schema/oci-layout.ts';
 import { hasBlob, readDocument, readLayout } from './layout-folder.ts';
 import { isNamed, layoutName } from './layout-names.ts';
 import { joinLayers, parseConfig, parseManifest } from './oci-documents.ts';
 
 /** `index.json` of a folder that was opened as a target. Throws `E_TARGET_UNWRITABLE` when it is no layout any more. */
-export async function requireTarget(dir: string): Promise<OciIndex> {
+export async function requireTarget(dir: string): Promise<LayoutIndex> {
   const index = await readLayout(dir);
   if (index !== undefined) return index;
   throw new PackferryError('E_TARGET_UNWRITABLE', `oci:${dir}: the file "oci-layout" is gone`, {

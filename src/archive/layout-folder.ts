@@ -7,7 +7,7 @@ import type { Descriptor } from '../core/image.ts';
 import { limits } from '../core/limits.ts';
 import { mediaTypes } from '../core/media-types.ts';
 import { digestMismatch, sizeMismatch } from '../core/verify-stream.ts';
-import type { OciIndex } from '../schema/oci-image.ts';
+import type { LayoutIndex } from '../schema/oci-layout.ts';
 import { readRange } from './file-range.ts';
 import { checkLayoutMarker, parseLayoutIndex } from './oci-documents.ts';
 import { blobPath } from './save-documents.ts';
@@ -38,10 +38,10 @@ export async function hasBlob(dir: string, blob: Descriptor): Promise<boolean> {
 }
 
 /** What holds until `index.json` is there. */
-const emptyIndex: OciIndex = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [] };
+const emptyIndex: LayoutIndex = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [] };
 
 /** `index.json` of a folder that says it is an OCI image layout; undefined when it does not say so. */
-export async function readLayout(dir: string): Promise<OciIndex | undefined> {
+export async function readLayout(dir: string): Promise<LayoutIndex | undefined> {
   const marker = await readSmallFile(path.join(dir, layoutFiles.marker), limits.layoutMarker);
   if (marker === undefined) return undefined;
   checkLayoutMarker(marker, path.join(dir, layoutFiles.marker));

@@ -2,7 +2,7 @@ import { PackferryError } from '../core/errors.ts';
 import type { Digest } from '../core/digest.ts';
 import { limits } from '../core/limits.ts';
 import { isIndexType, isManifestType } from '../core/media-types.ts';
-import type { OciIndexEntry } from '../schema/oci-image.ts';
+import type { ImageIndexEntry } from '../schema/oci.ts';
 import { blobFile, readDocument } from './layout-folder.ts';
 import { parseIndex } from './oci-documents.ts';
 
@@ -15,10 +15,10 @@ const maxLevels = 8;
  */
 export async function* walkIndexes(
   dir: string,
-  entries: readonly OciIndexEntry[],
+  entries: readonly ImageIndexEntry[],
   seen = new Set<Digest>(),
   level = 0,
-): AsyncGenerator<OciIndexEntry> {
+): AsyncGenerator<ImageIndexEntry> {
   for (const entry of entries) {
     const isIndex = isIndexType(entry.mediaType);
     if (seen.has(entry.digest) || !(isIndex || isManifestType(entry.mediaType))) continue;

@@ -1,10 +1,10 @@
 import { PackferryError } from '../core/errors.ts';
 import { formatReference, parseReference, tagNameOf, type ImageReference } from '../core/reference.ts';
-import type { OciIndexEntry } from '../schema/oci-image.ts';
+import type { LayoutEntry } from '../schema/oci-layout.ts';
 import { nameAnnotations } from './save-documents.ts';
 
 /** The image reference that an entry of `index.json` stands for; undefined when it has none. */
-export function referenceOfEntry(entry: OciIndexEntry): ImageReference | undefined {
+export function referenceOfEntry(entry: LayoutEntry): ImageReference | undefined {
   const text = entry.annotations?.[nameAnnotations.containerd] ?? entry.annotations?.[nameAnnotations.oci];
   // The specification lets `ref.name` be a bare tag, which has neither of these characters and names no image.
   if (text === undefined || !/[/:@]/.test(text)) return undefined;
@@ -23,7 +23,7 @@ export function layoutName(reference: ImageReference): string {
 }
 
 /** Does the entry stand for an image of this name? */
-export function isNamed(entry: OciIndexEntry, name: string): boolean {
+export function isNamed(entry: LayoutEntry, name: string): boolean {
   const reference = referenceOfEntry(entry);
   return reference !== undefined && layoutName(reference) === name;
 }

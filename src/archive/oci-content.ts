@@ -1,10 +1,9 @@
-import type { Digest } from '../core/digest.ts';
-import { isDigest } from '../core/digest.ts';
+import { isDigest, type Digest } from '../core/digest.ts';
 import { PackferryError } from '../core/errors.ts';
 import type { Descriptor } from '../core/image.ts';
 import { limits } from '../core/limits.ts';
 import type { ServedBlob, ServedContent, ServedManifest } from '../core/served.ts';
-import type { OciIndexEntry } from '../schema/oci-image.ts';
+import type { LayoutEntry } from '../schema/oci-layout.ts';
 import { readRange } from './file-range.ts';
 import { blobFile, readDocument, regularFileSize } from './layout-folder.ts';
 import { walkIndexes } from './layout-graph.ts';
@@ -38,7 +37,7 @@ export async function ociLayoutContent(dir: string): Promise<ServedContent> {
 
 type Tags = Map<string, Digest>;
 
-function tagsByRepository(dir: string, entries: readonly OciIndexEntry[]): Map<string, Tags> {
+function tagsByRepository(dir: string, entries: readonly LayoutEntry[]): Map<string, Tags> {
   const repositories = new Map<string, Tags>();
   for (const entry of entries) {
     const reference = referenceOfEntry(entry);

@@ -1,90 +1,99 @@
 import type * as z from 'zod';
+import { isDigest } from '../core/digest.ts';
 import { PackferryError } from '../core/errors.ts';
 import type { Descriptor, Layer } from '../core/image.ts';
 import { parseStrictJson } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
 import { isForeignLayerType } from '../core/media-types.ts';
+import { layoutIndexSchema, layoutMarkerSchema, type LayoutIndex } from '../schema/oci-layout.ts';
 import {
-  ociConfigSchema,
-  ociIndexSchema,
-  ociLayoutSchema,
-  ociManifestSchema,
-  type OciConfig,
-  type OciIndex,
-  type OciManifest,
-} from '../schema/oci-image.ts';
+  documentHead,
+  imageConfigSchema,
+  imageIndexSchema,
+  imageManifestSchema,
+  type ImageConfigDocument,
+  type ImageIndexDocument,
+  type ImageManifestDocument,
+} from '../schema/oci.ts';
 
-/**
- * Reads an index that `descriptor` leads to. Throws `E_IMAGE_MALFORMED`, `E_JSON_INVALID` or `E_LIMIT_EXCEEDED`, as
- * all functions here.
- */
-export function parseIndex(bytes: Buffer, descriptor: Descriptor, name: string): OciIndex {
-  return ofType(parse(bytes, ociIndexSchema, limits.imageManifest, name), descriptor, name);
-}
-
-/** Reads `index.json` of an OCI image layout. */
-export function parseLayoutIndex(bytes: Buffer, name: string): OciIndex {
-  return parse(bytes, ociIndexSchema, limits.layoutIndex, name);
-}
+// Every function here throws `E_JSON_INVALID`, `E_LIMIT_EXCEEDED` or `E_IMAGE_MALFORMED`, naming the document by `name`.
 
 /** Checks the marker file of an OCI image layout: version 1. */
 export function checkLayoutMarker(bytes: Buffer, name: string): void {
-  parse(bytes, ociLayoutSchema, limits.layoutMarker, name);
+  validate(layoutMarkerSchema, parseStrictJson(bytes, { name, maxBytes: limits.layoutMarker }), name);
 }
 
-/** Reads the manifest of one image. */
-export function parseManifest(bytes: Buffer, descriptor: Descriptor, name: string): OciManifest {
-  return ofType(parse(bytes, ociManifestSchema, limits.imageManifest, name), descriptor, name);
+/** Reads `index.json` of an OCI image layout. */
+export function parseLayoutIndex(bytes: Buffer, name: string): LayoutIndex {
+  return validate(layoutIndexSchema, parseStrictJson(bytes, { name, maxBytes: limits.layoutIndex }), name);
+}
+
+/** Reads an index that `descriptor` leads to. */
+export function parseIndex(bytes: Buffer, descriptor: Descriptor, name: string): ImageIndexDocument {
+  return validate(imageIndexSchema, parseTyped(bytes, descriptor, name), name);
+}
+
+/** Reads a manifest that `descriptor` leads to. */
+export function parseManifest(bytes: Buffer, descriptor: Descriptor, name: string): ImageManifestDocument {
+  return validate(imageManifestSchema, parseTyped(bytes, descriptor, name), name);
 }
 
 /** Reads an image configuration. */
-export function parseConfig(bytes: Buffer, name: string): OciConfig {
-  return parse(bytes, ociConfigSchema, limits.imageConfig, name);
+export function parseConfig(bytes: Buffer, name: string): ImageConfigDocument {
+  return validate(imageConfigSchema, parseStrictJson(bytes, { name, maxBytes: limits.imageConfig }), name);
 }
 
 /**
  * Joins the layers of a manifest with the diff IDs of its configuration. Also throws `E_LAYER_FOREIGN` for a layer
- * that is not carried with its image.
+ * that is not kept with its image.
  */
-export function joinLayers(manifest: OciManifest, config: OciConfig, name: string): Layer[] {
-  const diffIds = config.rootfs.diff_ids;
+export function joinLayers(
+  manifest: ImageManifestDocument,
+  config: ImageConfigDocument,
+  name: string,
+): Layer[] {
+  const diffIds = config.rootfs.diff_ids ?? [];
   if (diffIds.length !== manifest.layers.length) {
-    const counts = `${manifest.layers.length} layers in the manifest, ${diffIds.length} in the configuration`;
-    throw new PackferryError('E_IMAGE_MALFORMED', `${name}: ${counts}`);
+    throw malformed(name, `its manifest has ${manifest.layers.length} layers, its config ${diffIds.length}`);
   }
-  return manifest.layers.flatMap((layer, at) => {
+  return manifest.layers.map((layer, at) => {
     if (isForeignLayerType(layer.mediaType)) {
-      const what = `${name}: layer ${layer.digest} is "${layer.mediaType}": it is kept elsewhere`;
-      throw new PackferryError('E_LAYER_FOREIGN', what, { hint: 'Such images cannot be carried.' });
+      throw new PackferryError(
+        'E_LAYER_FOREIGN',
+        `${name}: layer ${layer.digest} is not kept with the image`,
+        {
+          hint: 'Layers of this kind (Windows base layers) may not be carried. Leave the image out.',
+        },
+      );
     }
-    const diffId = diffIds[at];
-    return diffId === undefined ? [] : [{ ...layer, diffId }];
+    const diffId = diffIds[at] ?? '';
+    if (!isDigest(diffId)) throw malformed(name, `its config has no digest at rootfs.diff_ids.${at}`);
+    return { ...layer, diffId };
   });
 }
 
-/** A document that calls itself something else than its descriptor does would be read differently by others. */
-function ofType<T extends { readonly mediaType?: string }>(
-  document: T,
-  descriptor: Descriptor,
-  name: string,
-): T {
-  const { mediaType } = document;
-  if (mediaType === undefined || mediaType === descriptor.mediaType) return document;
-  const types = `is said to be "${descriptor.mediaType}" but calls itself "${mediaType}"`;
-  throw new PackferryError('E_IMAGE_MALFORMED', `${name}: ${types}`);
+/** A document that calls itself something else than its descriptor does is read differently by different readers. */
+function parseTyped(bytes: Buffer, descriptor: Descriptor, name: string): unknown {
+  const value = parseStrictJson(bytes, { name, maxBytes: limits.imageManifest });
+  const { schemaVersion, mediaType = descriptor.mediaType } = validate(documentHead, value, name);
+  if (schemaVersion !== 2) throw malformed(name, `it has schema version ${schemaVersion}`);
+  if (mediaType !== descriptor.mediaType) {
+    throw malformed(name, `it is announced as ${descriptor.mediaType} and calls itself ${mediaType}`);
+  }
+  return value;
 }
 
-function parse<Schema extends z.ZodType>(
-  bytes: Buffer,
-  schema: Schema,
-  maxBytes: number,
-  name: string,
-): z.infer<Schema> {
-  const result = schema.safeParse(parseStrictJson(bytes, { name, maxBytes }));
+function validate<T>(schema: z.ZodType<T>, value: unknown, name: string): T {
+  const result = schema.safeParse(value);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
-  const where = issue === undefined || issue.path.length === 0 ? '' : `${issue.path.join('.')}: `;
-  throw new PackferryError('E_IMAGE_MALFORMED', `${name}: ${where}${issue?.message ?? 'malformed'}`, {
-    cause: result.error,
+  const place = issue === undefined || issue.path.length === 0 ? '' : `${issue.path.join('.')}: `;
+  throw malformed(name, `${place}${issue?.message ?? 'unreadable'}`, result.error);
+}
+
+function malformed(name: string, why: string, cause?: unknown): PackferryError {
+  return new PackferryError('E_IMAGE_MALFORMED', `${name}: ${why}`, {
+    hint: 'The image is broken where it is kept. Copy it there again.',
+    ...(cause === undefined ? {} : { cause }),
   });
 }

@@ -6,7 +6,7 @@ import { blobsOf, type Descriptor, type LockedImage } from '../core/image.ts';
 import type { Delivery, DeliverOptions, ImageSource, ImageTarget, Presence } from '../core/ports.ts';
 import { parseReference } from '../core/reference.ts';
 import { verified } from '../core/verify-stream.ts';
-import type { OciIndex } from '../schema/oci-image.ts';
+import type { LayoutIndex } from '../schema/oci-layout.ts';
 import { isLeftover, onDisk, syncFolder, writeWhole } from './atomic-file.ts';
 import { keyedQueue } from './keyed-queue.ts';
 import { confirmImage, requireTarget } from './layout-confirm.ts';
@@ -86,7 +86,7 @@ async function survey(
   return answers;
 }
 
-async function presenceOf(dir: string, index: OciIndex, image: LockedImage): Promise<Presence> {
+async function presenceOf(dir: string, index: LayoutIndex, image: LockedImage): Promise<Presence> {
   const name = layoutName(parseReference(image.reference));
   const holders = index.manifests.filter((entry) => isNamed(entry, name));
   const other = holders.find(({ digest }) => digest !== image.manifest.digest);

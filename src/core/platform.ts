@@ -32,6 +32,17 @@ export function formatPlatform(platform: Platform): string {
   return parts.join('/');
 }
 
+/** The platform of an index entry or a config, without the null and empty fields that Go programs write. */
+export function platformFrom(
+  written: { os: string; architecture: string; variant?: string | null | undefined } | null | undefined,
+): Platform | undefined {
+  if (written === null || written === undefined || written.os === '' || written.architecture === '') {
+    return undefined;
+  }
+  const { os, architecture, variant } = written;
+  return typeof variant === 'string' && variant !== '' ? { os, architecture, variant } : { os, architecture };
+}
+
 /** Does what an index offers serve what is wanted? A wanted variant must be there; an offered one may be ignored. */
 export function platformMatches(offered: Platform, wanted: Platform): boolean {
   return (
