@@ -68,7 +68,7 @@ async function demo(target: string): Promise<void> {
 
   const references = await sampleReferences(stop.signal);
   const layout = path.join(output, 'registry');
-  await writeOciLayout(layout, await sampleImagesFor(references));
+  await writeOciLayout(layout, sampleImagesFor(references));
   const registry = await serveContent(await ociLayoutContent(layout), { host: '127.0.0.1', port: 0 });
   try {
     say(

@@ -1,4 +1,5 @@
-import { asPackferryError, PackferryError, statusOfErrors, type ExitStatus } from '../core/errors.ts';
+import type { PackferryError } from '../core/errors.ts';
+import { asPackferryError, statusOfErrors, type ExitStatus } from '../core/errors.ts';
 import { reportError } from '../flows/report.ts';
 import { reportVersion, type FailureReport } from '../schema/reports.ts';
 import type { Context } from './context.ts';

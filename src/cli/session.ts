@@ -17,7 +17,7 @@ export interface Session {
   readonly emit: Emit;
   readonly signal: AbortSignal;
   /** Ends the animation, for a prompt. */
-  pause(): void;
+  readonly pause: () => void;
 }
 
 /** What a command hands back: its report for `--json`, the same for people, and the failures that it met. */

@@ -99,7 +99,7 @@ export function resolveFromLock(selection: Selection, lock: LockDocument, file: 
   const surplus = [...locked.keys()].filter((name) => !names.has(name));
   if (missing.length > 0) throw stale(file, `it lacks ${missing.join(', ')}`);
   if (surplus.length > 0) throw stale(file, `nothing needs ${surplus.join(', ')} any more`);
-  const images = lock.images.map(({ lockedAt: _, pinned, ...image }) => {
+  const images = lock.images.map(({ pinned, ...image }) => {
     const users = wanted.filter(({ reference }) => nameOfLocked(reference) === image.reference);
     if (users.some(({ reference }) => reference.tag !== undefined && reference.digest !== pinned)) {
       throw stale(file, `${image.reference} is asked for with another digest than it was locked with`);

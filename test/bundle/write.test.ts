@@ -102,7 +102,7 @@ test('a failed export leaves no final name, and the next one fetches only what i
       write(dir, { source: breaking(source, victim, 1), keepGoing: true }),
       code('E_SOURCE_UNREACHABLE'),
     );
-    t.true(error?.message.includes('docker.io/demisto/python3:3.12.13.1'));
+    t.true(error.message.includes('docker.io/demisto/python3:3.12.13.1'));
     t.deepEqual((await readdir(dir)).sort(), ['export.journal', 'images-001.tar.part']);
 
     const fetched: string[] = [];

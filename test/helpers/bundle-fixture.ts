@@ -44,9 +44,9 @@ export interface BundleFixture {
   readonly allowed: AllowedSigners;
   /** The line of the allowed_signers file. */
   readonly allowedLine: string;
-  content(volumeLimit?: number): BundleContent;
-  write(dir: string, options?: Partial<WriteBundleOptions>): Promise<WrittenBundle>;
-  open(dir: string): Promise<VerifiedBundle>;
+  readonly content: (volumeLimit?: number) => BundleContent;
+  readonly write: (dir: string, options?: Partial<WriteBundleOptions>) => Promise<WrittenBundle>;
+  readonly open: (dir: string) => Promise<VerifiedBundle>;
 }
 
 export const fixtureTime = new Date('2026-11-23T05:00:00Z');

@@ -5,7 +5,7 @@ import test, { type ExecutionContext } from 'ava';
 import type { ExportReport, ImportReport } from '../../src/schema/reports.ts';
 import { withFolder } from '../helpers/bundle-fixture.ts';
 import { packferry } from '../helpers/cli.ts';
-import { writePack } from '../helpers/pack-files.ts';
+import { writePack } from '../helpers/write-pack.ts';
 import { buildAndPush, type BuiltImage } from '../helpers/system-builds.ts';
 import { withDockerd, type Dockerd } from '../helpers/system-dockerd.ts';
 import { execOk, execTool, type ExecResult } from '../helpers/system-exec.ts';

@@ -29,7 +29,7 @@ export function barRenderer(stderr: Output): Renderer {
   const start = (event: Extract<Event, { type: 'planned' }>): void => {
     bars ??= new MultiBar(
       {
-        stream: stderr as NodeJS.WritableStream,
+        stream: stderr,
         clearOnComplete: true,
         hideCursor: true,
         fps: 8,

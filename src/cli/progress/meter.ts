@@ -44,7 +44,10 @@ export class Meter {
       case 'failed':
         this.#itemsDone += 1;
         break;
-      default:
+      case 'planned':
+      case 'started':
+      case 'finished':
+      case 'note':
     }
   }
 

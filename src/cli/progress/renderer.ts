@@ -9,7 +9,7 @@ import { plainRenderer } from './plain.ts';
 export interface Renderer {
   readonly emit: Emit;
   /** Ends all animation: what is printed after it stands below. */
-  stop(): void;
+  readonly stop: () => void;
 }
 
 /** The renderer that is wanted; `auto` means bars on a terminal and plain lines elsewhere. */
