@@ -51,8 +51,7 @@ export function parseReference(text: string): ImageReference {
   const tagText = hasTag ? beforeDigest.slice(colon + 1) : undefined;
 
   const { registry, repository } = splitName(name, text);
-  if (tagText !== undefined && !tagPattern.test(tagText))
-    throw invalid(text, `${JSON.stringify(tagText)} is no tag`);
+  if (tagText !== undefined && !tagPattern.test(tagText)) throw invalid(text, `${shown(tagText)} is no tag`);
   if (digestText !== undefined && !isDigest(digestText)) {
     const why = digestPattern.test(digestText)
       ? 'only sha256 digests are supported'
@@ -76,7 +75,7 @@ function splitName(name: string, text: string): { registry: string; repository: 
     first !== '' && (/[.:]/.test(first) || first === 'localhost' || first !== first.toLowerCase());
   const host = isHost ? first : hub;
   const rest = isHost ? name.slice(slash + 1) : name;
-  if (!domainPattern.test(host)) throw invalid(text, `${JSON.stringify(host)} is no registry host`);
+  if (!domainPattern.test(host)) throw invalid(text, `${shown(host)} is no registry host`);
 
   const registry = host === 'index.docker.io' ? hub : host;
   const repository = registry === hub && !rest.includes('/') ? `library/${rest}` : rest;
@@ -86,7 +85,7 @@ function splitName(name: string, text: string): { registry: string; repository: 
         ? 'the name is empty'
         : rest !== rest.toLowerCase()
           ? 'repository names are lower case'
-          : `${JSON.stringify(rest)} is no repository name`;
+          : `${shown(rest)} is no repository name`;
     throw invalid(text, why);
   }
   if (registry === hub && /^[0-9a-f]{64}$/.test(rest)) throw invalid(text, 'it looks like an image ID');
@@ -131,8 +130,12 @@ export function tagNameOf(reference: ImageReference): string | undefined {
 }
 
 function invalid(text: string, why: string): PackferryError {
-  const shown = JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}...` : text);
-  return new PackferryError('E_REFERENCE_INVALID', `${shown} is no image reference: ${why}`, {
+  return new PackferryError('E_REFERENCE_INVALID', `${shown(text)} is no image reference: ${why}`, {
     hint: 'Write it as [REGISTRY[:PORT]/]NAME[:TAG][@sha256:DIGEST], for instance demisto/python3:3.12.13.11694875.',
   });
+}
+
+/** A text as messages show it: quoted, and cut when it is long. */
+function shown(text: string): string {
+  return JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}...` : text);
 }

@@ -50,8 +50,9 @@ function closingQuote(text: string, start: number): number | undefined {
   const quote = text[start] ?? '"';
   for (let at = text.indexOf(quote, start + 1); at >= 0; at = text.indexOf(quote, at + 1)) {
     if (quote === '"') {
-      const backslashes = /\\*$/.exec(text.slice(Math.max(start, at - 1000), at))?.[0].length ?? 0;
-      if (backslashes % 2 === 0) return at;
+      let escapes = 0;
+      while (text[at - 1 - escapes] === '\\') escapes += 1;
+      if (escapes % 2 === 0) return at;
     } else if (text[at + 1] === "'") {
       at += 1;
     } else {

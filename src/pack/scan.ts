@@ -67,12 +67,9 @@ export async function scanPacks(paths: readonly string[], options: ScanOptions):
     packs.push(...share.packs);
     uses.push(...share.uses);
     files += share.files;
-    emit({
-      type: 'done',
-      task: 'scan',
-      item: given,
-      detail: `${share.files} files, ${share.uses.length} uses`,
-    });
+    if (mistakes.length > before) continue;
+    const detail = `${share.files} files, ${share.uses.length} uses`;
+    emit({ type: 'done', task: 'scan', item: given, detail });
   }
   emit({ type: 'finished', task: 'scan' });
   if (mistakes.length > 0) throw sumUp('E_PACK_INVALID', 'the content packs cannot be read', mistakes);

@@ -1,0 +1,184 @@
+import path from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import type { PackferryError } from '../../src/core/errors.ts';
+import { loadExportManifest } from '../../src/flows/load-manifest.ts';
+import { errorOf, folderWith } from '../helpers/pack-folder.ts';
+
+const head = 'schema: packferry.export/v1\nname: soc\n';
+
+async function mistakesOf(t: ExecutionContext, text: string): Promise<readonly PackferryError[]> {
+  const file = path.join(await folderWith(t, { 'm.yml': text }), 'm.yml');
+  const error = await errorOf(t, 'E_MANIFEST_INVALID', () => loadExportManifest(file));
+  const mistakes = error.errors.length === 0 ? [error] : error.errors;
+  for (const mistake of mistakes) {
+    t.is(mistake.code, 'E_MANIFEST_INVALID');
+    t.true(mistake.message.startsWith(`${file}:`), mistake.message);
+  }
+  return mistakes;
+}
+
+/** `line:column` of each mistake. */
+function places(mistakes: readonly PackferryError[]): (string | undefined)[] {
+  return mistakes.map(({ message }) => /m\.yml:([0-9]+:[0-9]+): /.exec(message)?.[1]);
+}
+
+const refuses = test.macro(async (t, text: string, place: string, words: RegExp) => {
+  const mistakes = await mistakesOf(t, text);
+  t.deepEqual(places(mistakes), [place], mistakes.map(({ message }) => message).join('\n'));
+  t.regex(mistakes[0]?.message ?? '', words);
+});
+
+test('an unknown key', refuses, `${head}images: [a]\npakcs: []\n`, '4:1', /"pakcs".*"packs"/);
+test('an unknown key inside', refuses, `${head}packs: [{path: a, pth: b}]\n`, '3:19', /"pth".*"path"/);
+test(
+  'an unknown key of a registry',
+  refuses,
+  `${head}images: [a]\nregistries:\n  r.io: {mirorrs: []}\n`,
+  '5:10',
+  /"mirrors"/,
+);
+test(
+  'an unknown key of an image',
+  refuses,
+  `${head}images: [{reference: a, digset: b}]\n`,
+  '3:25',
+  /"digset"/,
+);
+test('no schema', refuses, 'name: soc\nimages: [a]\n', '1:1', /schema.*packferry\.export\/v1/);
+test(
+  'another schema',
+  refuses,
+  'schema: packferry.lock/v1\nname: soc\nimages: [a]\n',
+  '1:9',
+  /packferry\.export\/v1/,
+);
+test('no name', refuses, 'schema: packferry.export/v1\nimages: [a]\n', '1:1', /name is missing/);
+test(
+  'a name with capitals',
+  refuses,
+  'schema: packferry.export/v1\nname: SOC\nimages: [a]\n',
+  '2:7',
+  /lower-case/,
+);
+test('nothing to bundle', refuses, head, '1:1', /neither packs nor images/);
+test('empty lists', refuses, `${head}packs: []\nimages: []\n`, '1:1', /neither packs nor images/);
+test('a key without value', refuses, `${head}packs:\nimages: [a]\n`, '3:7', /packs must be a list/);
+test('a text instead of a list', refuses, `${head}packs: a\n`, '3:8', /packs must be a list, but is a text/);
+test('a text instead of a mapping', refuses, `${head}packs: [a]\n`, '3:9', /packs\[0\] must be a mapping/);
+test('a number as image', refuses, `${head}images: [3]\n`, '3:10', /a text or a mapping/);
+test('a bad reference', refuses, `${head}images:\n  - demisto/X:1\n`, '4:5', /images\[0\]: "demisto\/X:1"/);
+test('a bad reference inside', refuses, `${head}images: [{reference: a@b}]\n`, '3:22', /"a@b"/);
+test('an empty reference', refuses, `${head}images: [""]\n`, '3:10', /images\[0\]/);
+test('a bad platform', refuses, `${head}images: [a]\nplatform: linux\n`, '4:11', /os\/architecture/);
+test('a bad size', refuses, `${head}images: [a]\nbundle: {volumeSize: 4PB}\n`, '4:22', /volumeSize/);
+test(
+  'a size of nothing',
+  refuses,
+  `${head}images: [a]\nbundle: {volumeSize: 0GB}\n`,
+  '4:22',
+  /less than one byte/,
+);
+test('a negative size', refuses, `${head}images: [a]\nbundle: {volumeSize: -1}\n`, '4:22', /volumeSize/);
+test(
+  'a text instead of true',
+  refuses,
+  `${head}images: [a]\ninclude: {testPlaybooks: "yes"}\n`,
+  '4:26',
+  /true or false/,
+);
+test(
+  'YAML 1.1 truth',
+  refuses,
+  `${head}images: [a]\ninclude: {testPlaybooks: yes}\n`,
+  '4:26',
+  /true or false/,
+);
+test(
+  'a registry that is no host',
+  refuses,
+  `${head}images: [a]\nregistries:\n  acme: {}\n`,
+  '5:3',
+  /"acme" is no registry host/,
+);
+test(
+  'a registry with a scheme',
+  refuses,
+  `${head}images: [a]\nregistries:\n  https://r.io: {}\n`,
+  '5:3',
+  /scheme/,
+);
+test('a registry with a path', refuses, `${head}images: [a]\nregistries:\n  r.io/acme: {}\n`, '5:3', /path/);
+test(
+  'a registry twice',
+  refuses,
+  `${head}images: [a]\nregistries:\n  docker.io: {}\n  index.docker.io: {}\n`,
+  '6:3',
+  /docker\.io/,
+);
+test(
+  'a mirror with a scheme',
+  refuses,
+  `${head}images: [a]\nregistries: {r.io: {mirrors: ["http://m.io"]}}\n`,
+  '4:31',
+  /scheme/,
+);
+test(
+  'a mirror that is no host',
+  refuses,
+  `${head}images: [a]\nregistries: {r.io: {mirrors: [m]}}\n`,
+  '4:31',
+  /"m" is no registry host/,
+);
+test(
+  'a mirror with a tag',
+  refuses,
+  `${head}images: [a]\nregistries: {r.io: {mirrors: [m.io/a:1]}}\n`,
+  '4:31',
+  /"m\.io\/a:1"/,
+);
+test('two keys', refuses, `${head}images: [a]\nsign: {keys: [a, b]}\n`, '4:14', /at most 1/);
+test('a home folder that is not known', refuses, `${head}packs: [{path: ~/a}]\n`, '3:16', /home folder/);
+test('a list', refuses, '- a\n', '1:1', /the manifest must be a mapping/);
+test('an empty file', refuses, '', '1:1', /the manifest must be a mapping/);
+test('a key twice', refuses, `${head}images: [a]\nname: b\n`, '4:1', /"name" stands here twice/);
+test('broken YAML', refuses, `${head}images: [a\n`, '4:1', /\]/);
+
+test('all mistakes come at once, in the order of the file', async (t) => {
+  const mistakes = await mistakesOf(
+    t,
+    [
+      ...['schema: packferry.export/v1', 'name: A B', 'pakcs: []', 'packs: [{path: ~/x}, 3]'],
+      ...[
+        'images: [demisto/X, 3, ok, "a@b"]',
+        'registries: {acme: {mirror: 1}}',
+        'bundle: {volumeSize: none}',
+        '',
+      ],
+    ].join('\n'),
+  );
+  t.deepEqual(places(mistakes), [
+    '2:7',
+    '3:1',
+    '4:16',
+    '4:22',
+    '5:10',
+    '5:21',
+    '5:28',
+    '6:14',
+    '6:21',
+    '7:22',
+  ]);
+});
+
+test('a newer manifest: nothing else is said of it', async (t) => {
+  const mistakes = await mistakesOf(t, 'schema: packferry.export/v2\nnew: thing\n');
+  t.deepEqual(places(mistakes), ['1:9']);
+  t.regex(mistakes[0]?.message ?? '', /packferry\.export\/v2 is newer/);
+  t.regex(mistakes[0]?.hint ?? '', /newer packferry/);
+});
+
+test('the cause of a bad reference is kept', async (t) => {
+  const [mistake] = await mistakesOf(t, `${head}images: [A]\n`);
+  t.like(mistake?.cause, { code: 'E_REFERENCE_INVALID' });
+  t.truthy(mistake?.hint);
+});

@@ -1,0 +1,45 @@
+import { readdirSync } from 'node:fs';
+import path from 'node:path';
+import test from 'ava';
+import { formatReference } from '../../src/core/reference.ts';
+import { loadExportManifest } from '../../src/flows/load-manifest.ts';
+import { scanPacks } from '../../src/pack/scan.ts';
+import { projectRoot } from '../helpers/pack-root.ts';
+
+const folder = path.join(projectRoot, 'manifests');
+const samples = readdirSync(folder).filter((name) => name.endsWith('.yml'));
+
+test('there are samples', (t) => {
+  t.deepEqual(samples.sort(), ['images-only.yml', 'one-pack.yml', 'private-registry.yml', 'sample.yml']);
+});
+
+for (const sample of samples) {
+  test(`${sample} loads, and its packs are there`, async (t) => {
+    const manifest = await loadExportManifest(path.join(folder, sample));
+    t.is(manifest.name, path.parse(sample).name);
+    const { uses } = await scanPacks(manifest.packs, manifest.include);
+    t.true(uses.length + manifest.images.length > 0);
+  });
+}
+
+test('the images of the sample packs', async (t) => {
+  const manifest = await loadExportManifest(path.join(folder, 'sample.yml'));
+  const { packs, uses } = await scanPacks(manifest.packs, manifest.include);
+  t.deepEqual(
+    packs.map(({ id, name, version }) => [id, name, version]),
+    [
+      ['HelloFerry', 'Hello Ferry', '1.0.0'],
+      ['HelloHarbor', 'Hello Harbor', '1.1.0'],
+    ],
+  );
+  t.deepEqual(
+    uses.map((use) => [use.item, use.kind, use.isDefault, formatReference(use.reference)]),
+    [
+      ['HelloFerry', 'integration', false, 'docker.io/demisto/python3:3.12.13.11694875'],
+      ['FerryDigest', 'script', false, 'docker.io/demisto/crypto:1.0.0.10120494'],
+      ['FerryTime', 'script', false, 'docker.io/demisto/powershell:7.5.0.9017890'],
+      ['HelloHarbor', 'integration', true, 'docker.io/demisto/python:1.3-alpine'],
+      ['HarborWeather', 'integration', false, 'docker.io/demisto/py3-tools:1.0.0.10404775'],
+    ],
+  );
+});
