@@ -69,17 +69,16 @@ async function lockImage(
   if (config.mediaType !== mediaTypes.ociConfig && config.mediaType !== mediaTypes.dockerConfig)
     return undefined;
   const configName = `${name}: config ${config.digest}`;
-  const document = parseConfig(await readDocument(dir, config, limits.imageConfig), configName);
-  const platform = platformFrom(entry.platform) ?? platformFrom(document);
-  if (platform === undefined) {
-    throw new PackferryError('E_IMAGE_MALFORMED', `${configName}: it does not name its platform`);
-  }
+  const { diffIds, ...platform } = parseConfig(
+    await readDocument(dir, config, limits.imageConfig),
+    configName,
+  );
   return {
     reference: layoutName(reference),
-    platform,
+    platform: platformFrom(entry.platform) ?? platform,
     manifest: { mediaType, digest, size },
     config,
-    layers: joinLayers(manifest, document, name),
+    layers: joinLayers(manifest, { diffIds }, name),
     source: `oci:${dir}`,
   };
 }

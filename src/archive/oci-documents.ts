@@ -1,17 +1,17 @@
 import type * as z from 'zod';
-import { isDigest } from '../core/digest.ts';
+import { isDigest, type Digest } from '../core/digest.ts';
 import { PackferryError } from '../core/errors.ts';
 import type { Descriptor, Layer } from '../core/image.ts';
 import { parseStrictJson } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
 import { isForeignLayerType } from '../core/media-types.ts';
+import { platformFrom, type Platform } from '../core/platform.ts';
 import { layoutIndexSchema, layoutMarkerSchema, type LayoutIndex } from '../schema/oci-layout.ts';
 import {
   documentHead,
   imageConfigSchema,
   imageIndexSchema,
   imageManifestSchema,
-  type ImageConfigDocument,
   type ImageIndexDocument,
   type ImageManifestDocument,
 } from '../schema/oci.ts';
@@ -38,9 +38,22 @@ export function parseManifest(bytes: Buffer, descriptor: Descriptor, name: strin
   return validate(imageManifestSchema, parseTyped(bytes, descriptor, name), name);
 }
 
+/** What packferry needs of an image configuration. */
+export interface ImageConfig extends Platform {
+  readonly diffIds: readonly Digest[];
+}
+
 /** Reads an image configuration. */
-export function parseConfig(bytes: Buffer, name: string): ImageConfigDocument {
-  return validate(imageConfigSchema, parseStrictJson(bytes, { name, maxBytes: limits.imageConfig }), name);
+export function parseConfig(bytes: Buffer, name: string): ImageConfig {
+  const value = parseStrictJson(bytes, { name, maxBytes: limits.imageConfig });
+  const document = validate(imageConfigSchema, value, name);
+  const platform = platformFrom(document);
+  if (platform === undefined) throw malformed(name, 'its config does not name its platform');
+  const diffIds = (document.rootfs.diff_ids ?? []).map((diffId, at) => {
+    if (!isDigest(diffId)) throw malformed(name, `its config has no digest at rootfs.diff_ids.${at}`);
+    return diffId;
+  });
+  return { ...platform, diffIds };
 }
 
 /**
@@ -49,27 +62,28 @@ export function parseConfig(bytes: Buffer, name: string): ImageConfigDocument {
  */
 export function joinLayers(
   manifest: ImageManifestDocument,
-  config: ImageConfigDocument,
+  { diffIds }: Pick<ImageConfig, 'diffIds'>,
   name: string,
 ): Layer[] {
-  const diffIds = config.rootfs.diff_ids ?? [];
-  if (diffIds.length !== manifest.layers.length) {
-    throw malformed(name, `its manifest has ${manifest.layers.length} layers, its config ${diffIds.length}`);
+  const { layers } = manifest;
+  const foreign = layers.find(({ mediaType }) => isForeignLayerType(mediaType));
+  if (foreign !== undefined) {
+    throw new PackferryError(
+      'E_LAYER_FOREIGN',
+      `${name}: layer ${foreign.digest} is not kept with the image`,
+      {
+        hint: 'Layers of this kind (Windows base layers) may not be carried. Leave the image out.',
+      },
+    );
   }
-  return manifest.layers.map((layer, at) => {
-    if (isForeignLayerType(layer.mediaType)) {
-      throw new PackferryError(
-        'E_LAYER_FOREIGN',
-        `${name}: layer ${layer.digest} is not kept with the image`,
-        {
-          hint: 'Layers of this kind (Windows base layers) may not be carried. Leave the image out.',
-        },
-      );
-    }
-    const diffId = diffIds[at] ?? '';
-    if (!isDigest(diffId)) throw malformed(name, `its config has no digest at rootfs.diff_ids.${at}`);
-    return { ...layer, diffId };
+  const joined = layers.flatMap((layer, at) => {
+    const diffId = diffIds[at];
+    return diffId === undefined ? [] : [{ ...layer, diffId }];
   });
+  if (joined.length !== layers.length || diffIds.length !== layers.length) {
+    throw malformed(name, `its manifest has ${layers.length} layers, its config ${diffIds.length}`);
+  }
+  return joined;
 }
 
 /** A document that calls itself something else than its descriptor does is read differently by different readers. */

@@ -1,7 +1,7 @@
 import { joinLayers, parseConfig, parseManifest } from '../archive/oci-documents.ts';
 import { asPackferryError, PackferryError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
-import { formatPlatform, platformFrom, platformMatches } from '../core/platform.ts';
+import { configFits, formatPlatform } from '../core/platform.ts';
 import type { BundleDocument, BundleImage } from '../schema/bundle.ts';
 import type { FileHandle } from 'node:fs/promises';
 import { openBundleFile } from './folder.ts';
@@ -61,10 +61,8 @@ async function checkImage(
   if (JSON.stringify(layers.map(identityOf)) !== JSON.stringify(image.layers.map(identityOf))) {
     return contradiction(reference, 'the manifest and the config name other layers');
   }
-  const stated = platformFrom(config);
-  if (stated === undefined || !platformMatches(stated, platform)) {
-    const what = stated === undefined ? 'no platform' : formatPlatform(stated);
-    return contradiction(reference, `the image is for ${what}`);
+  if (!configFits(config, platform)) {
+    return contradiction(reference, `the image is for ${formatPlatform(config)}`);
   }
   return undefined;
 }

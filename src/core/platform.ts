@@ -51,3 +51,12 @@ export function platformMatches(offered: Platform, wanted: Platform): boolean {
     (wanted.variant === undefined || offered.variant === wanted.variant)
   );
 }
+
+/** Does an image whose config says this run there? Builders often leave the variant out: then the architecture decides. */
+export function configFits(config: Platform, wanted: Platform): boolean {
+  const { os, architecture, variant = wanted.variant } = config;
+  return platformMatches(
+    variant === undefined ? { os, architecture } : { os, architecture, variant },
+    wanted,
+  );
+}

@@ -283,6 +283,34 @@ test('indexes nested without end are refused', async (t) => {
   await t.throwsAsync(resolve(dir, 'x/y:1'), { code: 'E_IMAGE_MALFORMED' });
 });
 
+test('an index that is named again and again is read once', async (t) => {
+  const dir = await tempDir(t);
+  let entry = await putBlob(dir, mediaTypes.ociIndex, { schemaVersion: 2, manifests: [] });
+  for (let level = 0; level < 6; level += 1) {
+    const manifests = Array.from({ length: 50 }, () => entry);
+    entry = await putBlob(dir, mediaTypes.ociIndex, { schemaVersion: 2, manifests });
+  }
+  await putIndex(dir, [{ ...entry, annotations: { 'io.containerd.image.name': 'docker.io/x/y:1' } }]);
+  await t.throwsAsync(resolve(dir, 'x/y:1'), { code: 'E_PLATFORM_NOT_FOUND' });
+});
+
+test('what Go programs write for absent fields is taken for absent', async (t) => {
+  const dir = await sampleLayout(t);
+  const nulls = { platform: null, annotations: null };
+  const index = await putBlob(dir, mediaTypes.ociIndex, {
+    schemaVersion: 2,
+    manifests: [
+      { ...first.manifest.descriptor, platform: { os: 'linux', architecture: 'amd64', variant: '' } },
+    ],
+  });
+  const annotations = { 'io.containerd.image.name': 'docker.io/x/y:1' };
+  await putIndex(dir, [
+    { ...forArm.manifest.descriptor, ...nulls },
+    { ...index, platform: { os: '', architecture: '' }, annotations },
+  ]);
+  t.deepEqual((await resolve(dir, 'x/y:1')).platform, defaultPlatform);
+});
+
 test('a bare tag as ref.name names no image', async (t) => {
   const dir = await sampleLayout(t);
   const annotations = { 'org.opencontainers.image.ref.name': 'one' };

@@ -74,6 +74,33 @@ test('the meter always says what the plan says', (t) => {
   }
 });
 
+test('the meter is exact to the byte: names of all lengths, over every block border', (t) => {
+  for (let layers = 0; layers < 7; layers += 1) {
+    for (let length = 1; length <= 100; length += 1) {
+      const named = image(
+        `docker.io/x/y:${'t'.repeat(length)}`,
+        Array.from({ length: layers }, (_, at) => layer(`layer ${at}`, 1)),
+      );
+      const nameless = { ...named, reference: `docker.io/x/y@${named.manifest.digest}` };
+      const alias = { ...named, reference: 'docker.io/x/z:1' };
+      const other = image('docker.io/x/other:1', []);
+      for (const images of [
+        [nameless, named],
+        [named, alias],
+        [other, named],
+        [named, nameless],
+      ]) {
+        const meter = new ArchiveMeter();
+        const [first, second] = images.map((one) => measure(one));
+        if (first !== undefined) meter.add(first);
+        const size = second === undefined ? 0 : meter.sizeWith(second).size;
+        if (size !== sizeOf(images)) t.fail(images.map(({ reference }) => reference).join(' + '));
+      }
+    }
+  }
+  t.pass();
+});
+
 for (const limit of [4 * 1024 * mib - 1, 1024 * mib, 600 * mib]) {
   test(`400 images fit into volumes of ${limit} bytes, none lost, none too large`, (t) => {
     const images = someImages(400, 42);
