@@ -1,8 +1,12 @@
 import type { ExecutionContext } from 'ava';
 import { PackferryError, type ErrorCode } from '../../src/core/errors.ts';
+import type { LockedImage } from '../../src/core/image.ts';
 import type { Platform } from '../../src/core/platform.ts';
 import type { ImageSource } from '../../src/core/ports.ts';
+import { parseReference } from '../../src/core/reference.ts';
+import type { ServedContent } from '../../src/core/served.ts';
 import type { RegistrySourceOptions } from '../../src/registry/options.ts';
+import { serveContent } from '../../src/registry/server.ts';
 import { openRegistrySource } from '../../src/registry/source.ts';
 import { startScripted, type Script, type ScriptedServer } from './registry-scripted.ts';
 import type { Certificate } from './registry-certificate.ts';
@@ -25,6 +29,17 @@ export async function scripted(
   const server = await startScripted(script, certificate);
   t.teardown(async () => server.close());
   return server;
+}
+
+/** Resolves `a/b` with the given tag or digest from a registry with this content. */
+export async function resolveFrom(
+  t: ExecutionContext,
+  content: ServedContent,
+  { tag = ':1', platform = amd64 } = {},
+): Promise<LockedImage> {
+  const server = await serveContent(content, { host: '127.0.0.1', port: 0 });
+  t.teardown(async () => server.close());
+  return sourceFor(t).resolve(parseReference(`${server.host}/a/b${tag}`), platform);
 }
 
 /** The PackferryError that `work` ends in. */
