@@ -45,6 +45,7 @@ export class RegistryClient {
     const used = await this.#tokens.authorization(repository, what, signal);
     const first = await this.#attempt(repository, get, used, read);
     if ('value' in first) return first.value;
+    if (first.challenge === '') throw first.refusal;
     const renewed = await this.#tokens.renew(repository, first.challenge, used, what, signal);
     const second = await this.#attempt(repository, get, renewed, read);
     if ('value' in second) return second.value;

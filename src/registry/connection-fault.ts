@@ -28,6 +28,9 @@ const untrusted = new Set([
   'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
 ]);
 
+/** What OpenSSL makes of an answer that is not TLS; the name depends on its version. */
+const notTls = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG', 'EPROTO']);
+
 /** Is this error, as `connectionFault` made it, worth another try? */
 export function isPassing(error: PackferryError): boolean {
   return error.code === 'E_SOURCE_UNREACHABLE' && passing.has(systemCodeOf(error.cause) ?? '');
@@ -47,22 +50,22 @@ export function connectionFault(fault: unknown, url: URL, what: string): Packfer
       },
     );
   }
-  const hint = hintFor(code);
   return new PackferryError(
     'E_SOURCE_UNREACHABLE',
     `${what}: ${url.host} is out of reach: ${reasons[code] ?? messageOf(fault)}${code === '' ? '' : ` (${code})`}`,
-    { ...(hint === undefined ? {} : { hint }), cause: fault },
+    { hint: hintFor(code), cause: fault },
   );
 }
 
-function hintFor(code: string): string | undefined {
+function hintFor(code: string): string {
   if (untrusted.has(code)) {
     return 'If this registry has a certificate authority of its own, name its PEM file as caFile.';
   }
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
     return 'Use the host name that the certificate is made out to.';
-  if (code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'EPROTO') {
+  if (notTls.has(code)) {
     return 'If this registry speaks plain HTTP, set plainHttp for it.';
   }
-  return code === 'ENOTFOUND' ? 'Check the name of the registry and the name server.' : undefined;
+  if (code === 'ENOTFOUND') return 'Check the name of the registry and the name server.';
+  return 'Check host, port and network, then run the same command again.';
 }

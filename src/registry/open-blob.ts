@@ -43,10 +43,12 @@ export async function openBlob(
 
 function bodyOf(answer: Answer, { blob, from, what, signal }: OpenBlob): Readable {
   if (answer.status === 206) checkRange(answer, blob, from, what);
-  const skip = answer.status === 206 ? 0 : from;
-  const stream = new BlobStream(skip, (fault) =>
-    signal?.aborted === true ? interrupted(signal, what) : connectionFault(fault, answer.url, what),
-  );
+  const stream = skipping(answer.status === 206 ? 0 : from);
+  // Before `pipeline` does: the first error that a stream is destroyed with is the one that readers meet.
+  answer.body.once('error', (fault) => {
+    const stopped = signal?.aborted === true;
+    stream.destroy(stopped ? interrupted(signal, what) : connectionFault(fault, answer.url, what));
+  });
   // A fault before the caller listens must not end the process; whoever reads later still meets it.
   stream.on('error', () => undefined);
   return pipeline(answer.body, stream, () => undefined);
@@ -64,25 +66,15 @@ function checkRange(answer: Answer, blob: Descriptor, from: number, what: string
   );
 }
 
-/** Drops the first `skip` bytes, passes the rest on, and gives every fault the shape of a PackferryError. */
-class BlobStream extends Transform {
-  readonly #explain: (fault: unknown) => PackferryError;
-  #skip: number;
-
-  constructor(skip: number, explain: (fault: unknown) => PackferryError) {
-    super();
-    this.#skip = skip;
-    this.#explain = explain;
-  }
-
-  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
-    const dropped = Math.min(this.#skip, chunk.length);
-    this.#skip -= dropped;
-    if (dropped < chunk.length) this.push(chunk.subarray(dropped));
-    done();
-  }
-
-  override _destroy(fault: Error | null, done: (fault?: Error | null) => void): void {
-    done(fault === null ? null : this.#explain(fault));
-  }
+/** Drops the first `count` bytes and passes the rest on. */
+function skipping(count: number): Transform {
+  let left = count;
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done: TransformCallback) {
+      const dropped = Math.min(left, chunk.length);
+      left -= dropped;
+      if (dropped < chunk.length) done(null, chunk.subarray(dropped));
+      else done();
+    },
+  });
 }

@@ -31,15 +31,11 @@ export async function refusalOf(answer: Answer, what: string): Promise<Packferry
   const { status, url } = answer;
   const phrase = STATUS_CODES[status] === undefined ? '' : ` ${STATUS_CODES[status]}`;
   const said = words.text === '' ? '' : `; the registry says: ${words.text}`;
-  const hint = hintFor(answer);
-  return new PackferryError(
-    codeFor(status, words),
-    `${what}: ${url.host} answers ${status}${phrase}${said}`,
-    {
-      ...(hint === undefined ? {} : { hint }),
-      cause: new Refusal(status, retryAfterOf(headerOf(answer, 'retry-after'), Date.now())),
-    },
-  );
+  const code = codeFor(status, words);
+  return new PackferryError(code, `${what}: ${url.host} answers ${status}${phrase}${said}`, {
+    hint: hintFor(code, answer),
+    cause: new Refusal(status, retryAfterOf(headerOf(answer, 'retry-after'), Date.now())),
+  });
 }
 
 /** `Retry-After` in milliseconds from `now` on: seconds or a date (RFC 9110, section 10.2.3). */
@@ -57,15 +53,17 @@ function codeFor(status: number, words: RefusalWords): ErrorCode {
   return status >= 500 ? 'E_SOURCE_UNREACHABLE' : 'E_SOURCE_PROTOCOL';
 }
 
-function hintFor({ status, headers }: Answer): string | undefined {
+function hintFor(code: ErrorCode, { status, headers }: Answer): string {
+  if (code === 'E_IMAGE_NOT_FOUND') return 'Check the name and the tag: it may have been removed.';
   if (status === 401 || status === 403) {
     return 'Check the name: Docker Hub and others answer like this for names that do not exist, too. Images that need a log-in cannot be read.';
   }
   if (status === 429) {
     const wait = headerOf({ headers }, 'retry-after');
-    return wait === undefined
-      ? 'Too many requests were counted for this address. Try again later, or name a mirror.'
-      : `Too many requests were counted for this address. The registry asks to wait: ${printable(wait)}.`;
+    const asked = wait === undefined ? 'Try again later' : `The registry asks to wait: ${printable(wait)}`;
+    return `Too many requests were counted for this address. ${asked}, or name a mirror.`;
   }
-  return undefined;
+  return status >= 500
+    ? 'Try again later, or name a mirror.'
+    : 'Check that this host is a container registry.';
 }

@@ -1,0 +1,61 @@
+import type { ServerResponse } from 'node:http';
+import type { Script, Seen } from './registry-scripted.ts';
+
+export interface TokenOptions {
+  /** Seconds; left out of the answer when absent. */
+  readonly expiresIn?: number;
+  /** Name of the field that holds the token. */
+  readonly field?: 'token' | 'access_token';
+  /** Refuse every token, as for images that are private. */
+  readonly denies?: boolean;
+}
+
+/** A registry behind bearer tokens. Its token service is `/token` of the same server. */
+export class TokenGuard {
+  readonly #options: TokenOptions;
+  readonly #valid = new Set<string>();
+  /** Query of every request for a token. */
+  readonly asked: URLSearchParams[] = [];
+  #issued = 0;
+
+  constructor(options: TokenOptions = {}) {
+    this.#options = options;
+  }
+
+  /** From now on, tokens that were issued before are refused. */
+  revoke(): void {
+    this.#valid.clear();
+  }
+
+  /** Guards what `then` answers. */
+  script(then: Script): Script {
+    return async (request, response, before) => {
+      if (request.path.startsWith('/token')) this.#issue(request, response);
+      else if (this.#admits(request)) await then(request, response, before);
+      else this.#challenge(request, response);
+    };
+  }
+
+  #admits({ authorization = '' }: Seen): boolean {
+    return this.#options.denies !== true && this.#valid.has(authorization);
+  }
+
+  #issue(request: Seen, response: ServerResponse): void {
+    const { field = 'token', expiresIn } = this.#options;
+    this.asked.push(new URL(request.path, 'http://x').searchParams);
+    this.#issued += 1;
+    const token = `token-${this.#issued}`;
+    this.#valid.add(`Bearer ${token}`);
+    response.end(
+      JSON.stringify({ [field]: token, ...(expiresIn === undefined ? {} : { expires_in: expiresIn }) }),
+    );
+  }
+
+  #challenge({ headers }: Seen, response: ServerResponse): void {
+    const realm = `http://${headers.host ?? ''}/token?from=realm`;
+    response.writeHead(401, {
+      'www-authenticate': `Bearer realm="${realm}",service="the registry",scope="repository:a/b:pull"`,
+    });
+    response.end(JSON.stringify({ errors: [{ code: 'UNAUTHORIZED', message: 'authentication required' }] }));
+  }
+}
