@@ -216,9 +216,7 @@ function hasEnded(signal: AbortSignal): boolean {
 
 /** An error that names the image; sources that know it do so themselves. */
 function withName(error: PackferryError, name: string): PackferryError {
-  if (error.message.startsWith(name)) return error;
-  const hint = error.hint ?? 'Run the same command again: what was fetched is kept.';
-  return new PackferryError(error.code, `${name}: ${error.message}`, { hint, cause: error });
+  return error.message.startsWith(name) ? error : error.with(`${name}: ${error.message}`);
 }
 
 /** Writes everything but the archives, each file whole; the signature last. Returns the sha256 of the list. */

@@ -15,13 +15,21 @@ export function printErrors(context: Context, errors: readonly PackferryError[],
 
 function errorText(context: Context, error: PackferryError, debug: boolean): string {
   const paint = colours(context);
-  const lines = error.errors.map(({ message }) => `  ${visible(message)}`);
+  const lines = partsOf(error, '  ');
   lines.push(`${paint.red(`error[${error.code}]`)}: ${visible(error.message)}`);
   // Faults of one kind share their advice: once is enough.
-  const hints = new Set([...error.errors, error].flatMap(({ hint }) => hint ?? []));
-  for (const hint of hints) lines.push(`${paint.bold('hint')}: ${visible(hint)}`);
+  for (const hint of new Set(hintsOf(error))) lines.push(`${paint.bold('hint')}: ${visible(hint)}`);
   if (debug) lines.push(visible(stackOf(error)));
   return lines.join('\n');
+}
+
+/** What an error sums up, each part on a line of its own, parts of parts indented below. */
+function partsOf({ errors }: PackferryError, indent: string): string[] {
+  return errors.flatMap((part) => [`${indent}${visible(part.message)}`, ...partsOf(part, `${indent}  `)]);
+}
+
+function hintsOf(error: PackferryError): string[] {
+  return [...error.errors.flatMap(hintsOf), ...(error.hint === undefined ? [] : [error.hint])];
 }
 
 function stackOf(fault: unknown): string {

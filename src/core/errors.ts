@@ -92,6 +92,12 @@ export class PackferryError extends Error {
     this.hint = extras.hint;
     this.errors = extras.errors ?? [];
   }
+
+  /** The same fault in other words, for instance with the place that asked for what failed. */
+  with(message: string): PackferryError {
+    const hint = this.hint === undefined ? {} : { hint: this.hint };
+    return new PackferryError(this.code, message, { ...hint, cause: this, errors: this.errors });
+  }
 }
 
 /** Every code, for the generated documentation. */

@@ -76,10 +76,7 @@ function withUse(error: PackferryError, usedBy: readonly ImageUse[]): PackferryE
   const [use] = usedBy;
   if (use === undefined) return error;
   const others = usedBy.length > 1 ? ` and ${usedBy.length - 1} more` : '';
-  return new PackferryError(error.code, `${error.message} (used by ${use.file}:${use.line}${others})`, {
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
-    cause: error,
-  });
+  return error.with(`${error.message} (used by ${use.file}:${use.line}${others})`);
 }
 
 /** Two ways to write one name (with and without a digest) are one image of the bundle. */
