@@ -32,7 +32,11 @@ function say(text = ''): void {
 
 /** Runs one packferry command as a user would, and stops the demo when it fails. */
 async function packferry(context: Context, ...argv: string[]): Promise<void> {
-  say(`$ packferry ${argv.map((word) => (/[\s*]/.test(word) ? `'${word}'` : word)).join(' ')}`);
+  say(`$ packferry ${argv.join(' ')}`);
+  await runOrStop(context, argv);
+}
+
+async function runOrStop(context: Context, argv: readonly string[]): Promise<void> {
   const status = await run(argv, context);
   say();
   if (status !== 0) {
@@ -41,8 +45,9 @@ async function packferry(context: Context, ...argv: string[]): Promise<void> {
   }
 }
 
-/** Runs a command and returns what it wrote to stdout. */
-async function captured(context: Context, ...argv: string[]): Promise<string> {
+/** Runs a command with its stdout in a file, as `>` does it. */
+async function packferryInto(file: string, context: Context, ...argv: string[]): Promise<void> {
+  say(`$ packferry ${argv.join(' ')} > ${short(file)}`);
   const chunks: Buffer[] = [];
   const stdout: Output = new Writable({
     write: (chunk: Buffer, _encoding, done) => {
@@ -50,13 +55,13 @@ async function captured(context: Context, ...argv: string[]): Promise<string> {
       done();
     },
   });
-  await packferry({ ...context, stdout }, ...argv);
-  return Buffer.concat(chunks).toString();
+  await runOrStop({ ...context, stdout }, argv);
+  await writeFile(file, Buffer.concat(chunks));
 }
 
-/** Every reference of the sample packs, so that the registry can have an image for each. */
-async function sampleReferences(signal: AbortSignal): Promise<string[]> {
-  const { wanted } = await select([samples], { home: '', emit: silent, signal });
+/** Every reference of the manifest, so that the registry can have an image for each. */
+async function referencesOf(manifest: string, signal: AbortSignal): Promise<string[]> {
+  const { wanted } = await select([manifest], { home: '', emit: silent, signal });
   return wanted.map(({ reference }) => formatReference(reference));
 }
 
@@ -66,32 +71,26 @@ async function demo(target: string): Promise<void> {
   await rm(output, { recursive: true, force: true });
   await mkdir(output, { recursive: true });
 
-  const references = await sampleReferences(stop.signal);
+  const manifest = path.join(output, 'demo.yml');
+  const isEngine = !target.startsWith('oci:');
+  await writeFile(manifest, await manifestFor('', isEngine));
+  const references = await referencesOf(manifest, stop.signal);
   const layout = path.join(output, 'registry');
   await writeOciLayout(layout, sampleImagesFor(references));
   const registry = await serveContent(await ociLayoutContent(layout), { host: '127.0.0.1', port: 0 });
   try {
+    await writeFile(manifest, await manifestFor(registry.host, isEngine));
     say(
       `An embedded registry at ${registry.host} serves ${references.length} sample images from ${short(layout)}.`,
     );
     say('It stands in for Docker Hub; nothing leaves this machine.\n');
-    const manifest = path.join(output, 'demo.yml');
-    await writeFile(manifest, await manifestFor(registry.host));
 
     const key = path.join(output, 'signing-key');
     const trusted = path.join(output, 'allowed_signers');
     const bundle = path.join(output, 'bundle');
     say('1. A key that signs, made once, and the line by which the closed side trusts it:\n');
-    const line = await captured(
-      context,
-      'keygen',
-      '-o',
-      short(key),
-      '--principal',
-      'demo-builder',
-      '--no-passphrase',
-    );
-    await writeFile(trusted, line);
+    const keygen = ['keygen', '-o', short(key), '--principal', 'demo-builder', '--no-passphrase'];
+    await packferryInto(trusted, context, ...keygen);
     say('2. On the connected side: what would be carried, then the bundle itself:\n');
     await packferry(context, 'plan', short(manifest));
     await packferry(context, 'export', short(manifest), '-o', short(bundle), '--key', short(key));
@@ -107,22 +106,31 @@ async function demo(target: string): Promise<void> {
       target,
       '--yes',
     );
-    say(closing(bundle, trusted, target));
+    say(closing(bundle, trusted, target, references));
   } finally {
     await registry.close();
   }
 }
 
-/** The sample manifest, with the embedded registry as a mirror of Docker Hub. */
-async function manifestFor(host: string): Promise<string> {
+/**
+ * The sample manifest, with the embedded registry as a mirror of Docker Hub. An engine gets no default image: its name
+ * is a real one, and a sample must not stand under it.
+ */
+async function manifestFor(registry: string, isEngine: boolean): Promise<string> {
   const text = (await readFile(samples, 'utf8')).replaceAll(' sample-packs/', ' ../manifests/sample-packs/');
-  return `${text}\n# The demo's own registry stands in for Docker Hub.\nregistries:\n  docker.io:\n    mirrors: ["${host}"]\n`;
+  const mirrors = registry === '' ? '[]' : `["${registry}"]`;
+  return `${isEngine ? text.replace('defaultImages: true', 'defaultImages: false') : text}
+# The demo's own registry stands in for Docker Hub.
+registries:
+  docker.io:
+    mirrors: ${mirrors}
+`;
 }
 
-function closing(bundle: string, trusted: string, target: string): string {
+function closing(bundle: string, trusted: string, target: string, references: readonly string[]): string {
   const where = target.startsWith('oci:')
     ? `the images  ${target.slice('oci:'.length)} (an OCI image layout)`
-    : `the images  in ${target}`;
+    : `the images  in ${target}; remove them with: docker image rm ${references.join(' ')}`;
   return `Done. Look at
   the bundle  ${short(bundle)} (README.txt in it tells how to check and load it without packferry)
   ${where}

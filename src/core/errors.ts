@@ -1,75 +1,75 @@
 /**
- * Every error code, with the exit status that it leads to. A code names a kind of fault, not a place; the message
+ * Every error code, with the exit status that it leads to and a word on what it means. A code names a kind of fault, not a place; the message
  * names the image, file or volume, and the hint says what to do.
  */
-const statusOf = {
+const codes = {
   // 1: a fault of packferry or of the machine
-  E_INTERNAL: 1,
-  E_IO: 1,
-  E_DISK_FULL: 1,
+  E_INTERNAL: [1, 'a fault of packferry itself'],
+  E_IO: [1, 'the machine refused a read or a write'],
+  E_DISK_FULL: [1, 'there is not enough space'],
   // 2: usage, configuration or manifest invalid
-  E_USAGE: 2,
-  E_ENDPOINT_INVALID: 2,
-  E_REFERENCE_INVALID: 2,
-  E_DIGEST_INVALID: 2,
-  E_PLATFORM_INVALID: 2,
-  E_MANIFEST_UNREADABLE: 2,
-  E_MANIFEST_INVALID: 2,
-  E_PACK_NOT_FOUND: 2,
-  E_PACK_INVALID: 2,
-  E_LOCK_UNREADABLE: 2,
-  E_LOCK_INVALID: 2,
-  E_LOCK_STALE: 2,
-  E_OUTPUT_EXISTS: 2,
-  E_OUTPUT_UNWRITABLE: 2,
-  E_IMAGE_TOO_LARGE: 2,
-  E_IMAGE_NOT_IN_BUNDLE: 2,
-  E_KEY_UNREADABLE: 2,
-  E_KEY_UNSUPPORTED: 2,
-  E_KEY_PASSPHRASE: 2,
-  E_TRUST_UNREADABLE: 2,
-  E_TRUST_INVALID: 2,
+  E_USAGE: [2, 'the command line is wrong'],
+  E_ENDPOINT_INVALID: [2, 'an endpoint URL is wrong or not supported'],
+  E_REFERENCE_INVALID: [2, 'no image reference'],
+  E_DIGEST_INVALID: [2, 'no sha256 digest'],
+  E_PLATFORM_INVALID: [2, 'no platform'],
+  E_MANIFEST_UNREADABLE: [2, 'the export manifest cannot be read'],
+  E_MANIFEST_INVALID: [2, 'the export manifest has mistakes'],
+  E_PACK_NOT_FOUND: [2, 'no content pack there'],
+  E_PACK_INVALID: [2, 'an item or file of a content pack has mistakes'],
+  E_LOCK_UNREADABLE: [2, 'the lock file cannot be read'],
+  E_LOCK_INVALID: [2, 'the lock file is damaged or unknown'],
+  E_LOCK_STALE: [2, 'the lock file does not fit the manifest'],
+  E_OUTPUT_EXISTS: [2, 'the output is there already; nothing is overwritten'],
+  E_OUTPUT_UNWRITABLE: [2, 'the output cannot be written'],
+  E_IMAGE_TOO_LARGE: [2, 'an image does not fit into a volume'],
+  E_IMAGE_NOT_IN_BUNDLE: [2, 'the bundle does not hold this image'],
+  E_KEY_UNREADABLE: [2, 'the key file cannot be read'],
+  E_KEY_UNSUPPORTED: [2, 'this kind of key cannot sign'],
+  E_KEY_PASSPHRASE: [2, 'the passphrase of a key is missing or wrong'],
+  E_TRUST_UNREADABLE: [2, 'the file of trusted keys cannot be read'],
+  E_TRUST_INVALID: [2, 'the file of trusted keys has mistakes'],
   // 3: some images failed
-  E_PARTIAL: 3,
+  E_PARTIAL: [3, 'some images failed, the others are done'],
   // 4: verification failed
-  E_BUNDLE_NOT_FOUND: 4,
-  E_BUNDLE_INCOMPLETE: 4,
-  E_BUNDLE_MALFORMED: 4,
-  E_BUNDLE_NEWER: 4,
-  E_BUNDLE_EXTRA_FILE: 4,
-  E_BUNDLE_EXPIRED: 4,
-  E_SIGNATURE_INVALID: 4,
-  E_SIGNER_UNTRUSTED: 4,
-  E_DIGEST_MISMATCH: 4,
-  E_SIZE_MISMATCH: 4,
-  E_LIMIT_EXCEEDED: 4,
-  E_JSON_INVALID: 4,
-  E_IMAGE_MALFORMED: 4,
+  E_BUNDLE_NOT_FOUND: [4, 'no bundle there'],
+  E_BUNDLE_INCOMPLETE: [4, 'files of the bundle are missing'],
+  E_BUNDLE_MALFORMED: [4, 'the bundle contradicts its format or itself'],
+  E_BUNDLE_NEWER: [4, 'the bundle needs a newer packferry'],
+  E_BUNDLE_EXTRA_FILE: [4, 'the folder holds what was not signed'],
+  E_BUNDLE_EXPIRED: [4, 'the bundle has expired'],
+  E_SIGNATURE_INVALID: [4, 'the signature is broken or of something else'],
+  E_SIGNER_UNTRUSTED: [4, 'the signature is good, its key is not trusted'],
+  E_DIGEST_MISMATCH: [4, 'content differs from its digest'],
+  E_SIZE_MISMATCH: [4, 'content differs from its size'],
+  E_LIMIT_EXCEEDED: [4, 'something from outside is larger than allowed'],
+  E_JSON_INVALID: [4, 'no acceptable JSON'],
+  E_IMAGE_MALFORMED: [4, 'the documents of an image contradict each other'],
   // 5: source unavailable
-  E_SOURCE_UNREACHABLE: 5,
-  E_SOURCE_DENIED: 5,
-  E_SOURCE_PROTOCOL: 5,
-  E_IMAGE_NOT_FOUND: 5,
-  E_PLATFORM_NOT_FOUND: 5,
-  E_RATE_LIMITED: 5,
-  E_LAYER_FOREIGN: 5,
+  E_SOURCE_UNREACHABLE: [5, 'a registry is out of reach'],
+  E_SOURCE_DENIED: [5, 'a registry refuses access'],
+  E_SOURCE_PROTOCOL: [5, 'a registry answers something unexpected'],
+  E_IMAGE_NOT_FOUND: [5, 'the source does not have the image'],
+  E_PLATFORM_NOT_FOUND: [5, 'the source has the image for other platforms only'],
+  E_RATE_LIMITED: [5, 'a registry asks to wait longer than packferry does'],
+  E_LAYER_FOREIGN: [5, 'a layer is kept elsewhere and cannot be carried'],
   // 6: delivery failed
-  E_ENGINE_UNREACHABLE: 6,
-  E_ENGINE_DENIED: 6,
-  E_ENGINE_PROTOCOL: 6,
-  E_LOAD_FAILED: 6,
-  E_NOT_CONFIRMED: 6,
-  E_TAG_CONFLICT: 6,
-  E_TARGET_UNWRITABLE: 6,
+  E_ENGINE_UNREACHABLE: [6, 'the engine is out of reach'],
+  E_ENGINE_DENIED: [6, 'the engine refuses access'],
+  E_ENGINE_PROTOCOL: [6, 'the engine answers something unexpected'],
+  E_LOAD_FAILED: [6, 'the engine could not load the image'],
+  E_NOT_CONFIRMED: [6, 'the target does not hold exactly this image afterwards'],
+  E_TAG_CONFLICT: [6, 'the name stands for another image there'],
+  E_TARGET_UNWRITABLE: [6, 'the target cannot be written'],
   // signals
-  E_INTERRUPTED: 130,
-  E_TERMINATED: 143,
+  E_INTERRUPTED: [130, 'stopped by Ctrl-C'],
+  E_TERMINATED: [143, 'stopped by a signal'],
 } as const;
 
-export type ErrorCode = keyof typeof statusOf;
+export type ErrorCode = keyof typeof codes;
 
 /** Exit statuses, as `docs/cli.md` lists them. */
-export type ExitStatus = 0 | (typeof statusOf)[ErrorCode];
+export type ExitStatus = 0 | (typeof codes)[ErrorCode][0];
 
 export interface ErrorExtras {
   /** What the reader should do now: a command or an action. */
@@ -101,11 +101,16 @@ export class PackferryError extends Error {
 }
 
 /** Every code, for the generated documentation. */
-export const errorCodes: readonly ErrorCode[] = Object.keys(statusOf) as ErrorCode[];
+export const errorCodes: readonly ErrorCode[] = Object.keys(codes) as ErrorCode[];
 
 /** The exit status that belongs to a code. */
 export function statusOfCode(code: ErrorCode): ExitStatus {
-  return statusOf[code];
+  return codes[code][0];
+}
+
+/** What a code means, in a few words. */
+export function meaningOfCode(code: ErrorCode): string {
+  return codes[code][1];
 }
 
 /** The text of whatever was thrown. */

@@ -35,11 +35,11 @@ test('the images of the sample packs', async (t) => {
   t.deepEqual(
     uses.map((use) => [use.item, use.kind, use.isDefault, formatReference(use.reference)]),
     [
-      ['HelloFerry', 'integration', false, 'docker.io/demisto/python3:3.12.13.11694875'],
-      ['FerryDigest', 'script', false, 'docker.io/demisto/crypto:1.0.0.10120494'],
-      ['FerryTime', 'script', false, 'docker.io/demisto/powershell:7.5.0.9017890'],
+      ['HelloFerry', 'integration', false, 'docker.io/demisto/python3:3.12.13-sample'],
+      ['FerryDigest', 'script', false, 'docker.io/demisto/crypto:1.0.0-sample'],
+      ['FerryTime', 'script', false, 'docker.io/demisto/powershell:7.5.0-sample'],
       ['HelloHarbor', 'integration', true, 'docker.io/demisto/python:1.3-alpine'],
-      ['HarborWeather', 'integration', false, 'docker.io/demisto/py3-tools:1.0.0.10404775'],
+      ['HarborWeather', 'integration', false, 'docker.io/demisto/py3-tools:1.0.0-sample'],
     ],
   );
 });

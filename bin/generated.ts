@@ -1,0 +1,140 @@
+// Files that follow from the code: the command line's documentation, the list of error codes, and the JSON Schemas. The
+// generator writes them, and a test compares them.
+import type { Command, Option } from 'commander';
+import * as z from 'zod';
+import { makeProgram } from '../src/cli/program.ts';
+import { exitStatusTable } from '../src/cli/exit-status.ts';
+import type { Context } from '../src/cli/context.ts';
+import { errorCodes, meaningOfCode, statusOfCode } from '../src/core/errors.ts';
+import { bundleSchema } from '../src/schema/bundle.ts';
+import { exportManifestSchema } from '../src/schema/export-manifest.ts';
+import { lockSchema } from '../src/schema/lock.ts';
+import * as reports from '../src/schema/reports.ts';
+
+/** Contents by path, relative to the project. */
+export function generatedFiles(context: Context): ReadonlyMap<string, string> {
+  const schemas: Readonly<Record<string, z.ZodType>> = {
+    export: exportManifestSchema,
+    lock: lockSchema,
+    bundle: bundleSchema,
+    'report-plan': reports.planReport,
+    'report-lock': reports.lockReport,
+    'report-export': reports.exportReport,
+    'report-verify': reports.verifyReport,
+    'report-inspect': reports.inspectReport,
+    'report-import': reports.importReport,
+    'report-keygen': reports.keygenReport,
+    'report-failure': reports.failureReport,
+  };
+  return new Map([
+    ['docs/cli.md', cliPage(makeProgram(context, () => undefined))],
+    ['docs/errors.md', errorsPage()],
+    ...Object.entries(schemas).map(
+      ([name, schema]) => [`manifests/schema/${name}.schema.json`, schemaText(name, schema)] as const,
+    ),
+  ]);
+}
+
+function schemaText(name: string, schema: z.ZodType): string {
+  const json = z.toJSONSchema(schema, { target: 'draft-2020-12', unrepresentable: 'any', io: 'input' });
+  return `${JSON.stringify({ ...json, title: `packferry ${name.replace('-', ' ')}` }, null, 2)}\n`;
+}
+
+function cliPage(program: Command): string {
+  const lines = [
+    '# Command line',
+    '',
+    'This page is generated from the command tree (`npm run generate`). `packferry help COMMAND` prints the same.',
+    '',
+    'Results go to stdout, everything else to stderr. Every command takes the common options at the end of its list.',
+    '',
+    '| command | does |',
+    '|---|---|',
+    ...program.commands.map(
+      (command) => `| [\`${command.name()}\`](#${command.name()}) | ${command.summary()} |`,
+    ),
+    '',
+    '## Exit status',
+    '',
+    '| status | meaning |',
+    '|---|---|',
+    ...exitStatusTable.map(({ status, meaning }) => `| ${status} | ${meaning} |`),
+    '',
+    'Each error has a code; [errors.md](errors.md) lists them with their status.',
+  ];
+  for (const command of program.commands) lines.push('', ...commandSection(command));
+  return `${lines.join('\n')}\n`;
+}
+
+function commandSection(command: Command): string[] {
+  const examples = examplesOf(command);
+  return [
+    `## ${command.name()}`,
+    '',
+    `    packferry ${command.name()} ${command.usage()}`,
+    '',
+    command.description(),
+    '',
+    ...(command.registeredArguments.length === 0
+      ? []
+      : [
+          '| argument | |',
+          '|---|---|',
+          ...command.registeredArguments.map(
+            (argument) => `| \`${argument.name()}\` | ${argument.description} |`,
+          ),
+          '',
+        ]),
+    '| option | |',
+    '|---|---|',
+    ...command.options.map((option) => `| \`${option.flags}\` | ${cell(describe(option))} |`),
+    ...(examples.length === 0 ? [] : ['', ...examples.map((line) => `    ${line}`)]),
+  ];
+}
+
+function describe(option: Option): string {
+  const extras = [
+    ...(option.argChoices === undefined ? [] : [`one of ${option.argChoices.join(', ')}`]),
+    ...(typeof option.defaultValue === 'string' || typeof option.defaultValue === 'number'
+      ? [`default: ${option.defaultValue}`]
+      : []),
+    ...(option.envVar === undefined ? [] : [`environment: ${option.envVar}`]),
+  ];
+  return `${option.description}${extras.length === 0 ? '' : ` (${extras.join('; ')})`}`;
+}
+
+/** The examples that the help prints after the options. */
+function examplesOf(command: Command): string[] {
+  let text = '';
+  command.configureOutput({ writeOut: (part) => (text += part) });
+  command.outputHelp();
+  const [, examples = ''] = text.split('\nExamples:\n');
+  return examples
+    .trimEnd()
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => line.trim());
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|');
+}
+
+function errorsPage(): string {
+  return [
+    '# Errors',
+    '',
+    'This page is generated from the code (`npm run generate`). Every error is printed as',
+    '',
+    '    error[CODE]: what happened, naming the image, file or line',
+    '    hint: what to do',
+    '',
+    'and with `--json` as an object of `code`, `message` and `hint`. The exit status follows from the code; when several',
+    'things failed, a failed verification (4) always wins.',
+    '',
+    '| code | exit status | meaning |',
+    '|---|---|---|',
+    ...errorCodes.map((code) => `| \`${code}\` | ${statusOfCode(code)} | ${meaningOfCode(code)} |`),
+    '',
+  ].join('\n');
+}
