@@ -17,13 +17,3 @@ export async function writeFileWhole(
   }
   await rename(part, file);
 }
-
-/** Makes renames in a folder durable. Some file systems cannot sync folders; there is nothing more to be done then. */
-export async function syncFolder(dir: string): Promise<void> {
-  const handle = await open(dir, 'r');
-  try {
-    await handle.sync().catch(() => undefined);
-  } finally {
-    await handle.close();
-  }
-}

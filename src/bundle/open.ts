@@ -1,16 +1,15 @@
-import { createHash } from 'node:crypto';
 import { asPackferryError, PackferryError } from '../core/errors.ts';
-import { silent, type Emit } from '../core/events.ts';
+import { silent } from '../core/events.ts';
 import { limits } from '../core/limits.ts';
-import type { AllowedSigners } from '../trust/allowed-signers.ts';
-import { bundleNamespace, verifyDetached, type VerifiedSigner } from '../trust/verify.ts';
 import type { BundleDocument } from '../schema/bundle.ts';
+import type { VerifiedSigner } from '../trust/verify.ts';
 import { checkArchiveFile } from './check-archive.ts';
 import { checkImages } from './check-images.ts';
-import { listFolder, readBundleFile, type FolderListing } from './folder.ts';
+import { listFolder, type FolderListing } from './folder.ts';
 import { bundleFiles } from './names.ts';
 import { readDocument, type ReadDocument } from './read-document.ts';
-import { parseSums, type Sums } from './sums.ts';
+import { checkSignatures, readSigned, type SignatureOptions } from './signed-list.ts';
+import type { Sums } from './sums.ts';
 
 /**
  * A bundle of which every byte has been checked against a trusted signature. Only `openBundle` makes one, and only
@@ -50,11 +49,7 @@ class VerifiedBundleFolder {
 
 export type VerifiedBundle = VerifiedBundleFolder;
 
-export interface OpenBundleOptions {
-  readonly allowed: AllowedSigners;
-  /** The one reading of the clock: decides on expiry and on the validity of keys. */
-  readonly now: Date;
-  readonly emit: Emit;
+export interface OpenBundleOptions extends SignatureOptions {
   readonly signal?: AbortSignal;
 }
 
@@ -95,51 +90,6 @@ export async function checkSignature(
   return signers;
 }
 
-interface Signed {
-  readonly sums: Sums;
-  readonly signers: readonly VerifiedSigner[];
-  readonly sumsSha256: string;
-}
-
-/** Every signature file must be good; at least one of them by a key that is trusted. */
-async function checkSignatures(
-  dir: string,
-  listing: FolderListing,
-  options: OpenBundleOptions,
-): Promise<Signed> {
-  for (const name of [bundleFiles.sums, bundleFiles.signature]) {
-    if (!listing.files.has(name)) {
-      throw new PackferryError('E_BUNDLE_INCOMPLETE', `${dir}: ${name} is missing`, {
-        hint: 'Without it nothing can be verified. Copy the whole bundle again.',
-      });
-    }
-  }
-  const message = await readBundleFile(dir, bundleFiles.sums, limits.sums);
-  const signers: VerifiedSigner[] = [];
-  const untrusted: PackferryError[] = [];
-  for (const name of listing.signatures) {
-    const signature = await readBundleFile(dir, name, limits.signature);
-    try {
-      const { allowed, now } = options;
-      signers.push(
-        verifyDetached({ message, signature, signatureName: name, allowed, namespace: bundleNamespace, now }),
-      );
-    } catch (fault) {
-      const error = asPackferryError(fault);
-      if (error.code !== 'E_SIGNER_UNTRUSTED') throw error;
-      untrusted.push(error);
-    }
-  }
-  const [first] = untrusted;
-  if (signers.length === 0 && first !== undefined) throw first;
-  for (const error of untrusted) options.emit({ type: 'note', level: 'warning', message: error.message });
-  return {
-    sums: parseSums(message.toString('utf8')),
-    signers,
-    sumsSha256: createHash('sha256').update(message).digest('hex'),
-  };
-}
-
 /** The folder holds what is on the list, no more and no less. */
 function checkListing(dir: string, listing: FolderListing, sums: Sums): void {
   const errors: PackferryError[] = [];
@@ -157,18 +107,6 @@ function checkListing(dir: string, listing: FolderListing, sums: Sums): void {
     `${dir} does not hold what was signed`,
     'Copy the whole bundle again, into an empty folder.',
   );
-}
-
-async function readSigned(dir: string, name: string, maxBytes: number, sums: Sums): Promise<Buffer> {
-  const expected = sums.get(name);
-  if (expected === undefined)
-    throw new PackferryError('E_BUNDLE_MALFORMED', `${name} is not on the signed list`);
-  const bytes = await readBundleFile(dir, name, maxBytes);
-  const got = createHash('sha256').update(bytes).digest('hex');
-  if (got === expected) return bytes;
-  throw new PackferryError('E_DIGEST_MISMATCH', `${name}: expected sha256 ${expected}, got ${got}`, {
-    hint: 'The file was damaged or changed on its way. Copy the bundle again.',
-  });
 }
 
 function checkFresh(document: BundleDocument, now: Date): void {

@@ -1,32 +1,19 @@
-import { createHash } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
-import { mkdir, readdir, rm, statfs } from 'node:fs/promises';
-import path from 'node:path';
 import pLimit from 'p-limit';
-import { digestOf, type Digest } from '../core/digest.ts';
-import { asPackferryError, messageOf, PackferryError } from '../core/errors.ts';
+import { syncFolder } from '../archive/atomic-file.ts';
+import { digestOf } from '../core/digest.ts';
+import { asPackferryError, PackferryError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import { totalSize } from '../core/image.ts';
 import type { ImageSource } from '../core/ports.ts';
-import { formatSize } from '../core/size.ts';
 import type { BundleDocument } from '../schema/bundle.ts';
-import { bundleNamespace } from '../trust/verify.ts';
 import type { Signer } from '../trust/signer.ts';
 import { ArchiveFile } from './archive-file.ts';
 import { blobJobs, nameOfJob, runBlobJob, type BlobJob } from './blob-job.ts';
-import {
-  documentText,
-  makeDocument,
-  planVolumes,
-  type BundleContent,
-  type PlannedVolume,
-} from './document.ts';
-import { syncFolder, writeFileWhole } from './files.ts';
-import { Journal, readJournal, type JournalState } from './journal.ts';
-import { loaderText } from './loader.ts';
-import { bundleFiles, isLitter } from './names.ts';
-import { readmeText } from './readme.ts';
-import { formatSums } from './sums.ts';
+import { makeDocument, planVolumes, type BundleContent, type PlannedVolume } from './document.ts';
+import { Journal, type JournalState } from './journal.ts';
+import { sealBundle } from './seal.ts';
+import { checkSpace, takeUp } from './take-up.ts';
 
 export interface WriteBundleOptions {
   /** The folder that becomes the bundle: absent, empty, or left by an interrupted export. */
@@ -81,60 +68,6 @@ export async function writeBundle(options: WriteBundleOptions): Promise<WrittenB
   });
   const sumsSha256 = await sealBundle(document, sha256, options);
   return { document, bytesFetched, sumsSha256 };
-}
-
-/** Finds out what the folder holds: nothing, the same export unfinished, or something that must not be touched. */
-async function takeUp(dir: string, plan: Digest): Promise<JournalState | undefined> {
-  const names = await namesIn(dir);
-  const state = await readJournal(dir);
-  if (state?.plan === plan) return state;
-  if (!names.includes(bundleFiles.journal)) {
-    if (names.every(isLitter)) return undefined;
-    const isBundle = names.includes(bundleFiles.signature);
-    throw new PackferryError(
-      'E_OUTPUT_EXISTS',
-      `${dir} ${isBundle ? 'holds another bundle' : 'is not empty'}`,
-      {
-        hint: 'Give a folder that does not exist yet: nothing is overwritten.',
-      },
-    );
-  }
-  // An unfinished export of other content: only the files that it made itself go.
-  for (const name of names.filter(isOwnFile)) await rm(path.join(dir, name), { force: true });
-  return undefined;
-}
-
-/** The names in the output folder, which is made when it is missing. */
-async function namesIn(dir: string): Promise<string[]> {
-  try {
-    await mkdir(dir, { recursive: true });
-    return await readdir(dir);
-  } catch (cause) {
-    throw new PackferryError('E_OUTPUT_UNWRITABLE', `${dir} cannot be made or read: ${messageOf(cause)}`, {
-      hint: 'Give a folder that you may write to.',
-      cause,
-    });
-  }
-}
-
-function isOwnFile(name: string): boolean {
-  const final = name.endsWith('.part') ? name.slice(0, -'.part'.length) : name;
-  return Object.values<string>(bundleFiles).includes(final) || /^images-[0-9]{3}\.tar$/.test(final);
-}
-
-/** Refuses before the first byte when the disk cannot hold the bundle. */
-async function checkSpace(
-  dir: string,
-  volumes: readonly PlannedVolume[],
-  earlier: JournalState | undefined,
-): Promise<void> {
-  const written = [...(earlier?.progress.values() ?? [])].reduce((sum, bytes) => sum + bytes, 0);
-  const need = totalSize(volumes.map(({ plan: { size } }) => ({ size }))) - written;
-  const { bavail, bsize } = await statfs(dir);
-  if (need > bavail * bsize) {
-    const message = `${dir}: the bundle needs ${formatSize(need)}, the disk has ${formatSize(bavail * bsize)} free`;
-    throw new PackferryError('E_DISK_FULL', message, { hint: 'Free some space, or write to another disk.' });
-  }
 }
 
 interface Filled {
@@ -217,34 +150,6 @@ function hasEnded(signal: AbortSignal): boolean {
 /** An error that names the image; sources that know it do so themselves. */
 function withName(error: PackferryError, name: string): PackferryError {
   return error.message.startsWith(name) ? error : error.with(`${name}: ${error.message}`);
-}
-
-/** Writes everything but the archives, each file whole; the signature last. Returns the sha256 of the list. */
-async function sealBundle(
-  document: BundleDocument,
-  archives: ReadonlyMap<string, string>,
-  options: WriteBundleOptions,
-): Promise<string> {
-  const { dir, signer, emit } = options;
-  const texts = new Map<string, string>([
-    [bundleFiles.document, documentText(document)],
-    [bundleFiles.readme, readmeText(document, signer)],
-    [bundleFiles.loader, loaderText()],
-  ]);
-  const sums = new Map(archives);
-  for (const [name, text] of texts) {
-    await writeFileWhole(path.join(dir, name), text, name === bundleFiles.loader ? 0o755 : 0o644);
-    sums.set(name, createHash('sha256').update(text).digest('hex'));
-  }
-  const list = formatSums(sums);
-  emit({ type: 'started', task: 'sign', item: bundleFiles.sums });
-  const signature = await signer.sign(Buffer.from(list), bundleNamespace);
-  await writeFileWhole(path.join(dir, bundleFiles.sums), list, 0o644);
-  await writeFileWhole(path.join(dir, bundleFiles.signature), signature, 0o644);
-  await rm(path.join(dir, bundleFiles.journal), { force: true });
-  await syncFolder(dir);
-  emit({ type: 'done', task: 'sign', item: bundleFiles.sums, detail: `signed by ${signer.fingerprint}` });
-  return createHash('sha256').update(list).digest('hex');
 }
 
 /** A time in UTC to the second, as bundle.json holds it. */

@@ -8,7 +8,7 @@ import type { BundleDocument } from '../schema/bundle.ts';
 import { reportVersion, type ExportReport } from '../schema/reports.ts';
 import type { Signer } from '../trust/signer.ts';
 import { contentOf } from './plan.ts';
-import { totalsOf } from './report.ts';
+import { bundleHead, totalsOf } from './report.ts';
 import { throwUnresolved, type Resolved } from './resolve.ts';
 import type { Selection } from './selection.ts';
 
@@ -74,13 +74,9 @@ function reportOf(
   bytesFetched: number,
   signer?: Signer,
 ): ExportReport {
-  const { name, sequence, createdAt } = document;
   return {
     schemaVersion: reportVersion,
-    dir,
-    name,
-    sequence,
-    createdAt,
+    ...bundleHead(dir, document),
     status,
     ...(signer === undefined ? {} : { signer: signer.fingerprint }),
     sumsSha256,

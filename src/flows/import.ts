@@ -7,7 +7,7 @@ import { formatReference, parseReference } from '../core/reference.ts';
 import type { VerifiedBundle } from '../bundle/open.ts';
 import { BundleSource, lockedImageOf } from '../bundle/source.ts';
 import { reportVersion, type ImportedImage, type ImportReport } from '../schema/reports.ts';
-import { reportError } from './report.ts';
+import { bundleHead, reportError, reportSigners } from './report.ts';
 
 export interface ImportOptions {
   readonly bundle: VerifiedBundle;
@@ -172,15 +172,13 @@ function notConfirmed(target: ImageTarget, image: LockedImage, reason: string): 
 
 function makeReport(options: ImportOptions, targets: ImportReport['targets']): ImportReport {
   const { bundle } = options;
-  const { name, sequence, createdAt } = bundle.document;
-  const signers = bundle.signers.map(({ principal, fingerprint, keyType }) => ({
-    principal,
-    fingerprint,
-    keyType,
-  }));
   return {
     schemaVersion: reportVersion,
-    bundle: { dir: bundle.dir, name, sequence, createdAt, sumsSha256: bundle.sumsSha256, signers },
+    bundle: {
+      ...bundleHead(bundle.dir, bundle.document),
+      sumsSha256: bundle.sumsSha256,
+      signers: reportSigners(bundle.signers),
+    },
     dryRun: options.dryRun,
     targets,
   };

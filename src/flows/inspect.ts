@@ -4,7 +4,7 @@ import { readFinished } from '../bundle/finished.ts';
 import { checkSignature } from '../bundle/open.ts';
 import { reportVersion, type InspectReport } from '../schema/reports.ts';
 import type { AllowedSigners } from '../trust/allowed-signers.ts';
-import { totalsOf } from './report.ts';
+import { bundleHead, reportSigners, totalsOf } from './report.ts';
 
 export interface InspectOptions {
   /** The trusted keys, when the signature is to be checked too. */
@@ -27,15 +27,12 @@ export async function inspectBundle(dir: string, options: InspectOptions): Promi
       hint: 'Give the folder of the bundle, the one with SHA256SUMS.sig in it.',
     });
   }
-  const { name, sequence, createdAt, platform, images, archives, packs, findings } = finished.document;
+  const { platform, images, archives, packs, findings } = finished.document;
   return {
     schemaVersion: reportVersion,
-    dir,
-    name,
-    sequence,
-    createdAt,
+    ...bundleHead(dir, finished.document),
     signature: options.allowed === undefined ? 'not checked' : 'good',
-    signers: signers.map(({ principal, fingerprint, keyType }) => ({ principal, fingerprint, keyType })),
+    signers: reportSigners(signers),
     platform,
     images: images.map((image) => ({
       reference: image.reference,

@@ -1,7 +1,9 @@
 import type { PackferryError } from '../core/errors.ts';
 import { blobsOf, totalSize, uniqueBlobs, type LockedImage } from '../core/image.ts';
 import type { BundledImage, PlannedVolume } from '../bundle/document.ts';
-import type { ErrorReport, PlanReport, Totals } from '../schema/reports.ts';
+import type { BundleDocument } from '../schema/bundle.ts';
+import type { ErrorReport, PlanReport, Totals, VerifyReport } from '../schema/reports.ts';
+import type { VerifiedSigner } from '../trust/verify.ts';
 
 /** Counts and sizes of a set of images. */
 export function totalsOf(images: readonly Pick<LockedImage, 'manifest' | 'config' | 'layers'>[]): Totals {
@@ -34,4 +36,17 @@ export function reportArchives(
 export function reportError(error: PackferryError): ErrorReport {
   const { code, message, hint } = error;
   return hint === undefined ? { code, message } : { code, message, hint };
+}
+
+/** Which bundle a report is about. */
+export function bundleHead(
+  dir: string,
+  { name, sequence, createdAt }: BundleDocument,
+): { dir: string; name: string; sequence: number; createdAt: string } {
+  return { dir, name, sequence, createdAt };
+}
+
+/** Signers as reports show them. */
+export function reportSigners(signers: readonly VerifiedSigner[]): VerifyReport['signers'] {
+  return signers.map(({ principal, fingerprint, keyType }) => ({ principal, fingerprint, keyType }));
 }

@@ -1,22 +1,15 @@
 import type { VerifiedBundle } from '../bundle/open.ts';
 import { reportVersion, type VerifyReport } from '../schema/reports.ts';
+import { bundleHead, reportSigners } from './report.ts';
 
 /** What there is to say of a bundle that was verified. */
-export function verifyReportOf(bundle: VerifiedBundle): VerifyReport {
-  const { name, sequence, createdAt, archives, images } = bundle.document;
+export function verifyReportOf({ dir, document, signers, sumsSha256 }: VerifiedBundle): VerifyReport {
   return {
     schemaVersion: reportVersion,
-    dir: bundle.dir,
-    name,
-    sequence,
-    createdAt,
-    signers: bundle.signers.map(({ principal, fingerprint, keyType }) => ({
-      principal,
-      fingerprint,
-      keyType,
-    })),
-    sumsSha256: bundle.sumsSha256,
-    archives: archives.map(({ file, size }) => ({ file, bytes: size })),
-    images: images.length,
+    ...bundleHead(dir, document),
+    signers: reportSigners(signers),
+    sumsSha256,
+    archives: document.archives.map(({ file, size }) => ({ file, bytes: size })),
+    images: document.images.length,
   };
 }

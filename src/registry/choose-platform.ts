@@ -1,6 +1,6 @@
 import { PackferryError } from '../core/errors.ts';
 import { isIndexType, isManifestType } from '../core/media-types.ts';
-import { formatPlatform, platformMatches, type Platform } from '../core/platform.ts';
+import { formatPlatform, platformFrom, platformMatches, type Platform } from '../core/platform.ts';
 import type { ImageIndexDocument, ImageIndexEntry } from '../schema/oci.ts';
 
 /** An entry of an index that may lead to the wanted image. */
@@ -26,17 +26,6 @@ export function candidatesOf(index: ImageIndexDocument, wanted: Platform): Candi
 /** The platforms that an index names, for messages. */
 export function offeredBy(index: ImageIndexDocument): Platform[] {
   return imagesOf(index).flatMap(({ platform }) => (platform === undefined ? [] : [platform]));
-}
-
-/** The platform of an index entry or a config, without the empty fields that Go programs write. */
-export function platformFrom(
-  written: { os: string; architecture: string; variant?: string | null | undefined } | null | undefined,
-): Platform | undefined {
-  if (written === null || written === undefined || written.os === '' || written.architecture === '') {
-    return undefined;
-  }
-  const { os, architecture, variant } = written;
-  return typeof variant === 'string' && variant !== '' ? { os, architecture, variant } : { os, architecture };
 }
 
 /** The error for an image that does not exist for the wanted platform. */

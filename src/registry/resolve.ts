@@ -2,16 +2,10 @@ import { parseDigest } from '../core/digest.ts';
 import { PackferryError } from '../core/errors.ts';
 import type { Descriptor, Layer, LockedImage } from '../core/image.ts';
 import { isForeignLayerType, mediaTypes } from '../core/media-types.ts';
-import { platformMatches, type Platform } from '../core/platform.ts';
+import { configFits, platformFrom, type Platform } from '../core/platform.ts';
 import { formatReference, tagNameOf, type ImageReference } from '../core/reference.ts';
 import type { ImageConfigDocument, ImageIndexDocument, ImageManifestDocument } from '../schema/oci.ts';
-import {
-  candidatesOf,
-  offeredBy,
-  platformFrom,
-  platformNotFound,
-  type Candidate,
-} from './choose-platform.ts';
+import { candidatesOf, offeredBy, platformNotFound, type Candidate } from './choose-platform.ts';
 import type { ImageDocument } from './document-cache.ts';
 import type { Documents } from './documents.ts';
 import { malformed, readConfigDocument, readManifestDocument } from './read-document.ts';
@@ -122,14 +116,8 @@ function refuseForeignLayers({ layers }: ImageManifestDocument, name: string): v
 function platformOf(config: ImageConfigDocument, wanted: Platform, name: string): Platform {
   const platform = platformFrom(config);
   if (platform === undefined) throw malformed(name, 'its config does not name its platform');
-  // Builders often leave the variant out of the config: then the architecture decides.
-  const comparable = platform.variant === undefined ? { ...platform, ...variantOf(wanted) } : platform;
-  if (!platformMatches(comparable, wanted)) throw platformNotFound(name, wanted, [platform]);
+  if (!configFits(platform, wanted)) throw platformNotFound(name, wanted, [platform]);
   return platform;
-}
-
-function variantOf({ variant }: Platform): { variant?: string } {
-  return variant === undefined ? {} : { variant };
 }
 
 function layersOf({ layers }: ImageManifestDocument, config: ImageConfigDocument, name: string): Layer[] {
