@@ -10,6 +10,7 @@ import { planArchive } from '../../src/archive/plan.ts';
 import { digestOf } from '../../src/core/digest.ts';
 import type { LockedImage } from '../../src/core/image.ts';
 import { blobBytes, opener, runTool, smallFamily, tempDir, type Family } from '../helpers/compose.ts';
+import { needing } from '../helpers/system-tools.ts';
 
 async function writeArchive(file: string, { composed, images }: Family): Promise<void> {
   const plan = planArchive(images, { commitRecord: 'first' });
@@ -176,19 +177,19 @@ test('skopeo finds every image of the docker-archive', async (t) => {
   }
 });
 
-test('skopeo finds every image of the oci-archive, under its own digest', async (t) => {
-  const file = path.join(await tempDir(t), 'images.tar');
-  const family = smallFamily('oci');
-  await writeArchive(file, family);
-  for (const { reference, manifest } of family.images) {
-    const answer = await runTool(t, 'skopeo', ['inspect', '--raw', `oci-archive:${file}:${reference}`]);
-    if (answer === undefined) {
-      t.pass();
-      return;
+// skopeo unpacks an oci-archive with its owners first, which only root may.
+test(
+  'skopeo finds every image of the oci-archive, under its own digest',
+  needing(['skopeo', 'root'], async (t) => {
+    const file = path.join(await tempDir(t), 'images.tar');
+    const family = smallFamily('oci');
+    await writeArchive(file, family);
+    for (const { reference, manifest } of family.images) {
+      const answer = await runTool(t, 'skopeo', ['inspect', '--raw', `oci-archive:${file}:${reference}`]);
+      t.is(answer === undefined ? undefined : digestOf(answer), manifest.digest);
     }
-    t.is(digestOf(answer), manifest.digest);
-  }
-});
+  }),
+);
 
 test('two archives written one after the other are the same file', async (t) => {
   const dir = await tempDir(t);
