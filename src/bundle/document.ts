@@ -9,6 +9,7 @@ import {
   type BundleFinding,
 } from '../schema/bundle.ts';
 import type { ImageUse } from '../schema/parts.ts';
+import type { CarriedPack } from './carried-packs.ts';
 import { archiveName } from './names.ts';
 
 /** An image that a bundle is to carry, with the places that need it. */
@@ -24,6 +25,8 @@ export interface BundleContent {
   /** One list of images per archive. */
   readonly volumes: readonly (readonly BundledImage[])[];
   readonly findings: readonly BundleFinding[];
+  /** Content packs that are carried along. */
+  readonly packs: readonly CarriedPack[];
 }
 
 /** One archive of a bundle: its file name and its plan, byte for byte. */
@@ -51,6 +54,8 @@ export interface DocumentFacts {
   readonly tool: { readonly name: string; readonly version: string };
   /** sha256 in hex of every archive file. */
   readonly sha256: ReadonlyMap<string, string>;
+  /** The packs as they stand in the bundle. */
+  readonly packs: BundleDocument['packs'];
 }
 
 /** Writes down what a bundle holds: the value of `bundle.json`. */
@@ -80,7 +85,7 @@ export function makeDocument(
       })),
     ),
     archives: volumes.map(({ file, plan }) => archiveEntry(file, plan, facts.sha256.get(file) ?? '')),
-    packs: [],
+    packs: [...facts.packs],
     requires: [],
     base: [],
     findings: [...content.findings],

@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { lstat, open, readdir, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
-import { bundleFiles, isLitter, isSignatureName } from './names.ts';
+import { bundleFiles, isLitter, isSignatureName, packFolder, packPath } from './names.ts';
 
 /** What lies in a bundle's folder, by kind; nothing has been opened. */
 export interface FolderListing {
@@ -25,10 +25,11 @@ export async function listFolder(dir: string): Promise<FolderListing> {
       hint: 'Run the same export again: it goes on where it stopped.',
     });
   }
-  const litter = names.filter(isLitter);
-  const files = names.filter((name) => !isLitter(name));
+  const found = [...names, ...(await namesOfPacks(dir, names))];
+  const litter = found.filter((name) => isLitter(path.basename(name)));
+  const files = found.filter((name) => !litter.includes(name) && name !== packFolder).sort();
   const faults: PackferryError[] = [];
-  for (const name of files.sort()) {
+  for (const name of files) {
     const what = await oddityOf(path.join(dir, name));
     if (what !== undefined) {
       faults.push(
@@ -40,6 +41,17 @@ export async function listFolder(dir: string): Promise<FolderListing> {
     throw new PackferryError('E_BUNDLE_EXTRA_FILE', `${dir} is no acceptable bundle`, { errors: faults });
   }
   return { files: new Set(files), signatures: files.filter(isSignatureName), litter };
+}
+
+/** The paths of what lies in the folder of carried packs, the only folder that a bundle may have. */
+async function namesOfPacks(dir: string, names: readonly string[]): Promise<string[]> {
+  if (!names.includes(packFolder)) return [];
+  const folder = path.join(dir, packFolder);
+  const inside = (await lstat(folder)).isDirectory() ? await readdir(folder) : [];
+  if (inside.length > 0) return inside.map(packPath);
+  throw new PackferryError('E_BUNDLE_EXTRA_FILE', `${packFolder} is no folder with packs in it`, {
+    hint: 'Copy the whole bundle again, into an empty folder.',
+  });
 }
 
 async function oddityOf(file: string): Promise<string | undefined> {

@@ -48,23 +48,28 @@ esac
 for tool in ssh-keygen sha256sum; do
   command -v "$tool" >/dev/null 2>&1 || fail "$tool is not installed" 2
 done
-cd "\${BUNDLE:-$(dirname "$0")}" || fail "the folder of the bundle cannot be entered" 4
+CDPATH= cd -- "\${BUNDLE:-$(dirname -- "$0")}" || fail "the folder of the bundle cannot be entered" 4
 
 echo "Checking the signature ..."
 ssh-keygen -Y verify -f "$signers" -I "$signer" -n ${bundleNamespace} \\
   -s ${bundleFiles.signature} < ${bundleFiles.sums} || fail "the signature is not good: load nothing" 4
 
 # sha256sum passes over lines that it does not understand, so the form of the list is checked first.
-if grep -Evq '^[0-9a-f]{64}  [A-Za-z0-9_][A-Za-z0-9._-]*$' ${bundleFiles.sums}; then
+if grep -Evq '^[0-9a-f]{64}  (packs/)?[A-Za-z0-9_][A-Za-z0-9._-]*$' ${bundleFiles.sums}; then
   fail "${bundleFiles.sums} has a line that is no checksum" 4
 fi
-for file in * .[!.]* ..?*; do
+for file in * .[!.]* ..?* packs/* packs/.[!.]* packs/..?*; do
   [ -e "$file" ] || [ -L "$file" ] || continue
-  case $file in
+  case \${file##*/} in
     .DS_Store | ._* | .Spotlight-V100 | .Trashes | .Trash-* | .fseventsd | '$RECYCLE.BIN' | 'System Volume Information' | Thumbs.db | desktop.ini | lost+found)
       echo "Passing over $file"
       continue ;;
-    ${bundleFiles.sums} | ${bundleFiles.signature} | ${bundleFiles.sums}.[0-9].sig | ${bundleFiles.sums}.[0-9][0-9].sig) ;;
+  esac
+  case $file in
+    ${bundleFiles.sums} | ${bundleFiles.signature} | ${bundleFiles.sums}.[0-9].sig | ${bundleFiles.sums}.[0-9][0-9].sig | ${bundleFiles.sums}.[0-9][0-9][0-9].sig) ;;
+    packs)
+      if [ -d packs ] && [ ! -L packs ]; then continue; fi
+      fail "packs is no folder" 4 ;;
     *) cut -c 67- ${bundleFiles.sums} | grep -Fxq -e "$file" || fail "$file is not on the signed list" 4 ;;
   esac
   if [ -L "$file" ] || [ ! -f "$file" ]; then fail "$file is no regular file" 4; fi
@@ -77,7 +82,8 @@ if [ "$engine" = --check ]; then
   echo "The bundle is good."
   exit 0
 fi
-cut -c 67- ${bundleFiles.sums} | grep '^images-[0-9]*\\.tar$' | while read -r archive; do
+# The names were checked above: they hold no blanks.
+for archive in $(cut -c 67- ${bundleFiles.sums} | grep '^images-[0-9]*\\.tar$'); do
   echo "Loading $archive with $engine ..."
   "$engine" load -i "$archive" || fail "$engine could not load $archive" 6
 done

@@ -9,6 +9,14 @@ export const bundleFiles = {
   journal: 'export.journal',
 } as const;
 
+/** The one subfolder of a bundle: the content packs that it carries. */
+export const packFolder = 'packs';
+
+/** The path of a carried pack inside a bundle. */
+export function packPath(file: string): string {
+  return `${packFolder}/${file}`;
+}
+
 /** `images-001.tar`, `images-002.tar`, ... */
 export function archiveName(index: number): string {
   return `images-${String(index + 1).padStart(3, '0')}.tar`;

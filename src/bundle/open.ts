@@ -1,14 +1,15 @@
-import { asPackferryError, PackferryError } from '../core/errors.ts';
+import { PackferryError } from '../core/errors.ts';
 import { silent } from '../core/events.ts';
 import { limits } from '../core/limits.ts';
 import type { BundleDocument } from '../schema/bundle.ts';
 import type { VerifiedSigner } from '../trust/verify.ts';
+import { hashBundleFile } from './carried-packs.ts';
 import { checkArchiveFile } from './check-archive.ts';
 import { checkImages } from './check-images.ts';
 import { listFolder, type FolderListing } from './folder.ts';
-import { bundleFiles } from './names.ts';
+import { bundleFiles, packFolder } from './names.ts';
 import { readDocument, type ReadDocument } from './read-document.ts';
-import { checkSignatures, readSigned, type SignatureOptions } from './signed-list.ts';
+import { checkSignatures, damaged, readSigned, type SignatureOptions } from './signed-list.ts';
 import type { Sums } from './sums.ts';
 
 /**
@@ -65,7 +66,7 @@ export async function openBundle(dir: string, options: OpenBundleOptions): Promi
 
   const read = await readSigned(dir, bundleFiles.document, limits.bundleJson, sums).then(readDocument);
   checkFresh(read.document, options.now);
-  checkVolumes(read, sums);
+  checkAgreement(read, sums);
   await checkFiles(dir, read, sums, options);
   for (const name of listing.litter) {
     options.emit({
@@ -117,18 +118,18 @@ function checkFresh(document: BundleDocument, now: Date): void {
   });
 }
 
-/** bundle.json and the signed list agree on the archives. */
-function checkVolumes(read: ReadDocument, sums: Sums): void {
-  const errors = read.document.archives.flatMap(({ file, sha256 }) =>
-    sums.get(file) === sha256
-      ? []
-      : [
-          new PackferryError(
-            'E_BUNDLE_MALFORMED',
-            `${bundleFiles.document} and ${bundleFiles.sums} differ on ${file}`,
-          ),
-        ],
+/** bundle.json and the signed list agree on archives and packs. */
+function checkAgreement({ document }: ReadDocument, sums: Sums): void {
+  const described = new Map(
+    [...document.archives, ...document.packs].map(({ file, sha256 }) => [file, sha256]),
   );
+  const carried = [...sums.keys()].filter((name) => name.startsWith(`${packFolder}/`));
+  const errors = [...new Set([...described.keys(), ...carried])]
+    .filter((file) => sums.get(file) !== described.get(file))
+    .map((file) => {
+      const message = `${bundleFiles.document} and ${bundleFiles.sums} differ on ${file}`;
+      return new PackferryError('E_BUNDLE_MALFORMED', message);
+    });
   throwAll(errors, 'the bundle contradicts itself');
 }
 
@@ -142,11 +143,11 @@ async function checkFiles(
   const errors: PackferryError[] = [];
   const { emit } = options;
   const archives = new Set(read.volumes.map(({ file }) => file));
-  for (const name of sums.keys()) {
-    if (archives.has(name) || name === bundleFiles.document) continue;
-    await readSigned(dir, name, limits.bundleJson, sums).catch((fault: unknown) =>
-      errors.push(asPackferryError(fault)),
-    );
+  for (const [name, sha256] of sums) {
+    options.signal?.throwIfAborted();
+    if (archives.has(name)) continue;
+    const got = await hashBundleFile(dir, name);
+    if (got !== sha256) errors.push(damaged(name, sha256, got));
   }
   const bytes = read.volumes.reduce((sum, { plan }) => sum + plan.size, 0);
   emit({ type: 'planned', task: 'verify', items: read.volumes.length, bytes });

@@ -20,18 +20,14 @@ export interface SealOptions {
 }
 
 /** Writes everything but the archives, each file whole; the signature last. Returns the sha256 of the list. */
-export async function sealBundle(
-  document: BundleDocument,
-  archives: ReadonlyMap<string, string>,
-  options: SealOptions,
-): Promise<string> {
+export async function sealBundle(document: BundleDocument, options: SealOptions): Promise<string> {
   const { dir, signer, emit } = options;
   const texts = new Map<string, string>([
     [bundleFiles.document, documentText(document)],
     [bundleFiles.readme, readmeText(document, signer)],
     [bundleFiles.loader, loaderText()],
   ]);
-  const sums = new Map(archives);
+  const sums = new Map([...document.archives, ...document.packs].map(({ file, sha256 }) => [file, sha256]));
   for (const [name, text] of texts) {
     await writeFileWhole(path.join(dir, name), text, name === bundleFiles.loader ? 0o755 : 0o644);
     sums.set(name, createHash('sha256').update(text).digest('hex'));
@@ -41,6 +37,7 @@ export async function sealBundle(
   const signature = await signer.sign(Buffer.from(list), bundleNamespace);
   await writeFileWhole(path.join(dir, bundleFiles.sums), list, 0o644);
   await writeFileWhole(path.join(dir, bundleFiles.signature), signature, 0o644);
+  await syncFolder(dir);
   await rm(path.join(dir, bundleFiles.journal), { force: true });
   await syncFolder(dir);
   emit({ type: 'done', task: 'sign', item: bundleFiles.sums, detail: `signed by ${signer.fingerprint}` });

@@ -70,7 +70,12 @@ export async function readSigned(dir: string, name: string, maxBytes: number, su
   const bytes = await readBundleFile(dir, name, maxBytes);
   const got = createHash('sha256').update(bytes).digest('hex');
   if (got === expected) return bytes;
-  throw new PackferryError('E_DIGEST_MISMATCH', `${name}: expected sha256 ${expected}, got ${got}`, {
+  throw damaged(name, expected, got);
+}
+
+/** The error for a file that is not what was signed. */
+export function damaged(name: string, expected: string, got: string): PackferryError {
+  return new PackferryError('E_DIGEST_MISMATCH', `${name}: expected sha256 ${expected}, got ${got}`, {
     hint: 'The file was damaged or changed on its way. Copy the bundle again.',
   });
 }

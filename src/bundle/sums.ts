@@ -21,7 +21,8 @@ export function parseSums(text: string): Sums {
   if (!text.endsWith('\n')) throw malformed(1, 'the list does not end with a line feed');
   let previous: string | undefined;
   for (const [index, line] of text.slice(0, -1).split('\n').entries()) {
-    const [, hex, name] = /^([0-9a-f]{64}) {2}([A-Za-z0-9_][A-Za-z0-9._-]{0,254})$/.exec(line) ?? [];
+    const [, hex, name] =
+      /^([0-9a-f]{64}) {2}((?:packs\/)?[A-Za-z0-9_][A-Za-z0-9._-]{0,254})$/.exec(line) ?? [];
     if (hex === undefined || name === undefined)
       throw malformed(index + 1, 'no "sha256, two spaces, file name"');
     if (previous !== undefined && byBytes(previous, name) >= 0)

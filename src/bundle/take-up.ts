@@ -6,7 +6,7 @@ import { totalSize } from '../core/image.ts';
 import { formatSize } from '../core/size.ts';
 import type { PlannedVolume } from './document.ts';
 import { readJournal, type JournalState } from './journal.ts';
-import { bundleFiles, isLitter } from './names.ts';
+import { bundleFiles, isLitter, packFolder } from './names.ts';
 
 /** Finds out what the folder holds: nothing, the same export unfinished, or something that must not be touched. */
 export async function takeUp(dir: string, plan: Digest): Promise<JournalState | undefined> {
@@ -25,7 +25,8 @@ export async function takeUp(dir: string, plan: Digest): Promise<JournalState | 
     );
   }
   // An unfinished export of other content: only the files that it made itself go.
-  for (const name of names.filter(isOwnFile)) await rm(path.join(dir, name), { force: true });
+  for (const name of names.filter(isOwnFile))
+    await rm(path.join(dir, name), { recursive: true, force: true });
   return undefined;
 }
 
@@ -45,7 +46,11 @@ async function namesIn(dir: string): Promise<string[]> {
 
 function isOwnFile(name: string): boolean {
   const final = name.endsWith('.part') ? name.slice(0, -'.part'.length) : name;
-  return Object.values<string>(bundleFiles).includes(final) || /^images-[0-9]{3}\.tar$/.test(final);
+  return (
+    Object.values<string>(bundleFiles).includes(final) ||
+    /^images-[0-9]{3}\.tar$/.test(final) ||
+    name === packFolder
+  );
 }
 
 /** Refuses before the first byte when the disk cannot hold the bundle. */

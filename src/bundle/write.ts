@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import pLimit from 'p-limit';
 import { syncFolder } from '../archive/atomic-file.ts';
-import { digestOf } from '../core/digest.ts';
+import { digestOf, type Digest } from '../core/digest.ts';
 import { asPackferryError, PackferryError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import { totalSize } from '../core/image.ts';
@@ -10,6 +10,7 @@ import type { BundleDocument } from '../schema/bundle.ts';
 import type { Signer } from '../trust/signer.ts';
 import { ArchiveFile } from './archive-file.ts';
 import { blobJobs, nameOfJob, runBlobJob, type BlobJob } from './blob-job.ts';
+import { writePacks } from './carried-packs.ts';
 import { makeDocument, planVolumes, type BundleContent, type PlannedVolume } from './document.ts';
 import { Journal, type JournalState } from './journal.ts';
 import { sealBundle } from './seal.ts';
@@ -47,7 +48,7 @@ export interface WrittenBundle {
  */
 export async function writeBundle(options: WriteBundleOptions): Promise<WrittenBundle> {
   const volumes = planVolumes(options.content);
-  const plan = digestOf(JSON.stringify([options.content, volumes.map(({ plan: { size } }) => size)]));
+  const plan = digestOfContent(options.content);
   const earlier = await takeUp(options.dir, plan);
   await checkSpace(options.dir, volumes, earlier);
 
@@ -65,9 +66,16 @@ export async function writeBundle(options: WriteBundleOptions): Promise<WrittenB
     createdAt,
     tool: options.tool,
     sha256,
+    packs: await writePacks(options.dir, options.content.packs),
   });
-  const sumsSha256 = await sealBundle(document, sha256, options);
+  const sumsSha256 = await sealBundle(document, options);
   return { document, bytesFetched, sumsSha256 };
+}
+
+/** Two exports with the same digest of content can go on from each other's files. */
+function digestOfContent(content: BundleContent): Digest {
+  const packs = content.packs.map(({ id, version }) => [id, version]);
+  return digestOf(JSON.stringify({ ...content, packs }));
 }
 
 interface Filled {

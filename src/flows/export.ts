@@ -61,10 +61,15 @@ export async function exportBundle(options: ExportOptions): Promise<ExportReport
 
 /** Does a finished bundle hold exactly this content? Who made it, and when, does not matter. */
 function isSame(document: BundleDocument, content: BundleContent): boolean {
-  const { sequence, createdAt, tool, archives } = document;
+  const { sequence, createdAt, tool, archives, packs } = document;
   const sha256 = new Map(archives.map(({ file, sha256: hex }) => [file, hex]));
-  const wanted = makeDocument(content, planVolumes(content), { sequence, createdAt, tool, sha256 });
-  return JSON.stringify(wanted) === JSON.stringify(document);
+  const wanted = makeDocument(content, planVolumes(content), { sequence, createdAt, tool, sha256, packs });
+  const names = (list: readonly { id: string; version: string }[]): string[] =>
+    list.map(({ id, version }) => `${id} ${version}`).sort();
+  return (
+    JSON.stringify(wanted) === JSON.stringify(document) &&
+    JSON.stringify(names(content.packs)) === JSON.stringify(names(packs))
+  );
 }
 
 function reportOf(

@@ -56,5 +56,5 @@ export function contentOf(
   const locked = images.map(({ image }) => image);
   const groups = perImage ? onePerImage(locked, volumeSize) : packVolumes(locked, volumeSize);
   const volumes = groups.map((group) => group.flatMap(({ reference }) => byReference.get(reference) ?? []));
-  return { name, platform, volumes, findings: [] };
+  return { name, platform, volumes, findings: [], packs: [] };
 }

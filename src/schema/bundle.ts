@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { descriptor, digest, fileName, imageUse, layer, platform, size, utcTime } from './parts.ts';
+import { descriptor, digest, fileName, imageUse, layer, packFile, platform, size, utcTime } from './parts.ts';
 
 /** The `schema` value of the bundles that this version writes. */
 export const bundleSchemaId = 'packferry.bundle/v1';
@@ -49,7 +49,7 @@ export const bundleSchema = z.object({
     z.object({
       id: z.string(),
       version: z.string(),
-      file: z.string(),
+      file: packFile,
       sha256: z.string().regex(/^[0-9a-f]{64}$/),
     }),
   ),

@@ -19,6 +19,12 @@ export const fileName = z
   .max(255)
   .regex(/^[A-Za-z0-9_][A-Za-z0-9._-]*$/);
 
+/** The path of a carried content pack inside a bundle. */
+export const packFile = z
+  .string()
+  .max(255)
+  .regex(/^packs\/[A-Za-z0-9_][A-Za-z0-9._-]*\.zip$/);
+
 /** `os`, `architecture` and perhaps `variant`. */
 export const platform = z.object({
   os: z.string().min(1),

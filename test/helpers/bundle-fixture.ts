@@ -66,6 +66,7 @@ export async function withBundleFixture<T>(use: (fixture: BundleFixture) => Prom
       platform: defaultPlatform,
       volumes: packVolumes(images, limit).map((volume) => volume.map((image) => ({ image, usedBy: [] }))),
       findings: [],
+      packs: [],
     });
     const write = (dir: string, options: Partial<WriteBundleOptions> = {}): Promise<WrittenBundle> =>
       writeBundle({
