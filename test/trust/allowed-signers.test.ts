@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
@@ -170,6 +171,9 @@ test('a file is read from disk, and only a regular one of bounded size', (t) =>
     await t.throwsAsync(readAllowedSigners(path.join(folder, 'absent')), unreadable);
     await mkdir(path.join(folder, 'folder'));
     await t.throwsAsync(readAllowedSigners(path.join(folder, 'folder')), unreadable);
+    // A pipe that nobody writes to must not hold us up.
+    const pipe = spawnSync('mkfifo', [path.join(folder, 'pipe')]);
+    if (pipe.status === 0) await t.throwsAsync(readAllowedSigners(path.join(folder, 'pipe')), unreadable);
     await writeFile(file, Buffer.alloc(limits.allowedSigners, '#'));
     await t.throwsAsync(readAllowedSigners(file), fault('E_TRUST_INVALID'));
     await writeFile(file, Buffer.alloc(limits.allowedSigners + 1, '#'));

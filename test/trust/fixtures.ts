@@ -1,4 +1,11 @@
-import { createHash, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type JsonWebKey,
+  type KeyObject,
+} from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -39,22 +46,34 @@ export interface TestKey {
   readonly line: string;
 }
 
-function testKey(type: KeyType, pair: { privateKey: KeyObject }, ...fields: (Buffer | string)[]): TestKey {
+/**
+ * The key goes through PEM: in Node 20, exporting a key object straight from its making as JWK waits for itself for ever
+ * when the garbage collector happens to run meanwhile.
+ */
+function testKey(
+  type: KeyType,
+  made: KeyObject,
+  fieldsOf: (jwk: JsonWebKey) => (Buffer | string)[],
+): TestKey {
+  const privateKey = createPrivateKey(made.export({ format: 'pem', type: 'pkcs8' }));
+  const fields = fieldsOf(createPublicKey(privateKey).export({ format: 'jwk' }));
   const blob = Buffer.concat([type.name, ...fields].map(wireString));
-  return { type, privateKey: pair.privateKey, blob, line: formatPublicKey({ type: type.name, blob }) };
+  return { type, privateKey, blob, line: formatPublicKey({ type: type.name, blob }) };
 }
 
 const field = (text: string | undefined): Buffer => Buffer.from(text ?? '', 'base64url');
 
 export function newEd25519(): TestKey {
-  const pair = generateKeyPairSync('ed25519');
-  return testKey(ed25519, pair, field(pair.publicKey.export({ format: 'jwk' }).x));
+  const { privateKey } = generateKeyPairSync('ed25519');
+  return testKey(ed25519, privateKey, ({ x }) => [field(x)]);
 }
 
 export function newP256(): TestKey {
-  const pair = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
-  const { x, y } = pair.publicKey.export({ format: 'jwk' });
-  return testKey(ecdsaP256, pair, 'nistp256', Buffer.concat([Buffer.of(4), field(x), field(y)]));
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
+  return testKey(ecdsaP256, privateKey, ({ x, y }) => [
+    'nistp256',
+    Buffer.concat([Buffer.of(4), field(x), field(y)]),
+  ]);
 }
 
 /** What stands in a signature file, field by field. */

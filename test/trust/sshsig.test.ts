@@ -2,8 +2,19 @@ import test from 'ava';
 import { encodeArmor } from '../../src/trust/armor.ts';
 import { readSignature, writeSignature } from '../../src/trust/key-type.ts';
 import { invalidSignature, signedData } from '../../src/trust/sshsig.ts';
+import { verifyDetached } from '../../src/trust/verify.ts';
 import { WireReader, wireString } from '../../src/trust/wire.ts';
-import { allowedBy, fault, forge, message, newEd25519, newP256, type TestKey, verify } from './fixtures.ts';
+import {
+  allowedBy,
+  fault,
+  forge,
+  message,
+  newEd25519,
+  newP256,
+  now,
+  type TestKey,
+  verify,
+} from './fixtures.ts';
 
 const ed = newEd25519();
 const ec = newP256();
@@ -92,6 +103,9 @@ test('a compressed point', isRefused, ec, {
     [ec.type.name, 'nistp256', Buffer.concat([Buffer.of(2), ec.blob.subarray(-64, -32)])].map(wireString),
   ),
 });
+test('a point with the prefix of hybrid points', isRefused, ec, {
+  publicKey: Buffer.concat([ec.blob.subarray(0, -65), Buffer.of(6), ec.blob.subarray(-64)]),
+});
 test('the curve of another type', isRefused, ec, {
   publicKey: Buffer.concat([ec.type.name, 'nistp384', ec.blob.subarray(-65)].map(wireString)),
 });
@@ -131,6 +145,12 @@ test('r and s in DER', isRefused, ec, {
   signature: ecNumbers((r, s) =>
     Buffer.concat([Buffer.of(0x30, r.length + s.length + 4, 2, r.length), r, Buffer.of(2, s.length), s]),
   ),
+});
+
+test('an empty namespace is refused even where it is asked for', (t) => {
+  const signature = forge(ed, { namespace: '' });
+  const options = { message, signature, signatureName: 'sig', allowed, namespace: '', now };
+  t.throws(() => verifyDetached(options), fault('E_SIGNATURE_INVALID'));
 });
 
 test('a file that holds no SSHSIG is refused', (t) => {
