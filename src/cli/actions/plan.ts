@@ -52,5 +52,6 @@ function usersOf(usedBy: PlanReport['images'][number]['usedBy']): string {
 function planSummary({ totals, archives, packs }: PlanReport): string {
   const saved = totals.bytesShared > 0 ? `, ${formatSize(totals.bytesShared)} saved by sharing layers` : '';
   const [images, archiveCount] = [count(totals.images, 'image'), count(archives.length, 'archive')];
-  return `${images} of ${count(packs.length, 'pack')}: ${formatSize(totals.bytes)} in ${archiveCount}${saved}.`;
+  const of = packs.length === 0 ? '' : ` of ${count(packs.length, 'pack')}`;
+  return `${images}${of}: ${formatSize(totals.bytes)} in ${archiveCount}${saved}.`;
 }
