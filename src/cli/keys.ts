@@ -67,7 +67,7 @@ export async function readPassphrase(file: string): Promise<string> {
     throw new PackferryError(
       'E_KEY_PASSPHRASE',
       `the passphrase file ${file} cannot be read: ${messageOf(cause)}`,
-      { cause },
+      { hint: 'Name a file whose first line is the passphrase.', cause },
     );
   }
 }

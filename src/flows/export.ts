@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import type { Emit } from '../core/events.ts';
-import { PackferryError } from '../core/errors.ts';
+import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
 import type { ImageSource } from '../core/ports.ts';
 import { readFinished, type FinishedBundle } from '../bundle/finished.ts';
 import { makeDocument, planVolumes, type BundleContent } from '../bundle/document.ts';
@@ -56,11 +56,15 @@ export async function exportBundle(options: ExportOptions): Promise<ExportReport
 }
 
 async function refuseFile(dir: string): Promise<void> {
-  const stats = await stat(dir).catch(() => undefined);
-  if (stats === undefined || stats.isDirectory()) return;
-  throw new PackferryError('E_OUTPUT_EXISTS', `${dir} is a file; a bundle is a folder`, {
-    hint: 'Give a folder that does not exist yet: nothing is overwritten.',
-  });
+  const hint = 'Give a folder that does not exist yet: nothing is overwritten.';
+  try {
+    if ((await stat(dir)).isDirectory()) return;
+  } catch (cause) {
+    if (systemCodeOf(cause) === 'ENOENT') return;
+    const message = `${dir} cannot be looked at: ${messageOf(cause)}`;
+    throw new PackferryError('E_OUTPUT_UNWRITABLE', message, { hint, cause });
+  }
+  throw new PackferryError('E_OUTPUT_EXISTS', `${dir} is a file; a bundle is a folder`, { hint });
 }
 
 /** Does a finished bundle hold exactly this content? Who made it, and when, does not matter. */

@@ -69,7 +69,11 @@ export async function importBundle(options: ImportOptions): Promise<Imported> {
   return { report: makeReport(options, reports), errors, approved };
 }
 
-function chooseImages(bundle: VerifiedBundle, only: readonly string[]): LockedImage[] {
+/**
+ * The images of a bundle that have these names, all when no name is given. Throws `E_IMAGE_NOT_IN_BUNDLE` with every name
+ * that the bundle does not know, or `E_REFERENCE_INVALID`.
+ */
+export function chooseImages(bundle: VerifiedBundle, only: readonly string[]): LockedImage[] {
   const all = bundle.document.images.map((image) => lockedImageOf(image, bundle.document.platform));
   if (only.length === 0) return all;
   const wanted = new Set(only.map((text) => formatReference(parseReference(text))));

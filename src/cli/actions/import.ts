@@ -1,9 +1,10 @@
 import { formatSize } from '../../core/size.ts';
 import { PackferryError } from '../../core/errors.ts';
 import { blobsOf, totalSize } from '../../core/image.ts';
+import { formatReference, parseReference } from '../../core/reference.ts';
 import { openBundle } from '../../bundle/open.ts';
 import { closeTargets, findTargets, openTargets } from '../../flows/endpoint.ts';
-import { importBundle, type ImportPlan } from '../../flows/import.ts';
+import { chooseImages, importBundle, type ImportPlan } from '../../flows/import.ts';
 import type { ImportReport } from '../../schema/reports.ts';
 import { trustedKeys } from '../keys.ts';
 import { confirm, isInteractive } from '../prompt.ts';
@@ -26,14 +27,17 @@ export const importCommand: Action<ImportOptions> = async (session, [dir = ''], 
   const { context, emit, signal } = session;
   const allowed = await trustedKeys(context, options.trustedKeys);
   // Before the bundle is read: that may take long, and a slip of the pen need not wait for it.
+  const only = (options.image ?? []).map((text) => formatReference(parseReference(text)));
   const found = await findTargets(options.to ?? ['docker:'], { environment: context.env });
   const bundle = await openBundle(dir, { allowed, now: context.now, emit, signal });
+  // Before a target is touched: the bundle may not hold what is asked for.
+  chooseImages(bundle, only);
   const targets = await openTargets(found, signal);
   try {
     const { report, errors, approved } = await importBundle({
       bundle,
       targets,
-      only: options.image ?? [],
+      only,
       dryRun: options.dryRun ?? false,
       keepGoing: options.keepGoing ?? false,
       jobs: options.jobs,
