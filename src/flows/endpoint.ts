@@ -65,5 +65,7 @@ async function allOf<T>(work: readonly Promise<T>[]): Promise<T[]> {
   const [first] = errors;
   if (first === undefined) return Promise.all(work);
   if (errors.length === 1) throw first;
-  throw new PackferryError(first.code, `${errors.length} of ${work.length} targets cannot be used`, { errors });
+  throw new PackferryError(first.code, `${errors.length} of ${work.length} targets cannot be used`, {
+    errors,
+  });
 }

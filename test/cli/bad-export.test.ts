@@ -165,16 +165,7 @@ test('an encrypted key and the wrong passphrase', refused, {
   arrange: async ({ at, manifest, bundle }) => {
     await writeKey(at('locked'), at('locked-signers'), 'a passphrase');
     await writeFile(at('words'), 'another\n');
-    return [
-      'export',
-      manifest,
-      '-o',
-      bundle,
-      '--key',
-      at('locked'),
-      '--passphrase-file',
-      at('words'),
-    ];
+    return ['export', manifest, '-o', bundle, '--key', at('locked'), '--passphrase-file', at('words')];
   },
   status: 2,
   code: 'E_KEY_PASSPHRASE',

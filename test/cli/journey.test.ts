@@ -145,7 +145,8 @@ test('SOURCE_DATE_EPOCH makes two exports the same, whatever the clock says', as
     const names = await readdir(at('one'));
     t.true(names.includes('bundle.json') && names.includes('SHA256SUMS.sig'));
     t.deepEqual(await readdir(at('two')), names);
-    for (const name of names) t.deepEqual(await readFile(at('one', name)), await readFile(at('two', name)), name);
+    for (const name of names)
+      t.deepEqual(await readFile(at('one', name)), await readFile(at('two', name)), name);
     t.true((await readFile(at('one', 'bundle.json'), 'utf8')).includes('2023-11-14T22:13:20Z'));
 
     const wrong = await runCli(['export', manifest, '-o', at('three'), '--key', key], {

@@ -21,7 +21,10 @@ test('a bare packferry prints help: every command, examples, every exit status',
 
 test('the table of exit statuses has every status that an error can lead to', (t) => {
   const listed = exitStatusTable.map(({ status }) => status);
-  t.deepEqual([...new Set([0, ...errorCodes.map(statusOfCode)])], [0, ...listed.filter((status) => status > 0)]);
+  t.deepEqual(
+    [...new Set([0, ...errorCodes.map(statusOfCode)])],
+    [0, ...listed.filter((status) => status > 0)],
+  );
 });
 
 for (const command of commands) {
@@ -79,7 +82,10 @@ test('a missing argument', wrong, { argv: ['verify'], names: ['bundle', 'packfer
 test('too many arguments', wrong, { argv: ['verify', 'a', 'b'], names: ['too many arguments'] });
 test('no number of jobs', wrong, { argv: ['plan', 'x', '-j', 'many'], names: ['--jobs', 'from 1 to 64'] });
 test('too many jobs', wrong, { argv: ['plan', 'x', '-j', '65'], names: ['--jobs'] });
-test('an unknown kind of progress', wrong, { argv: ['plan', 'x', '--progress', 'fancy'], names: ['fancy', 'plain'] });
+test('an unknown kind of progress', wrong, {
+  argv: ['plan', 'x', '--progress', 'fancy'],
+  names: ['fancy', 'plain'],
+});
 test('two manifests', wrong, { argv: ['plan', 'a.yml', 'b.yml'], names: ['a.yml', 'give it alone'] });
 test('a new key and nobody to ask for a passphrase', wrong, {
   argv: ['keygen', '-o', '/nonexistent/key'],

@@ -128,7 +128,13 @@ test('bars that are stopped half-way leave the terminal restored too, and start 
   restored(t, shown.stderr.text);
   const before = shown.stderr.text.length;
   shown.renderer.emit({ type: 'planned', task: 'deliver', items: 1, bytes: 10 });
-  shown.renderer.emit({ type: 'skipped', task: 'deliver', item: 'image', reason: 'already present', bytes: 10 });
+  shown.renderer.emit({
+    type: 'skipped',
+    task: 'deliver',
+    item: 'image',
+    reason: 'already present',
+    bytes: 10,
+  });
   shown.renderer.stop();
   t.true(shown.stderr.text.slice(before).includes('skipped image: already present'), shown.stderr.text);
   restored(t, shown.stderr.text);
@@ -142,7 +148,13 @@ test('bars: what starts once more keeps its bar, and one that is done has none',
   shown.renderer.emit(started);
   shown.renderer.emit({ type: 'done', task: 'pull', item: blob('a'), bytes: 100 });
   const before = shown.stderr.text.length;
-  shown.renderer.emit({ type: 'skipped', task: 'pull', item: blob('b'), reason: 'already present', bytes: 100 });
+  shown.renderer.emit({
+    type: 'skipped',
+    task: 'pull',
+    item: blob('b'),
+    reason: 'already present',
+    bytes: 100,
+  });
   shown.renderer.stop();
   t.false(shown.stderr.text.slice(before).includes('blob aaaaaaaaaaaa'));
 });
