@@ -267,6 +267,7 @@ test('plan lists what it found beside what is missing', async (t) => {
     t.is(ran.status, 5);
     t.true(ran.stdout.includes('demisto/crypto:1.0.0.1'));
     t.regex(ran.stderr, /error\[E_IMAGE_NOT_FOUND\]: .*demisto\/gone:1/);
+    t.true(ran.stderr.includes('1 image missing.'), ran.stderr);
   });
 });
 

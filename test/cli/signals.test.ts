@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { readdir } from 'node:fs/promises';
+import { open, readdir } from 'node:fs/promises';
 import process from 'node:process';
 import test from 'ava';
 import { failureReport } from '../../src/schema/reports.ts';
@@ -81,7 +81,8 @@ const interrupted = test.macro({
       }
     });
   },
-  title: (_, signal) => `${signal} in the middle of an export: a rerun goes on, and the bundle is good`,
+  title: (_, signal: string) =>
+    `${signal} in the middle of an export: a rerun goes on, and the bundle is good`,
 });
 test.serial(interrupted, 'SIGINT', 130, 'E_INTERRUPTED');
 test.serial(interrupted, 'SIGTERM', 143, 'E_TERMINATED');
@@ -127,4 +128,23 @@ test.serial('a reader that closes stderr early does not end the export', async (
     t.is((await run.ended).status, 0);
     t.is((await runCli([...importing, '--to', `oci:${at('target')}`])).status, 0);
   });
+});
+
+test.serial('stdout that cannot be written is told, with status 1', async (t) => {
+  const full = await open('/dev/full', 'w').catch(() => undefined);
+  if (full === undefined) {
+    t.log(`left out: ${t.title} (no /dev/full)`);
+    t.pass();
+    return;
+  }
+  try {
+    const child = spawn(process.execPath, [launcher, '--help'], { stdio: ['ignore', full.fd, 'pipe'] });
+    let stderr = '';
+    child.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+    const status = await new Promise((resolve) => child.once('close', resolve));
+    t.is(status, 1, stderr);
+    t.regex(stderr, /^error\[E_IO\]: stdout cannot be written: .*ENOSPC/);
+  } finally {
+    await full.close();
+  }
 });

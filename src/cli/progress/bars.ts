@@ -95,7 +95,7 @@ export function barRenderer(stderr: Output): Renderer {
     else if (event.type === 'note')
       say(`${event.level === 'warning' ? 'warning: ' : ''}${visible(event.message)}`);
     else advance(event);
-    if (event.type === 'failed') say(`failed: ${visible(event.error.message)}`);
+    if (event.type === 'failed') say(`failed ${itemName(event)} (${event.error.code})`);
     if (event.type === 'skipped') say(`skipped ${itemName(event)}: ${event.reason}`);
   };
   const stop = (): void => {

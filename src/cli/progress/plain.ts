@@ -19,11 +19,15 @@ export function plainRenderer(stderr: Output): Renderer {
   let beat: NodeJS.Timeout | undefined;
   const tellStanding = (): void => {
     for (const [task, meter] of meters) {
-      const { bytes, bytesDone, rate, secondsLeft } = meter.standing(Date.now());
-      if (bytes === 0) continue;
+      const { items, itemsDone, bytes, bytesDone, rate, secondsLeft } = meter.standing(Date.now());
+      const { running } = taskWords[task];
+      if (bytes === 0) {
+        say(`${running}: ${itemsDone} of ${count(items, nounOf(task))}`);
+        continue;
+      }
       const percent = Math.floor((bytesDone / bytes) * 100);
       say(
-        `${taskWords[task].running}: ${percent}%, ${formatSize(bytesDone)} of ${formatSize(bytes)}, ${formatSize(rate)}/s, ${formatSeconds(secondsLeft)} left`,
+        `${running}: ${percent}%, ${formatSize(bytesDone)} of ${formatSize(bytes)}, ${formatSize(rate)}/s, ${formatSeconds(secondsLeft)} left`,
       );
     }
   };
@@ -56,7 +60,8 @@ function lineOf(event: Event): string | undefined {
     case 'skipped':
       return `skipped ${itemName(event)}: ${event.reason}`;
     case 'failed':
-      return `failed: ${visible(event.error.message)}`;
+      // What happened is told at the end, of all failures together.
+      return `failed ${itemName(event)} (${event.error.code})`;
     case 'note':
       return `${event.level === 'warning' ? 'warning: ' : ''}${visible(event.message)}`;
     case 'started':

@@ -30,6 +30,11 @@ test('every ten seconds while bytes move, also after a pause, and never once all
     emit({ type: 'finished', task: 'pull' });
     mock.timers.tick(60_000);
     t.is(beats(), 4);
+    emit({ type: 'planned', task: 'resolve', items: 7, bytes: 0 });
+    emit({ type: 'done', task: 'resolve', item: 'image' });
+    mock.timers.tick(10_000);
+    t.true(stderr.text.endsWith('Resolving: 1 of 7 images\n'), stderr.text);
+    stop();
   } finally {
     mock.timers.reset();
   }

@@ -57,7 +57,7 @@ test('plain: a line when a task starts and when an item ends', (t) => {
     'Pulling 3 blobs, 3.0 MiB',
     `pulled blob ${'a'.repeat(12)} (2.0 MiB)`,
     `skipped blob ${'b'.repeat(12)}: already present`,
-    'failed: broken',
+    `failed blob ${'c'.repeat(12)} (E_IO)`,
     '',
   ]);
 });
@@ -89,7 +89,7 @@ const chosen = test.macro({
     const shown = show(kind, isTTY, env);
     play(shown);
     t.is(moves(shown.stderr.text), bars);
-    t.true(shown.stderr.text.includes('failed: broken'));
+    t.true(shown.stderr.text.includes('failed blob cccccccccccc (E_IO)'));
   },
   title: (what) => `bars or lines: ${what}`,
 });
