@@ -1,1 +1,75 @@
-export { PackferryError, type ErrorCode } from './core/errors.ts';
+// The public surface of the library. What is not named here may change without notice.
+
+// Values
+export { PackferryError, errorCodes, type ErrorCode, type ExitStatus } from './core/errors.ts';
+export { silent, type Emit, type Event, type Task } from './core/events.ts';
+export type { Digest } from './core/digest.ts';
+export { blobsOf, totalSize, type Descriptor, type Layer, type LockedImage } from './core/image.ts';
+export { defaultPlatform, formatPlatform, parsePlatform, type Platform } from './core/platform.ts';
+export { formatReference, parseReference, type ImageReference } from './core/reference.ts';
+export { formatSize, parseSize } from './core/size.ts';
+
+// The two ports, and what implements them
+export type {
+  BlobOptions,
+  Confirmation,
+  DeliverOptions,
+  Delivery,
+  ImageSource,
+  ImageTarget,
+  Presence,
+} from './core/ports.ts';
+export { openOciLayout } from './archive/oci-layout.ts';
+export { openOciTarget } from './archive/oci-target.ts';
+export { BundleSource } from './bundle/source.ts';
+export { findDocker, type DockerConnection } from './engine/docker-connection.ts';
+export { openDockerTarget, type DockerTargetOptions } from './engine/docker-target.ts';
+export type { RegistrySettings, RegistrySourceOptions, RegistryTimeouts } from './registry/options.ts';
+export { openRegistrySource } from './registry/source.ts';
+
+// A read-only registry
+export { ociLayoutContent } from './archive/oci-content.ts';
+export type { ServedContent } from './core/served.ts';
+export { serveContent, type ContentServer, type ServeOptions } from './registry/server.ts';
+
+// Keys and trust
+export { parseAllowedSigners, readAllowedSigners, type AllowedSigners } from './trust/allowed-signers.ts';
+export { readKeyFile } from './trust/key-file.ts';
+export { openSigner, type Signer } from './trust/signer.ts';
+export type { VerifiedSigner } from './trust/verify.ts';
+
+// Bundles
+export { openBundle, type OpenBundleOptions, type VerifiedBundle } from './bundle/open.ts';
+
+// Use cases
+export { exportBundle, type ExportOptions } from './flows/export.ts';
+export {
+  importBundle,
+  type Imported,
+  type ImportOptions,
+  type ImportPlan,
+  type SurveyedImage,
+} from './flows/import.ts';
+export { inspectBundle, type InspectOptions } from './flows/inspect.ts';
+export { generateSigningKey, type KeygenOptions } from './flows/keygen.ts';
+export { loadExportManifest, type ExportManifest } from './flows/load-manifest.ts';
+export { compareLocks, makeLock, readLock, resolveFromLock, writeLock } from './flows/lock.ts';
+export { planExport, type Planned, type PlanOptions } from './flows/plan.ts';
+export { resolveAll, type Resolved, type ResolveOptions, type WantedImage } from './flows/resolve.ts';
+export { select, type Selection, type SelectOptions } from './flows/selection.ts';
+export { verifyReportOf } from './flows/verify.ts';
+
+// Reports
+export type {
+  ErrorReport,
+  ExportReport,
+  FailureReport,
+  ImportedImage,
+  ImportReport,
+  InspectReport,
+  KeygenReport,
+  LockReport,
+  PlanReport,
+  Totals,
+  VerifyReport,
+} from './schema/reports.ts';

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import process from 'node:process';
 import type { Readable, Writable } from 'node:stream';
+import { PackferryError } from '../core/errors.ts';
 
 /** An output of the program: a terminal, a file or a pipe. */
 export interface Output extends Writable {
@@ -23,6 +24,7 @@ export interface Context {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly home: string;
   readonly tool: { readonly name: string; readonly version: string };
+  /** The one reading of the clock. */
   readonly now: Date;
   /** Aborted by Ctrl-C and by SIGTERM. */
   readonly signal: AbortSignal;
@@ -31,7 +33,7 @@ export interface Context {
 /** The context of this process. */
 export function processContext(signal: AbortSignal): Context {
   const { stdin, stdout, stderr, env } = process;
-  return { stdin, stdout, stderr, env, home: homedir(), tool: toolOf(), now: clock(env), signal };
+  return { stdin, stdout, stderr, env, home: homedir(), tool: toolOf(), now: new Date(), signal };
 }
 
 /** Name and version, from package.json: three folders up from the compiled file. */
@@ -41,10 +43,15 @@ function toolOf(): Context['tool'] {
   return { name, version };
 }
 
-/** The one reading of the clock. SOURCE_DATE_EPOCH (reproducible-builds.org) sets it, in seconds. */
-function clock(env: Context['env']): Date {
-  const seconds = env['SOURCE_DATE_EPOCH'];
-  return seconds !== undefined && /^[0-9]{1,11}$/.test(seconds)
-    ? new Date(Number(seconds) * 1000)
-    : new Date();
+/**
+ * The time that goes into files: SOURCE_DATE_EPOCH (reproducible-builds.org), in seconds, else the clock. Never decides
+ * on what has expired. Throws `E_USAGE` when the variable holds no time.
+ */
+export function timeToWrite({ env, now }: Pick<Context, 'env' | 'now'>): Date {
+  const seconds = env['SOURCE_DATE_EPOCH'] ?? '';
+  if (seconds === '') return now;
+  if (/^[0-9]{1,11}$/.test(seconds)) return new Date(Number(seconds) * 1000);
+  throw new PackferryError('E_USAGE', `SOURCE_DATE_EPOCH is no time: ${JSON.stringify(seconds)}`, {
+    hint: 'Set it to a number of seconds since 1970, or unset it.',
+  });
 }

@@ -11,7 +11,9 @@ import type { Session } from './session.ts';
 /** The keys that are trusted here: the file that was named, else the machine's, else the user's. */
 export async function trustedKeys(context: Context, named: string | undefined): Promise<AllowedSigners> {
   if (named !== undefined) return readAllowedSigners(named);
-  const configuration = context.env['XDG_CONFIG_HOME'] ?? path.join(context.home, '.config');
+  // The XDG base directory specification: only an absolute path counts.
+  const xdg = context.env['XDG_CONFIG_HOME'] ?? '';
+  const configuration = path.isAbsolute(xdg) ? xdg : path.join(context.home, '.config');
   const places = ['/etc/packferry/allowed_signers', path.join(configuration, 'packferry', 'allowed_signers')];
   for (const place of places) {
     if (await exists(place)) return readAllowedSigners(place);
@@ -65,7 +67,7 @@ export async function readPassphrase(file: string): Promise<string> {
     throw new PackferryError(
       'E_KEY_PASSPHRASE',
       `the passphrase file ${file} cannot be read: ${messageOf(cause)}`,
-      { cause },
+      { hint: 'Name a file whose first line is the passphrase.', cause },
     );
   }
 }

@@ -1,7 +1,14 @@
 import { setMaxListeners } from 'node:events';
 import process from 'node:process';
 import { CommanderError } from 'commander';
-import { PackferryError, systemCodeOf, type ExitStatus } from '../core/errors.ts';
+import {
+  asPackferryError,
+  messageOf,
+  PackferryError,
+  statusOfErrors,
+  systemCodeOf,
+  type ExitStatus,
+} from '../core/errors.ts';
 import { processContext, type Context } from './context.ts';
 import { printErrors } from './print-error.ts';
 import { makeProgram } from './program.ts';
@@ -17,12 +24,33 @@ export async function run(argv: readonly string[], context: Context): Promise<Ex
     else await program.parseAsync([...argv], { from: 'user' });
     return status;
   } catch (fault) {
-    if (!(fault instanceof CommanderError)) throw fault;
-    if (fault.exitCode === 0) return 0;
-    const message = fault.message.replace(/^error: /, '').replace(/\n/g, ' ');
-    printErrors(context, [new PackferryError('E_USAGE', message, { hint: 'See packferry --help.' })], false);
-    return 2;
+    if (fault instanceof CommanderError && fault.exitCode === 0) return 0;
+    const names = program.commands.map((command) => command.name());
+    const error = fault instanceof CommanderError ? usageError(fault, argv, names) : asPackferryError(fault);
+    if (argv.includes('--json')) {
+      const { failureText } = await import('./failure.ts');
+      context.stdout.write(failureText(error));
+    }
+    printErrors(context, [error], argv.includes('--debug'));
+    return statusOfErrors([error]);
   }
+}
+
+/** What commander found wrong with a command line, in our form: its guess becomes part of the hint. */
+function usageError(
+  fault: CommanderError,
+  argv: readonly string[],
+  commands: readonly string[],
+): PackferryError {
+  const [command = '', about = ''] = argv;
+  const see = commands.includes(command) ? `See packferry ${command} --help.` : 'See packferry --help.';
+  if (fault.code === 'commander.help') {
+    return new PackferryError('E_USAGE', `unknown command '${about}'`, { hint: see, cause: fault });
+  }
+  const [, message = fault.message, guess] =
+    /^(?:error: )?(.*?)(?:\n?\s*\((Did you mean .*\?)\))?$/s.exec(fault.message) ?? [];
+  const hint = guess === undefined ? see : `${guess} ${see}`;
+  return new PackferryError('E_USAGE', message.replace(/\s+/g, ' '), { hint, cause: fault });
 }
 
 /** The program: signals and closed pipes of this process, then `run`. */
@@ -45,14 +73,20 @@ export async function main(): Promise<void> {
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
-  for (const stream of [process.stdout, process.stderr]) {
+  for (const [name, stream] of Object.entries({ stdout: process.stdout, stderr: process.stderr })) {
     stream.on('error', (fault) => {
-      // A reader that has seen enough (head, less) closes the pipe: no fault of anybody.
-      if (systemCodeOf(fault) === 'EPIPE') process.exit(0);
-      throw fault;
+      // A reader that has seen enough (head, less) closes the pipe: no fault of anybody, and no reason to stop working.
+      if (isClosed(fault)) return;
+      const error = new PackferryError('E_IO', `${name} cannot be written: ${messageOf(fault)}`);
+      if (name === 'stdout') printErrors(context, [error], false);
+      process.exit(statusOfErrors([error]));
     });
   }
   process.exitCode = await run(process.argv.slice(2), context);
   // An aborted run may have left a socket that keeps the process alive; nothing of it matters any more.
   if (stop.signal.aborted) process.exit();
+}
+
+function isClosed(fault: unknown): boolean {
+  return ['EPIPE', 'ERR_STREAM_DESTROYED', 'ERR_STREAM_WRITE_AFTER_END'].includes(systemCodeOf(fault) ?? '');
 }

@@ -36,7 +36,7 @@ export function jobsOption(what: string, preset: number): Option {
 function parseJobs(text: string): number {
   const jobs = Number(text);
   if (!Number.isInteger(jobs) || jobs < 1 || jobs > 64)
-    throw new InvalidArgumentError('a whole number from 1 to 64 is wanted.');
+    throw new InvalidArgumentError('A whole number from 1 to 64 is wanted.');
   return jobs;
 }
 
@@ -57,6 +57,6 @@ export function passphraseOption(): Option {
 }
 
 /** For options that may be given several times. */
-export function collectValues(value: string, before: readonly string[]): string[] {
+export function collectValues(value: string, before: readonly string[] = []): string[] {
   return [...before, value];
 }

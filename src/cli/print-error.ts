@@ -1,6 +1,6 @@
 import type { PackferryError } from '../core/errors.ts';
 import { colours } from './text/colours.ts';
-import { visible } from './text/visible.ts';
+import { visible, visibleLines } from './text/visible.ts';
 import type { Context } from './context.ts';
 
 /**
@@ -19,7 +19,7 @@ function errorText(context: Context, error: PackferryError, debug: boolean): str
   lines.push(`${paint.red(`error[${error.code}]`)}: ${visible(error.message)}`);
   // Faults of one kind share their advice: once is enough.
   for (const hint of new Set(hintsOf(error))) lines.push(`${paint.bold('hint')}: ${visible(hint)}`);
-  if (debug) lines.push(visible(stackOf(error)));
+  if (debug) lines.push(visibleLines(stackOf(error)));
   return lines.join('\n');
 }
 

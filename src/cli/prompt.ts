@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
-import { PackferryError } from '../core/errors.ts';
+import { asPackferryError, PackferryError } from '../core/errors.ts';
 import type { Context } from './context.ts';
 
 /** Can somebody answer a question? */
@@ -20,18 +20,22 @@ export async function askSecret(context: Context, question: string): Promise<str
 }
 
 async function ask({ stdin, stderr, signal }: Context, question: string, echo: boolean): Promise<string> {
+  signal.throwIfAborted();
   stderr.write(question);
   // With `terminal` readline itself echoes what is typed, to this output: into nothing for a secret.
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
   const lines = createInterface({ input: stdin, output: echo ? stderr : nowhere, terminal: true });
+  let onAbort = (): void => undefined;
   try {
     return await new Promise<string>((resolve, reject) => {
       lines.once('line', resolve);
       lines.once('close', () => resolve(''));
       lines.once('SIGINT', () => reject(new PackferryError('E_INTERRUPTED', 'stopped at the question')));
-      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+      onAbort = () => reject(asPackferryError(signal.reason));
+      signal.addEventListener('abort', onAbort, { once: true });
     });
   } finally {
+    signal.removeEventListener('abort', onAbort);
     lines.close();
     if (!echo) stderr.write('\n');
   }

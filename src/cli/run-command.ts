@@ -1,8 +1,6 @@
-import type { PackferryError } from '../core/errors.ts';
 import { asPackferryError, statusOfErrors, type ExitStatus } from '../core/errors.ts';
-import { reportError } from '../flows/report.ts';
-import { reportVersion, type FailureReport } from '../schema/reports.ts';
 import type { Context } from './context.ts';
+import { failureText } from './failure.ts';
 import { printErrors } from './print-error.ts';
 import { makeRenderer } from './progress/renderer.ts';
 import type { Action, CommonOptions } from './session.ts';
@@ -29,16 +27,8 @@ export async function runCommand<Options extends CommonOptions>(
   } catch (fault) {
     renderer.stop();
     const error = context.signal.aborted ? asPackferryError(context.signal.reason) : asPackferryError(fault);
-    if (options.json === true) context.stdout.write(`${JSON.stringify(failureOf(error), null, 2)}\n`);
+    if (options.json === true) context.stdout.write(failureText(error));
     printErrors(context, [error], debug);
     return statusOfErrors([error]);
   }
-}
-
-function failureOf(error: PackferryError): FailureReport {
-  const errors = error.errors.map(reportError);
-  return {
-    schemaVersion: reportVersion,
-    error: { ...reportError(error), ...(errors.length === 0 ? {} : { errors }) },
-  };
 }

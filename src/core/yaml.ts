@@ -70,7 +70,9 @@ function composeStrictly(text: string, { name, code }: YamlOptions): Composed {
   };
   const mistake = (offset: number, what: string): PackferryError => {
     const { line, column } = at(offset);
-    return new PackferryError(code, `${name}:${line}:${column}: ${what}`);
+    return new PackferryError(code, `${name}:${line}:${column}: ${what}`, {
+      hint: 'Correct the file there.',
+    });
   };
   // The composer's own search for duplicate keys takes time that grows with the square of the number of keys.
   const composer = new Composer({ merge: false, version: '1.2', uniqueKeys: false, logLevel: 'error' });

@@ -1,4 +1,5 @@
-import { PackferryError } from '../core/errors.ts';
+import { asPackferryError, PackferryError } from '../core/errors.ts';
+import { nearestName } from '../core/nearest.ts';
 import type { ImageTarget } from '../core/ports.ts';
 import { openOciTarget } from '../archive/oci-target.ts';
 import { openDockerTarget } from '../engine/docker-target.ts';
@@ -9,15 +10,62 @@ export interface EndpointOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
-/** Opens the target that an endpoint URL names. Throws `E_ENDPOINT_INVALID`, or what the target says. */
-export async function openTarget(url: string, options: EndpointOptions): Promise<ImageTarget> {
-  const [, scheme, rest = ''] = /^([a-z]+):(.*)$/s.exec(url) ?? [];
-  if (scheme === 'docker') return openDockerTarget(await findDocker(url, options.environment));
-  if (scheme === 'oci' && rest !== '') return openOciTarget(rest);
-  const known = ['podman', 'ssh', 'registry', 'bundle'].includes(scheme ?? '');
+/** A target that is known but has not been touched. */
+export type FoundTarget = (signal: AbortSignal) => Promise<ImageTarget>;
+
+/** Reads endpoint URLs; touches nothing. Throws `E_ENDPOINT_INVALID` with every one that names no target. */
+export async function findTargets(
+  urls: readonly string[],
+  options: EndpointOptions,
+): Promise<readonly FoundTarget[]> {
+  return allOf(urls.map((url) => findTarget(url, options)));
+}
+
+/** Opens targets, all or none. Throws what those say that cannot be used. */
+export async function openTargets(
+  found: readonly FoundTarget[],
+  signal: AbortSignal,
+): Promise<readonly ImageTarget[]> {
+  const opening = found.map((open) => open(signal));
+  try {
+    return await allOf(opening);
+  } catch (fault) {
+    const opened = await Promise.allSettled(opening);
+    await closeTargets(opened.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : [])));
+    throw fault;
+  }
+}
+
+/** Closes all, also when one of them fails to. */
+export async function closeTargets(targets: readonly ImageTarget[]): Promise<void> {
+  await Promise.allSettled(targets.map((target) => target.close()));
+}
+
+async function findTarget(url: string, { environment }: EndpointOptions): Promise<FoundTarget> {
+  const [, scheme = '', rest = ''] = /^([a-z]+):(.*)$/s.exec(url) ?? [];
+  if (scheme === 'docker') {
+    const connection = await findDocker(url, environment);
+    return (signal) => openDockerTarget(connection, { signal });
+  }
+  if (scheme === 'oci' && rest !== '') return () => openOciTarget(rest);
+  const known = ['podman', 'ssh', 'registry', 'bundle'].includes(scheme);
+  const near = known ? undefined : nearestName(scheme, ['docker', 'oci']);
+  const guess = near === undefined || near === scheme ? '' : `Did you mean ${near}:${rest}? `;
   throw new PackferryError(
     'E_ENDPOINT_INVALID',
     `${JSON.stringify(url)} is no target${known ? ' that this version of packferry can write to' : ''}`,
-    { hint: 'Targets are docker:, docker:unix:///PATH, docker:tcp://HOST:PORT and oci:DIR.' },
+    { hint: `${guess}Targets are docker:, docker:unix:///PATH, docker:tcp://HOST:PORT and oci:DIR.` },
   );
+}
+
+/** Waits for all; what failed is told together. */
+async function allOf<T>(work: readonly Promise<T>[]): Promise<T[]> {
+  const ended = await Promise.allSettled(work);
+  const errors = ended.flatMap((each) => (each.status === 'rejected' ? [asPackferryError(each.reason)] : []));
+  const [first] = errors;
+  if (first === undefined) return Promise.all(work);
+  if (errors.length === 1) throw first;
+  throw new PackferryError(first.code, `${errors.length} of ${work.length} targets cannot be used`, {
+    errors,
+  });
 }

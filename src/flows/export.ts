@@ -1,5 +1,6 @@
+import { stat } from 'node:fs/promises';
 import type { Emit } from '../core/events.ts';
-import { PackferryError } from '../core/errors.ts';
+import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
 import type { ImageSource } from '../core/ports.ts';
 import { readFinished, type FinishedBundle } from '../bundle/finished.ts';
 import { makeDocument, planVolumes, type BundleContent } from '../bundle/document.ts';
@@ -30,19 +31,19 @@ export interface ExportOptions {
 }
 
 /**
- * Writes a signed bundle of everything that was selected. With `keepGoing` what can be fetched is fetched although some
- * image cannot be had; a bundle comes to be only when all is there.
+ * Writes a signed bundle of everything that was selected, or nothing when some image cannot be had. With `keepGoing` a
+ * blob that cannot be fetched does not end the others: a rerun has less to fetch.
  */
 export async function exportBundle(options: ExportOptions): Promise<ExportReport> {
   const { dir, selection, resolved, signer } = options;
-  if (!options.keepGoing) throwUnresolved(resolved);
+  throwUnresolved(resolved);
   if (resolved.images.length === 0) {
-    throwUnresolved(resolved);
     throw new PackferryError('E_MANIFEST_INVALID', 'nothing to export: no image is named', {
       hint: 'The packs use no image. Name packs or images in the manifest.',
     });
   }
   const content = contentOf(selection, resolved.images, options.perImage);
+  await refuseFile(dir);
   const finished = await readFinished(dir);
   if (finished !== undefined && isSame(finished.document, content)) {
     for (const { reference } of finished.document.images) {
@@ -50,13 +51,20 @@ export async function exportBundle(options: ExportOptions): Promise<ExportReport
     }
     return reportOf(options, finished, 'present', 0);
   }
-  if (resolved.errors.length > 0) {
-    throw new PackferryError('E_PARTIAL', 'no bundle was made: some images cannot be had', {
-      errors: resolved.errors,
-    });
-  }
   const written = await writeBundle({ ...options, content });
   return reportOf(options, written, 'written', written.bytesFetched, signer);
+}
+
+async function refuseFile(dir: string): Promise<void> {
+  const hint = 'Give a folder that does not exist yet: nothing is overwritten.';
+  try {
+    if ((await stat(dir)).isDirectory()) return;
+  } catch (cause) {
+    if (systemCodeOf(cause) === 'ENOENT') return;
+    const message = `${dir} cannot be looked at: ${messageOf(cause)}`;
+    throw new PackferryError('E_OUTPUT_UNWRITABLE', message, { hint, cause });
+  }
+  throw new PackferryError('E_OUTPUT_EXISTS', `${dir} is a file; a bundle is a folder`, { hint });
 }
 
 /** Does a finished bundle hold exactly this content? Who made it, and when, does not matter. */

@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 import { asPackferryError, PackferryError } from '../core/errors.ts';
-import type { Emit } from '../core/events.ts';
+import { silent, type Emit } from '../core/events.ts';
 import { blobsOf, totalSize, type LockedImage } from '../core/image.ts';
 import type { ImageTarget, Presence } from '../core/ports.ts';
 import { formatReference, parseReference } from '../core/reference.ts';
@@ -63,15 +63,17 @@ export async function importBundle(options: ImportOptions): Promise<Imported> {
   const reports: ImportReport['targets'] = [];
   if (approved) {
     for (const { target, images: surveyed } of targets) {
-      const done = await deliverAll(target, surveyed, options);
-      errors.push(...done.errors);
-      reports.push({ name: target.name, images: done.images });
+      reports.push({ name: target.name, images: await deliverAll(target, surveyed, errors, options) });
     }
   }
   return { report: makeReport(options, reports), errors, approved };
 }
 
-function chooseImages(bundle: VerifiedBundle, only: readonly string[]): LockedImage[] {
+/**
+ * The images of a bundle that have these names, all when no name is given. Throws `E_IMAGE_NOT_IN_BUNDLE` with every name
+ * that the bundle does not know, or `E_REFERENCE_INVALID`.
+ */
+export function chooseImages(bundle: VerifiedBundle, only: readonly string[]): LockedImage[] {
   const all = bundle.document.images.map((image) => lockedImageOf(image, bundle.document.platform));
   if (only.length === 0) return all;
   const wanted = new Set(only.map((text) => formatReference(parseReference(text))));
@@ -84,33 +86,28 @@ function chooseImages(bundle: VerifiedBundle, only: readonly string[]): LockedIm
   return all.filter(({ reference }) => wanted.has(reference));
 }
 
-interface Delivered {
-  readonly images: ImportedImage[];
-  readonly errors: PackferryError[];
-}
-
+/** Brings the images to one target and adds what failed to `errors`. After a failure, of whatever target, no more starts. */
 async function deliverAll(
   target: ImageTarget,
   surveyed: readonly SurveyedImage[],
+  errors: PackferryError[],
   options: ImportOptions,
-): Promise<Delivered> {
-  const { emit, signal } = options;
-  const absent = surveyed.filter(({ presence }) => presence.state === 'absent').map(({ image }) => image);
-  const bytes = totalSize(absent.flatMap(blobsOf));
+): Promise<ImportedImage[]> {
+  const { signal } = options;
+  const emit = options.dryRun ? silent : options.emit;
+  const bytes = totalSize(surveyed.flatMap(({ image }) => blobsOf(image)));
   emit({ type: 'planned', task: 'deliver', items: surveyed.length, bytes });
   const limit = pLimit(options.jobs);
-  const errors: PackferryError[] = [];
   const source = new BundleSource(options.bundle);
   const one = async ({ image, presence }: SurveyedImage): Promise<ImportedImage> => {
     signal.throwIfAborted();
     if (errors.length > 0 && !options.keepGoing) return pending(image);
-    const done = await deliverOne(target, image, presence, source, options);
+    const done = await deliverOne(target, image, presence, source, { ...options, emit });
     if ('error' in done) errors.push(done.error);
     return done.image;
   };
   try {
-    const images = await Promise.all(surveyed.map((image) => limit(one, image)));
-    return { images, errors };
+    return await Promise.all(surveyed.map((image) => limit(one, image)));
   } finally {
     await source.close();
     emit({ type: 'finished', task: 'deliver' });
@@ -143,7 +140,7 @@ async function deliverOne(
     const delivery = await target.deliver(image, source, { signal, onBytes });
     const answer = await target.confirm(image, signal);
     if (!answer.confirmed) throw notConfirmed(target, image, answer.reason);
-    emit({ type: 'done', task: 'deliver', item, bytes: delivery.bytesSent });
+    emit({ type: 'done', task: 'deliver', item, bytes: size });
     return { image: { ...base, ...delivery, status: 'loaded', id: answer.id } };
   } catch (fault) {
     signal.throwIfAborted();

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { PackferryError } from '../core/errors.ts';
 import { blobsOf, totalSize } from '../core/image.ts';
 import { readFinished } from '../bundle/finished.ts';
@@ -23,7 +24,12 @@ export async function inspectBundle(dir: string, options: InspectOptions): Promi
       : await checkSignature(dir, { allowed: options.allowed, now: options.now });
   const finished = await readFinished(dir);
   if (finished === undefined) {
-    throw new PackferryError('E_BUNDLE_NOT_FOUND', `${dir}: there is no finished bundle in this folder`, {
+    const isThere = await stat(dir).then(
+      () => true,
+      () => false,
+    );
+    const why = isThere ? 'there is no finished bundle in this folder' : 'no such folder';
+    throw new PackferryError('E_BUNDLE_NOT_FOUND', `${dir}: ${why}`, {
       hint: 'Give the folder of the bundle, the one with SHA256SUMS.sig in it.',
     });
   }

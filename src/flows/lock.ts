@@ -73,11 +73,19 @@ export function compareLocks(file: string, old: LockDocument | undefined, fresh:
     if (!images.some((image) => image.reference === reference))
       images.push({ reference, status: 'gone', manifest: digest });
   }
-  const changed =
-    old === undefined ||
-    images.some(({ status }) => status !== 'same') ||
-    formatPlatform(old.platform) !== formatPlatform(fresh.platform);
+  const changed = old === undefined || asked(old) !== asked(fresh);
   return { schemaVersion: reportVersion, file, changed, images };
+}
+
+/** What a lock says, as a text to compare: all but who answered and when, which changes nothing of an export. */
+function asked({ name, platform, images }: LockDocument): string {
+  const facts = images.map(({ reference, platform: own, manifest, pinned }) => [
+    reference,
+    formatPlatform(own),
+    manifest.digest,
+    pinned,
+  ]);
+  return JSON.stringify([name, formatPlatform(platform), facts]);
 }
 
 /** Writes a lock file, whole or not at all. */

@@ -1,9 +1,11 @@
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { PackferryError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
+import { limits } from '../core/limits.ts';
 import { defaultPlatform } from '../core/platform.ts';
 import { formatReference } from '../core/reference.ts';
+import { readFile } from '../pack/read-file.ts';
 import { scanPacks } from '../pack/scan.ts';
 import type { PackInfo } from '../pack/scan.ts';
 import { exportSchemaId } from '../schema/export-manifest.ts';
@@ -85,7 +87,11 @@ async function looksLikeManifest(file: string): Promise<boolean> {
   const stats = await stat(file).catch(() => undefined);
   if (stats === undefined) return true;
   if (!stats.isFile()) return false;
-  const text = await readFile(file, 'utf8');
+  // One that is too large or cannot be read is named by whoever reads it as what it is.
+  const code = 'E_MANIFEST_UNREADABLE';
+  const bytes = await readFile(file, { code, maxBytes: limits.itemYaml }).catch(() => undefined);
+  if (bytes === undefined) return true;
+  const text = bytes.toString('utf8');
   const [id = ''] = exportSchemaId.split('/');
   return (
     new RegExp(`^\\s*"?schema"?\\s*:\\s*["']?${id.replace('.', '\\.')}/`, 'm').test(text) ||

@@ -1,4 +1,4 @@
-import { PackferryError } from '../../core/errors.ts';
+import { asPackferryError, PackferryError } from '../../core/errors.ts';
 import { parseSize, formatSize } from '../../core/size.ts';
 import { exportBundle } from '../../flows/export.ts';
 import { readLock, resolveFromLock } from '../../flows/lock.ts';
@@ -7,6 +7,7 @@ import { resolveAll, unresolved, type Resolved } from '../../flows/resolve.ts';
 import { select, type Selection } from '../../flows/selection.ts';
 import type { ImageSource } from '../../core/ports.ts';
 import type { ExportReport } from '../../schema/reports.ts';
+import { timeToWrite } from '../context.ts';
 import { signingKey } from '../keys.ts';
 import type { Action, CommonOptions, Outcome, Session } from '../session.ts';
 import { count } from '../text/plural.ts';
@@ -41,7 +42,8 @@ export const exportCommand: Action<ExportOptions> = async (session, paths, optio
     // The key comes first: nobody wants to learn after an hour that it cannot be read.
     const signer = await signingKey(session, keyOf(selection, options), options.passphraseFile);
     const resolved = await resolve(session, selection, source, options);
-    const { now, tool } = context;
+    const now = timeToWrite(context);
+    const { tool } = context;
     const keepGoing = options.keepGoing ?? false;
     const { output: dir, jobs } = options;
     const report = await exportBundle({
@@ -89,8 +91,17 @@ async function fromLock(selection: Selection, file: string): Promise<Resolved> {
 
 function withVolumeSize(selection: Selection, text: string | undefined): Selection {
   if (text === undefined) return selection;
-  const volumeSize = parseSize(text);
+  const volumeSize = sizeOf(text);
   return { ...selection, manifest: { ...selection.manifest, volumeSize } };
+}
+
+function sizeOf(text: string): number {
+  try {
+    return parseSize(text);
+  } catch (fault) {
+    const error = asPackferryError(fault);
+    throw error.with(`--volume-size: ${error.message}`);
+  }
 }
 
 function keyOf({ manifest }: Selection, { key }: ExportOptions): string {

@@ -1,10 +1,10 @@
 import { formatSize } from '../../core/size.ts';
 import { PackferryError } from '../../core/errors.ts';
 import { blobsOf, totalSize } from '../../core/image.ts';
-import type { ImageTarget } from '../../core/ports.ts';
+import { formatReference, parseReference } from '../../core/reference.ts';
 import { openBundle } from '../../bundle/open.ts';
-import { openTarget } from '../../flows/endpoint.ts';
-import { importBundle, type ImportPlan } from '../../flows/import.ts';
+import { closeTargets, findTargets, openTargets } from '../../flows/endpoint.ts';
+import { chooseImages, importBundle, type ImportPlan } from '../../flows/import.ts';
 import type { ImportReport } from '../../schema/reports.ts';
 import { trustedKeys } from '../keys.ts';
 import { confirm, isInteractive } from '../prompt.ts';
@@ -14,8 +14,8 @@ import { table } from '../text/table.ts';
 
 export interface ImportOptions extends CommonOptions {
   readonly trustedKeys?: string;
-  readonly to: readonly string[];
-  readonly image: readonly string[];
+  readonly to?: readonly string[];
+  readonly image?: readonly string[];
   readonly dryRun?: boolean;
   readonly keepGoing?: boolean;
   readonly yes?: boolean;
@@ -26,15 +26,18 @@ export interface ImportOptions extends CommonOptions {
 export const importCommand: Action<ImportOptions> = async (session, [dir = ''], options) => {
   const { context, emit, signal } = session;
   const allowed = await trustedKeys(context, options.trustedKeys);
+  // Before the bundle is read: that may take long, and a slip of the pen need not wait for it.
+  const only = (options.image ?? []).map((text) => formatReference(parseReference(text)));
+  const found = await findTargets(options.to ?? ['docker:'], { environment: context.env });
   const bundle = await openBundle(dir, { allowed, now: context.now, emit, signal });
-  const endpoints = options.to.length === 0 ? ['docker:'] : options.to;
-  const targets: ImageTarget[] = [];
+  // Before a target is touched: the bundle may not hold what is asked for.
+  chooseImages(bundle, only);
+  const targets = await openTargets(found, signal);
   try {
-    for (const endpoint of endpoints) targets.push(await openTarget(endpoint, { environment: context.env }));
     const { report, errors, approved } = await importBundle({
       bundle,
       targets,
-      only: options.image,
+      only,
       dryRun: options.dryRun ?? false,
       keepGoing: options.keepGoing ?? false,
       jobs: options.jobs,
@@ -45,7 +48,7 @@ export const importCommand: Action<ImportOptions> = async (session, [dir = ''], 
     if (!approved) return { report, text: '', summary: 'Nothing was loaded.' };
     return { report, text: importText(report), summary: summaryOf(report), errors: sumUp(errors, options) };
   } finally {
-    for (const target of targets) await target.close();
+    await closeTargets(targets);
   }
 };
 

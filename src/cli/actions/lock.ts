@@ -5,6 +5,7 @@ import { compareLocks, makeLock, readLock, writeLock } from '../../flows/lock.ts
 import { resolveAll } from '../../flows/resolve.ts';
 import { select, type Selection } from '../../flows/selection.ts';
 import type { LockReport } from '../../schema/reports.ts';
+import { timeToWrite } from '../context.ts';
 import type { Action, CommonOptions } from '../session.ts';
 import { count } from '../text/plural.ts';
 import { table } from '../text/table.ts';
@@ -36,7 +37,7 @@ export const lock: Action<LockOptions> = async (session, paths, options) => {
       emit,
       signal,
     });
-    const fresh = makeLock(selection, resolved, old, context.now);
+    const fresh = makeLock(selection, resolved, old, timeToWrite(context));
     const report = compareLocks(file, old, fresh);
     const errors = options.check === true && report.changed ? [staleLock(report)] : [];
     if (options.check !== true && report.changed) await writeLock(file, fresh);
@@ -44,8 +45,11 @@ export const lock: Action<LockOptions> = async (session, paths, options) => {
   });
 };
 
+/** What is new, moved or gone; nothing when all is as it was. */
 function lockText({ images }: LockReport): string {
-  return table(images, [
+  const changes = images.filter(({ status }) => status !== 'same');
+  if (changes.length === 0) return '';
+  return table(changes, [
     { title: 'STATUS', value: ({ status }) => status },
     { title: 'IMAGE', value: ({ reference }) => reference },
     { title: 'MANIFEST', value: ({ manifest }) => manifest },
@@ -55,14 +59,16 @@ function lockText({ images }: LockReport): string {
 function summaryOf({ file, changed, images }: LockReport, check: boolean): string {
   const number = count(images.filter(({ status }) => status !== 'gone').length, 'image');
   if (!changed) return `${file} is up to date: ${number}.`;
-  return check ? `${file} would change.` : `Wrote ${file}: ${number}.`;
+  return check ? `${file} was not written.` : `Wrote ${file}: ${number}.`;
 }
 
 function staleLock({ file, images }: LockReport): PackferryError {
-  const changed = images
-    .filter(({ status }) => status !== 'same')
-    .map(({ reference, status }) => `${reference} (${status})`);
-  return new PackferryError('E_LOCK_STALE', `${file} would change: ${changed.join(', ')}`, {
+  const kinds = (['new', 'moved', 'gone'] as const).flatMap((kind) => {
+    const number = images.filter(({ status }) => status === kind).length;
+    return number === 0 ? [] : [`${count(number, 'image')} ${kind}`];
+  });
+  const what = kinds.length === 0 ? 'the manifest asks for the same images in another way' : kinds.join(', ');
+  return new PackferryError('E_LOCK_STALE', `${file} would change: ${what}`, {
     hint: 'Run "packferry lock" without --check to write it.',
   });
 }

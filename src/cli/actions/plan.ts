@@ -27,7 +27,7 @@ export const plan: Action<PlanOptions> = async (session, paths, options) => {
       emit,
       signal,
     });
-    return { report, text: planText(report), summary: planSummary(report), errors: unresolved(resolved) };
+    return { report, text: planText(report), ...planSummary(report), errors: unresolved(resolved) };
   });
 };
 
@@ -49,8 +49,12 @@ function usersOf(usedBy: PlanReport['images'][number]['usedBy']): string {
   return usedBy.length === 1 ? place : `${place} and ${usedBy.length - 1} more`;
 }
 
-function planSummary({ totals, archives, packs }: PlanReport): string {
+/** Nothing when nothing was found: the errors say enough. */
+function planSummary({ totals, archives, packs, errors }: PlanReport): { readonly summary?: string } {
+  if (totals.images === 0 && errors.length > 0) return {};
   const saved = totals.bytesShared > 0 ? `, ${formatSize(totals.bytesShared)} saved by sharing layers` : '';
   const [images, archiveCount] = [count(totals.images, 'image'), count(archives.length, 'archive')];
-  return `${images} of ${count(packs.length, 'pack')}: ${formatSize(totals.bytes)} in ${archiveCount}${saved}.`;
+  const of = packs.length === 0 ? '' : ` of ${count(packs.length, 'pack')}`;
+  const missing = errors.length === 0 ? '' : ` ${count(errors.length, 'image')} missing.`;
+  return { summary: `${images}${of}: ${formatSize(totals.bytes)} in ${archiveCount}${saved}.${missing}` };
 }

@@ -1,3 +1,4 @@
+import { Option } from 'commander';
 import { jobsOption, passphraseOption } from '../options.ts';
 import type { AddCommand } from './command.ts';
 
@@ -11,9 +12,11 @@ export const addExport: AddCommand = (program, bind) =>
     )
     .argument('<manifest-or-pack...>', 'one export manifest, or content pack folders')
     .requiredOption('-o, --output <dir>', 'the folder that becomes the bundle')
-    .option(
-      '--key <file>',
-      'OpenSSH private key that signs the bundle (Ed25519 or P-256) (env: PACKFERRY_KEY)',
+    .addOption(
+      new Option(
+        '--key <file>',
+        'OpenSSH private key that signs the bundle (Ed25519 or P-256); without it the one that the manifest names',
+      ).env('PACKFERRY_KEY'),
     )
     .addOption(passphraseOption())
     .option(
@@ -24,6 +27,9 @@ export const addExport: AddCommand = (program, bind) =>
     .option('--lock <file>', 'the lock file that --frozen-lock uses')
     .option('--frozen-lock', 'take digests from the lock file; fail if it does not fit the manifest')
     .option('--dry-run', 'resolve and plan, write nothing')
-    .option('--keep-going', 'fetch what can be fetched although an image fails; no bundle is made then')
+    .option(
+      '--keep-going',
+      'when a blob cannot be fetched, fetch the others before giving up: the next run has less to do',
+    )
     .addOption(jobsOption('blobs that are fetched', 6))
     .action(bind(async () => (await import('../actions/export.ts')).exportCommand));

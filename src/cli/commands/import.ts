@@ -14,10 +14,9 @@ export const addImport: AddCommand = (program, bind) =>
       '--to <endpoint>',
       'where to: docker:, docker:unix:///PATH, oci:DIR; may be repeated (default: docker:)',
       collectValues,
-      [],
     )
     .addOption(trustedKeysOption())
-    .option('--image <reference>', 'only this image; may be repeated', collectValues, [])
+    .option('--image <reference>', 'only this image; may be repeated', collectValues)
     .option('--dry-run', 'verify and compare, load nothing')
     .option('--keep-going', 'go on with the other images when one fails')
     .option('-y, --yes', 'do not ask')

@@ -64,11 +64,15 @@ export function barRenderer(stderr: Output): Renderer {
     const task = shown.get(event.task);
     if (task === undefined || bars === undefined) return;
     task.meter.add(event);
-    if (event.type === 'started' && event.bytes !== undefined && event.bytes > 0 && task.items.size < room) {
-      task.items.set(event.item, bars.create(event.bytes, 0, { text: itemName(event) }));
+    if (event.type === 'started') {
+      // One that starts once more, after a damaged beginning, has its bar already.
+      const isShown = task.items.has(event.item) || task.items.size >= room;
+      if (!isShown && event.bytes !== undefined && event.bytes > 0) {
+        task.items.set(event.item, bars.create(event.bytes, 0, { text: itemName(event) }));
+      }
     } else if (event.type === 'progress') {
       task.items.get(event.item)?.update(event.bytes);
-    } else if (event.type !== 'started') {
+    } else {
       const bar = task.items.get(event.item);
       if (bar !== undefined) bars.remove(bar);
       task.items.delete(event.item);
@@ -91,7 +95,7 @@ export function barRenderer(stderr: Output): Renderer {
     else if (event.type === 'note')
       say(`${event.level === 'warning' ? 'warning: ' : ''}${visible(event.message)}`);
     else advance(event);
-    if (event.type === 'failed') say(`failed: ${visible(event.error.message)}`);
+    if (event.type === 'failed') say(`failed ${itemName(event)} (${event.error.code})`);
     if (event.type === 'skipped') say(`skipped ${itemName(event)}: ${event.reason}`);
   };
   const stop = (): void => {

@@ -15,25 +15,37 @@ export function plainRenderer(stderr: Output): Renderer {
   const say = (line: string): void => {
     stderr.write(`${line}\n`);
   };
-  const beat = setInterval(() => {
+  // Beats only while a task is under way: a prompt may stop it, and the next task starts it again.
+  let beat: NodeJS.Timeout | undefined;
+  const tellStanding = (): void => {
     for (const [task, meter] of meters) {
-      const { bytes, bytesDone, rate, secondsLeft } = meter.standing(Date.now());
-      if (bytes === 0) continue;
+      const { items, itemsDone, bytes, bytesDone, rate, secondsLeft } = meter.standing(Date.now());
+      const { running } = taskWords[task];
+      if (bytes === 0) {
+        say(`${running}: ${itemsDone} of ${count(items, nounOf(task))}`);
+        continue;
+      }
       const percent = Math.floor((bytesDone / bytes) * 100);
       say(
-        `${taskWords[task].running}: ${percent}%, ${formatSize(bytesDone)} of ${formatSize(bytes)}, ${formatSize(rate)}/s, ${formatSeconds(secondsLeft)} left`,
+        `${running}: ${percent}%, ${formatSize(bytesDone)} of ${formatSize(bytes)}, ${formatSize(rate)}/s, ${formatSeconds(secondsLeft)} left`,
       );
     }
-  }, heartbeat);
-  beat.unref();
+  };
+  const stop = (): void => {
+    clearInterval(beat);
+    beat = undefined;
+  };
   const emit = (event: Event): void => {
-    if (event.type === 'planned') meters.set(event.task, new Meter(event.items, event.bytes, Date.now()));
-    else if ('task' in event) meters.get(event.task)?.add(event);
+    if (event.type === 'planned') {
+      meters.set(event.task, new Meter(event.items, event.bytes, Date.now()));
+      beat ??= setInterval(tellStanding, heartbeat).unref();
+    } else if ('task' in event) meters.get(event.task)?.add(event);
     if (event.type === 'finished') meters.delete(event.task);
+    if (meters.size === 0) stop();
     const line = lineOf(event);
     if (line !== undefined) say(line);
   };
-  return { emit, stop: () => clearInterval(beat) };
+  return { emit, stop };
 }
 
 /** What is worth a line in a log. */
@@ -48,7 +60,8 @@ function lineOf(event: Event): string | undefined {
     case 'skipped':
       return `skipped ${itemName(event)}: ${event.reason}`;
     case 'failed':
-      return `failed: ${visible(event.error.message)}`;
+      // What happened is told at the end, of all failures together.
+      return `failed ${itemName(event)} (${event.error.code})`;
     case 'note':
       return `${event.level === 'warning' ? 'warning: ' : ''}${visible(event.message)}`;
     case 'started':

@@ -14,26 +14,28 @@ export interface Renderer {
 
 /** The renderer that is wanted; `auto` means bars on a terminal and plain lines elsewhere. */
 export function makeRenderer(context: Context, kind: ProgressKind): Renderer {
-  const onTerminal =
-    context.stderr.isTTY === true && context.env['TERM'] !== 'dumb' && context.env['CI'] === undefined;
+  const { env, stderr } = context;
+  const onTerminal = stderr.isTTY === true;
+  const isLog = env['TERM'] === 'dumb' || !['', 'false', '0'].includes(env['CI'] ?? '');
   switch (kind) {
     case 'none':
       return { emit: warningsOnly(context), stop: () => undefined };
     case 'json':
-      return jsonRenderer(context.stderr);
+      return jsonRenderer(stderr);
     case 'plain':
-      return plainRenderer(context.stderr);
+      return plainRenderer(stderr);
     case 'tty':
-      return barRenderer(context.stderr);
+      // Bars move the cursor: where there is none, lines have to do.
+      return onTerminal ? barRenderer(stderr) : plainRenderer(stderr);
     case 'auto':
-      return onTerminal ? barRenderer(context.stderr) : plainRenderer(context.stderr);
+      return onTerminal && !isLog ? barRenderer(stderr) : plainRenderer(stderr);
   }
 }
 
 /** Quiet does not mean deaf: warnings are still told. */
 function warningsOnly(context: Context): Emit {
-  const plain = plainRenderer(context.stderr);
+  const { emit } = plainRenderer(context.stderr);
   return (event) => {
-    if (event.type === 'note' && event.level === 'warning') plain.emit(event);
+    if (event.type === 'note' && event.level === 'warning') emit(event);
   };
 }

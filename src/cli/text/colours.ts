@@ -1,8 +1,8 @@
 import type { Context } from '../context.ts';
 
 export interface Colours {
-  red(text: string): string;
-  bold(text: string): string;
+  readonly red: (text: string) => string;
+  readonly bold: (text: string) => string;
 }
 
 /** Colours for messages on stderr: on a terminal that has them, unless NO_COLOR says otherwise (no-color.org). */

@@ -1,11 +1,16 @@
 /**
- * Makes characters visible that could move a terminal's cursor, change its colours or turn the reading direction: names
- * and messages come from outside. Line feeds stay.
+ * Makes characters visible that could move a terminal's cursor, change its colours, turn the reading direction or begin a
+ * line that seems to be ours: names and messages come from outside. These are the controls, the format characters
+ * (bidirectional, invisible) and the separators of lines and paragraphs (Unicode's Cc, Cf, Zl and Zp).
  */
 export function visible(text: string): string {
-  // C0 but line feed, DEL, C1, soft hyphen, zero-width and bidi controls, line and paragraph separators, BOM.
   return text.replace(
-    /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g,
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
     (character) => `\\u{${character.codePointAt(0)?.toString(16) ?? ''}}`,
   );
+}
+
+/** The same for a text of several lines. */
+export function visibleLines(text: string): string {
+  return text.split('\n').map(visible).join('\n');
 }

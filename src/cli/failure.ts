@@ -1,0 +1,13 @@
+import type { PackferryError } from '../core/errors.ts';
+import { reportError } from '../flows/report.ts';
+import { reportVersion, type FailureReport } from '../schema/reports.ts';
+
+/** What `--json` prints of a command that failed. */
+export function failureText(error: PackferryError): string {
+  const errors = error.errors.map(reportError);
+  const report: FailureReport = {
+    schemaVersion: reportVersion,
+    error: { ...reportError(error), ...(errors.length === 0 ? {} : { errors }) },
+  };
+  return `${JSON.stringify(report, null, 2)}\n`;
+}

@@ -1,0 +1,81 @@
+import { PassThrough, Writable } from 'node:stream';
+import type { Context, Input, Output } from '../../src/cli/context.ts';
+import { run } from '../../src/cli/main.ts';
+
+/** Keeps what is written to it. */
+export class MemoryOutput extends Writable implements Output {
+  readonly isTTY: boolean;
+  readonly columns = 80;
+  readonly rows = 24;
+  #text = '';
+
+  constructor(isTTY = false) {
+    super({ decodeStrings: false });
+    this.isTTY = isTTY;
+  }
+
+  override _write(chunk: string | Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.#text += chunk.toString();
+    done();
+    this.emit('written');
+  }
+
+  get text(): string {
+    return this.#text;
+  }
+
+  /** Resolves when `text` has been written. */
+  async shows(text: string): Promise<void> {
+    while (!this.#text.includes(text)) {
+      await new Promise((resolve) => this.once('written', resolve));
+    }
+  }
+}
+
+/** A keyboard, when `isTTY`. */
+export class MemoryInput extends PassThrough implements Input {
+  readonly isTTY: boolean;
+
+  constructor(isTTY = false) {
+    super();
+    this.isTTY = isTTY;
+  }
+
+  setRawMode(): this {
+    return this;
+  }
+}
+
+export interface RunOptions {
+  readonly env?: Context['env'];
+  readonly home?: string;
+  readonly now?: Date;
+  readonly signal?: AbortSignal;
+  readonly stdin?: MemoryInput;
+  readonly stdout?: MemoryOutput;
+  readonly stderr?: MemoryOutput;
+}
+
+export interface Ran {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs one command line in this process, away from its streams, environment and home. */
+export async function runCli(argv: readonly string[], options: RunOptions = {}): Promise<Ran> {
+  const stdout = options.stdout ?? new MemoryOutput();
+  const stderr = options.stderr ?? new MemoryOutput();
+  const context: Context = {
+    stdin: options.stdin ?? new MemoryInput(),
+    stdout,
+    stderr,
+    env: options.env ?? {},
+    home: options.home ?? '/nonexistent',
+    tool: { name: 'packferry', version: '0.0.0-test' },
+    now: options.now ?? new Date('2026-11-23T05:00:00Z'),
+    signal: options.signal ?? new AbortController().signal,
+  };
+  const status = await run(argv, context);
+  return { status, stdout: stdout.text, stderr: stderr.text };
+}
