@@ -6,7 +6,11 @@ import { addImport } from './commands/import.ts';
 import { addInspect } from './commands/inspect.ts';
 import { addKeygen } from './commands/keygen.ts';
 import { addLock } from './commands/lock.ts';
+import { addOutdated } from './commands/outdated.ts';
 import { addPlan } from './commands/plan.ts';
+import { addSearch } from './commands/search.ts';
+import { addUpdate } from './commands/update.ts';
+import { addUsage } from './commands/usage.ts';
 import { addVerify } from './commands/verify.ts';
 import type { Context } from './context.ts';
 import { exitStatusTable } from './exit-status.ts';
@@ -32,6 +36,28 @@ const groups: readonly Group[] = [
         examples: [
           'packferry export soc.yml -o /media/usb/soc --key ~/.ssh/packferry',
           'packferry export soc.yml -o out --dry-run',
+        ],
+      },
+      {
+        add: addOutdated,
+        examples: ['packferry outdated soc.yml', 'packferry outdated content/Packs --any-version'],
+      },
+      {
+        add: addUpdate,
+        examples: ['packferry update content/Packs/HelloWorld', 'packferry update content/Packs --write'],
+      },
+      {
+        add: addUsage,
+        examples: [
+          'packferry usage demisto/python3 soc.yml',
+          'packferry usage demisto/crypto:latest content',
+        ],
+      },
+      {
+        add: addSearch,
+        examples: [
+          "packferry search --metadata dockerfiles-info --python-package 'requests==2.31' --python 3.12",
+          'packferry search --metadata dockerfiles-info --os-package openssl --name crypto',
         ],
       },
     ],

@@ -17,6 +17,14 @@ export const limits = {
   exportManifest: 1024 * 1024,
   lock: 20 * 1024 * 1024,
   errorBody: 64 * 1024,
+  /** One page of the list of tags of a repository, and the number of tags in all pages. */
+  tagList: 4 * 1024 * 1024,
+  tags: 100_000,
+  /** One md file of the vendor's image metadata; the largest are some 100 KB. Also: files of a folder. */
+  imageMetadata: 2 * 1024 * 1024,
+  imageMetadataFiles: 200_000,
+  /** The index that is made of them. */
+  imageMetadataIndex: 256 * 1024 * 1024,
   /** `config.json` and the contexts of docker's client. */
   dockerConfig: 1024 * 1024,
   /** One answer of an engine: an inspected image, its version, its state. */

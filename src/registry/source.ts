@@ -3,7 +3,7 @@ import type { Descriptor, LockedImage } from '../core/image.ts';
 import { isIndexType, isManifestType } from '../core/media-types.ts';
 import type { Platform } from '../core/platform.ts';
 import type { BlobOptions, ImageSource } from '../core/ports.ts';
-import { parseReference, type ImageReference } from '../core/reference.ts';
+import { nameOf, parseReference, type ImageReference } from '../core/reference.ts';
 import { RegistryClient } from './client.ts';
 import { DocumentCache } from './document-cache.ts';
 import { Documents } from './documents.ts';
@@ -12,6 +12,7 @@ import { firstThatHas } from './first-that-has.ts';
 import { openBlob } from './open-blob.ts';
 import { fillOptions, type FilledOptions, type RegistrySourceOptions } from './options.ts';
 import { resolveImage } from './resolve.ts';
+import { readTags, type TagList, type TagSource } from './tags.ts';
 
 const cacheBytes = 32 * 1024 * 1024;
 
@@ -19,13 +20,13 @@ const cacheBytes = 32 * 1024 * 1024;
  * All registries as one source: the reference names the host. Reads anonymously, from the mirrors first where some are
  * set. Throws `E_ENDPOINT_INVALID` when a setting names no usable host.
  */
-export function openRegistrySource(options: RegistrySourceOptions = {}): ImageSource {
+export function openRegistrySource(options: RegistrySourceOptions = {}): ImageSource & TagSource {
   const filled = fillOptions(options);
   for (const [registry, settings] of filled.registries) endpointsOf(registry, settings);
   return new RegistrySource(filled);
 }
 
-class RegistrySource implements ImageSource {
+class RegistrySource implements ImageSource, TagSource {
   readonly name = 'registry:';
   readonly #options: FilledOptions;
   readonly #client: RegistryClient;
@@ -60,6 +61,14 @@ class RegistrySource implements ImageSource {
     return firstThatHas(endpoints, what, async (endpoint) => {
       const repository = repositoryAt(endpoint, reference.repository);
       return openBlob(this.#client, repository, { blob, isManifest, from, what, signal });
+    });
+  }
+
+  async listTags(reference: ImageReference, signal?: AbortSignal): Promise<TagList> {
+    const name = nameOf(reference);
+    return firstThatHas(this.#endpointsOf(reference), name, async (endpoint) => {
+      const repository = repositoryAt(endpoint, reference.repository);
+      return { tags: await readTags(this.#client, repository, name, signal), source: urlOf(endpoint) };
     });
   }
 

@@ -4,13 +4,14 @@ import type { ImageSource } from '../../core/ports.ts';
 import type { ExportManifest } from '../../flows/load-manifest.ts';
 import type { RegistrySettings } from '../../registry/options.ts';
 import { openRegistrySource } from '../../registry/source.ts';
+import type { TagSource } from '../../registry/tags.ts';
 import type { Session } from '../session.ts';
 
 /** Runs with the registries that a manifest describes as the source of images, and closes them afterwards. */
 export async function withRegistries<T>(
   session: Session,
-  manifest: ExportManifest,
-  use: (source: ImageSource) => Promise<T>,
+  manifest: Pick<ExportManifest, 'registries'>,
+  use: (source: ImageSource & TagSource) => Promise<T>,
 ): Promise<T> {
   const { name, version } = session.context.tool;
   const registries = new Map<string, RegistrySettings>();

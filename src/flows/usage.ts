@@ -1,0 +1,34 @@
+import { nearestName } from '../core/nearest.ts';
+import { formatReference, nameOf } from '../core/reference.ts';
+import { reportVersion } from '../schema/reports.ts';
+import type { UsageReport } from '../schema/reports-tags.ts';
+import type { Selection } from './selection.ts';
+import { parseImageName } from './usage-name.ts';
+
+const mostHints = 3;
+
+/** Says who uses an image: by its exact tag, or by any tag when `image` has none. Throws `E_REFERENCE_INVALID`. */
+export function findUsage(image: string, { wanted }: Pick<Selection, 'wanted'>): UsageReport {
+  const named = parseImageName(image);
+  const uses = wanted
+    .filter(({ reference }) => named.matches(reference))
+    .flatMap(({ reference, usedBy }) =>
+      usedBy.map((use) => ({ reference: formatReference(reference), ...use })),
+    );
+  const near = uses.length > 0 ? [] : nearTo(named.name, wanted);
+  return { schemaVersion: reportVersion, image: named.text, uses, near };
+}
+
+/** Images in use under other tags of the same name; otherwise those with a similar name. */
+function nearTo(name: string, wanted: Selection['wanted']): string[] {
+  const sameName = wanted.filter(({ reference }) => nameOf(reference) === name);
+  if (sameName.length > 0)
+    return sameName.slice(0, mostHints).map(({ reference }) => formatReference(reference));
+  const names = [...new Set(wanted.map(({ reference }) => nameOf(reference)))];
+  const last = (text: string): string => text.slice(text.lastIndexOf('/') + 1);
+  const slip = nearestName(name, names);
+  const similar = names.filter((other) => other === slip || last(other).includes(last(name)));
+  const byLast = nearestName(last(name), names.map(last));
+  const found = similar.length > 0 ? similar : names.filter((other) => last(other) === byLast);
+  return found.slice(0, mostHints);
+}
