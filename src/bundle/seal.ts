@@ -40,6 +40,6 @@ export async function sealBundle(document: BundleDocument, options: SealOptions)
   await syncFolder(dir);
   await rm(path.join(dir, bundleFiles.journal), { force: true });
   await syncFolder(dir);
-  emit({ type: 'done', task: 'sign', item: bundleFiles.sums, detail: `signed by ${signer.fingerprint}` });
+  emit({ type: 'done', task: 'sign', item: bundleFiles.sums, detail: `key ${signer.fingerprint}` });
   return createHash('sha256').update(list).digest('hex');
 }
