@@ -1,11 +1,11 @@
-import { readFile } from 'node:fs/promises';
-import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
+import { PackferryError, systemCodeOf } from '../core/errors.ts';
 import { parseStrictJson } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
 import { formatPlatform } from '../core/platform.ts';
 import { formatReference, tagNameOf, type ImageReference } from '../core/reference.ts';
 import { documentText } from '../bundle/document.ts';
 import { writeFileWhole } from '../bundle/files.ts';
+import { readFile } from '../pack/read-file.ts';
 import { lockSchema, lockSchemaId, type LockDocument } from '../schema/lock.ts';
 import { reportVersion, type LockReport } from '../schema/reports.ts';
 import { throwUnresolved, type Resolved } from './resolve.ts';
@@ -13,13 +13,12 @@ import type { Selection } from './selection.ts';
 
 /** Reads a lock file; undefined when there is none. Throws `E_LOCK_UNREADABLE` or `E_LOCK_INVALID`. */
 export async function readLock(file: string): Promise<LockDocument | undefined> {
-  let bytes: Buffer;
-  try {
-    bytes = await readFile(file);
-  } catch (cause) {
-    if (systemCodeOf(cause) === 'ENOENT') return undefined;
-    throw new PackferryError('E_LOCK_UNREADABLE', `${file} cannot be read: ${messageOf(cause)}`, { cause });
-  }
+  const options = { code: 'E_LOCK_UNREADABLE', maxBytes: limits.lock } as const;
+  const bytes = await readFile(file, options).catch((fault: unknown) => {
+    if (fault instanceof PackferryError && systemCodeOf(fault.cause) === 'ENOENT') return undefined;
+    throw fault;
+  });
+  if (bytes === undefined) return undefined;
   try {
     return lockSchema.parse(parseStrictJson(bytes, { name: file, maxBytes: limits.lock }));
   } catch (cause) {

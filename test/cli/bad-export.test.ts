@@ -2,7 +2,8 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import test from 'ava';
 import { failureReport } from '../../src/schema/reports.ts';
 import { runCli } from '../helpers/cli-run.ts';
-import { withSite, writeKey, type Site } from '../helpers/cli-site.ts';
+import { siteReferences, withSite, writeKey, type Site } from '../helpers/cli-site.ts';
+import { refuse, serveFrom, startScripted } from '../helpers/registry-scripted.ts';
 import { writePack } from '../helpers/write-pack.ts';
 
 interface Case {
@@ -240,6 +241,40 @@ test('a registry out of reach: status 5, and every image is named with the place
     t.true(ran.stderr.includes('error[E_SOURCE_UNREACHABLE]: 2 of 2 images cannot be had'), ran.stderr);
     t.regex(ran.stderr, /one:1: 127\.0\.0\.1:1 is out of reach: .*Item0\.yml:9/);
     t.regex(ran.stderr, /two:2: 127\.0\.0\.1:1 is out of reach: .*Item1\.yml:9/);
+  });
+});
+
+test('--keep-going: one blob cannot be fetched, all others are, and the next run needs only that one', async (t) => {
+  await withSite(async ({ at, content, bundle, key }) => {
+    const image = await content.manifest('demisto/powershell', '7.5.0.1');
+    const { layers } = JSON.parse(image?.bytes.toString() ?? '{}') as { layers: { digest: string }[] };
+    const lost = layers.at(-1)?.digest ?? '';
+    let isLost = true;
+    const registry = await startScripted((request, response) =>
+      isLost && request.path.includes(lost)
+        ? refuse(response, 404, 'BLOB_UNKNOWN')
+        : serveFrom(content, request, response),
+    );
+    try {
+      const pack = await writePack(
+        at('Direct'),
+        siteReferences.map((reference) => `${registry.host}/${reference}`),
+      );
+      const argv = ['export', pack, '-o', bundle, '--key', key, '-j', '1'];
+      const ran = await runCli([...argv, '--keep-going']);
+      t.is(ran.status, 5, ran.stderr);
+      t.true(ran.stderr.includes(`demisto/powershell:7.5.0.1: blob ${lost}`), ran.stderr);
+      t.false((await readdir(bundle)).includes('SHA256SUMS.sig'));
+
+      const before = registry.seen.length;
+      isLost = false;
+      t.is((await runCli(argv)).status, 0);
+      const configs = siteReferences.length;
+      const fetched = registry.seen.slice(before).filter(({ path }) => path.includes('/blobs/'));
+      t.is(fetched.length, configs + 1);
+    } finally {
+      await registry.close();
+    }
   });
 });
 
