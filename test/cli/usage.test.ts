@@ -6,7 +6,19 @@ import { errorCodes, statusOfCode } from '../../src/core/errors.ts';
 import { runCli } from '../helpers/cli-run.ts';
 import { packferry } from '../helpers/cli.ts';
 
-const commands = ['plan', 'lock', 'export', 'verify', 'import', 'inspect', 'keygen'];
+const commands = [
+  'plan',
+  'lock',
+  'export',
+  'usage',
+  'outdated',
+  'update',
+  'search',
+  'verify',
+  'import',
+  'inspect',
+  'keygen',
+];
 
 test('a bare packferry prints help: every command, examples, every exit status', async (t) => {
   const { status, stdout, stderr } = await runCli([]);

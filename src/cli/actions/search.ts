@@ -10,8 +10,8 @@ import { table } from '../text/table.ts';
 
 export interface SearchOptions extends CommonOptions {
   readonly metadata: string;
-  readonly pythonPackage: readonly string[];
-  readonly osPackage: readonly string[];
+  readonly pythonPackage?: readonly string[];
+  readonly osPackage?: readonly string[];
   readonly python?: string;
   readonly name?: string;
   readonly allTags?: boolean;
@@ -19,7 +19,7 @@ export interface SearchOptions extends CommonOptions {
 
 /** `search --metadata FOLDER` */
 export const search: Action<SearchOptions> = async ({ emit, signal, context }, words, options) => {
-  const { pythonPackage: pythonPackages, osPackage: osPackages, python, name } = options;
+  const { pythonPackage: pythonPackages = [], osPackage: osPackages = [], python, name } = options;
   const query = { pythonPackages, osPackages, python, name, words };
   if ([...pythonPackages, ...osPackages, ...words, python ?? '', name ?? ''].join('') === '') {
     throw new PackferryError('E_USAGE', 'nothing to search for', {
