@@ -1,7 +1,7 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { addAbortSignal } from 'node:stream';
-import { PackferryError } from '../core/errors.ts';
+import { PackferryError, systemCodeOf } from '../core/errors.ts';
 import { blobsOf, type Descriptor, type LockedImage } from '../core/image.ts';
 import type { Delivery, DeliverOptions, ImageSource, ImageTarget, Presence } from '../core/ports.ts';
 import { parseReference } from '../core/reference.ts';
@@ -16,11 +16,11 @@ import { layoutDocument } from './plan.ts';
 import { indexDocument, namedEntry } from './save-documents.ts';
 
 /**
- * Opens an OCI image layout folder as a target, and makes it when it is missing or empty. Throws
- * `E_TARGET_UNWRITABLE` when the folder holds something else. One run at a time may write to a folder.
+ * Opens an OCI image layout folder as a target. A folder that is missing or empty becomes one with the first delivery.
+ * Throws `E_TARGET_UNWRITABLE` when the folder holds something else. One run at a time may write to a folder.
  */
 export async function openOciTarget(dir: string): Promise<ImageTarget> {
-  await prepare(dir);
+  await isReady(dir);
   const inTurn = keyedQueue();
 
   async function deliver(
@@ -28,6 +28,7 @@ export async function openOciTarget(dir: string): Promise<ImageTarget> {
     source: ImageSource,
     options: DeliverOptions = {},
   ): Promise<Delivery> {
+    await inTurn(layoutFiles.index, () => prepare(dir));
     let bytesSent = 0;
     let bytesSkipped = 0;
     for (const blob of blobsOf(image)) {
@@ -57,15 +58,24 @@ export async function openOciTarget(dir: string): Promise<ImageTarget> {
 
 const blobFolder = path.join('blobs', 'sha256');
 
+/** Is there a layout already? Throws when there is something else instead. */
+async function isReady(dir: string): Promise<boolean> {
+  const names = await onDisk(dir, () => readdir(dir).catch(missingIsEmpty));
+  if (names.every(isLeftover)) return false;
+  if ((await readLayout(dir)) !== undefined) return true;
+  throw new PackferryError('E_TARGET_UNWRITABLE', `oci:${dir}: the folder holds something else`, {
+    hint: 'Name a folder that is empty, does not exist yet, or is an OCI image layout.',
+  });
+}
+
+function missingIsEmpty(fault: unknown): string[] {
+  if (systemCodeOf(fault) === 'ENOENT') return [];
+  throw fault;
+}
+
 async function prepare(dir: string): Promise<void> {
-  await onDisk(dir, () => mkdir(dir, { recursive: true }));
-  if ((await readLayout(dir)) === undefined) {
-    const names = await onDisk(dir, () => readdir(dir));
-    if (!names.every(isLeftover)) {
-      throw new PackferryError('E_TARGET_UNWRITABLE', `oci:${dir}: the folder holds something else`, {
-        hint: 'Name a folder that is empty, does not exist yet, or is an OCI image layout.',
-      });
-    }
+  if (!(await isReady(dir))) {
+    await onDisk(dir, () => mkdir(dir, { recursive: true }));
     await writeWhole(path.join(dir, layoutFiles.marker), [jsonBytes(layoutDocument)]);
     await writeWhole(path.join(dir, layoutFiles.index), [jsonBytes(indexDocument([]))]);
   }
@@ -77,6 +87,7 @@ async function survey(
   images: readonly LockedImage[],
   signal: AbortSignal | undefined,
 ): Promise<Presence[]> {
+  if (!(await isReady(dir))) return images.map(() => ({ state: 'absent' }));
   const index = await requireTarget(dir);
   const answers: Presence[] = [];
   for (const image of images) {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Digest } from '../core/digest.ts';
+import { PackferryError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import type { Descriptor, LockedImage } from '../core/image.ts';
 import type { ImageSource } from '../core/ports.ts';
@@ -72,8 +73,8 @@ export async function runBlobJob(job: BlobJob, options: BlobJobOptions): Promise
   const from = Math.min(options.written, job.blob.size);
   if (from > 0) {
     const fetched = await fillFrom(job, from, options).catch((fault: unknown) => {
-      // The bytes of the earlier run were damaged, or the other side has changed: this blob starts afresh.
-      if (options.signal.aborted) throw fault;
+      // Only bytes of the earlier run that turn out wrong make the blob start afresh; a source that fails does not.
+      if (!isWrongContent(fault)) throw fault;
       return undefined;
     });
     if (fetched === 0)
@@ -81,6 +82,10 @@ export async function runBlobJob(job: BlobJob, options: BlobJobOptions): Promise
     if (fetched !== undefined) return fetched;
   }
   return fillFrom(job, 0, options);
+}
+
+function isWrongContent(fault: unknown): boolean {
+  return fault instanceof PackferryError && ['E_DIGEST_MISMATCH', 'E_SIZE_MISMATCH'].includes(fault.code);
 }
 
 async function fillFrom(job: BlobJob, from: number, options: BlobJobOptions): Promise<number> {
@@ -96,7 +101,7 @@ async function fillFrom(job: BlobJob, from: number, options: BlobJobOptions): Pr
     bytes += piece.length;
   }
   if (from < blob.size || from === 0) {
-    options.emit({ type: 'started', task: 'pull', item: blob.digest, bytes: blob.size });
+    options.emit({ type: 'started', task: 'pull', item: blob.digest, bytes: blob.size, present: from });
     let noted = from;
     const content = await options.source.openBlob(job.image, blob, { from, signal: options.signal });
     for await (const chunk of content as AsyncIterable<Buffer>) {

@@ -9,7 +9,14 @@ export type Task = 'scan' | 'resolve' | 'pull' | 'sign' | 'verify' | 'deliver';
  */
 export type Event =
   | { readonly type: 'planned'; readonly task: Task; readonly items: number; readonly bytes: number }
-  | { readonly type: 'started'; readonly task: Task; readonly item: string; readonly bytes?: number }
+  | {
+      readonly type: 'started';
+      readonly task: Task;
+      readonly item: string;
+      readonly bytes?: number;
+      /** Bytes of it that were there before: the item goes on from them. */
+      readonly present?: number;
+    }
   | { readonly type: 'progress'; readonly task: Task; readonly item: string; readonly bytes: number }
   | {
       readonly type: 'skipped';

@@ -68,7 +68,7 @@ export async function scanPacks(paths: readonly string[], options: ScanOptions):
     uses.push(...share.uses);
     files += share.files;
     if (mistakes.length > before) continue;
-    const detail = `${share.files} files, ${share.uses.length} uses`;
+    const detail = `files: ${share.files}, images named: ${share.uses.length}`;
     emit({ type: 'done', task: 'scan', item: given, detail });
   }
   emit({ type: 'finished', task: 'scan' });

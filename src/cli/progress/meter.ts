@@ -44,8 +44,11 @@ export class Meter {
       case 'failed':
         this.#itemsDone += 1;
         break;
-      case 'planned':
       case 'started':
+        this.#progress.set(event.item, event.present ?? 0);
+        this.#present += event.present ?? 0;
+        break;
+      case 'planned':
       case 'finished':
       case 'note':
     }
