@@ -17,8 +17,8 @@ const builds: Builds = {
 interface Site {
   readonly folder: string;
   readonly host: string;
-  read(file: string): Promise<string>;
-  update(options?: Partial<UpdateOptions>): Promise<Updated>;
+  readonly read: (file: string) => Promise<string>;
+  readonly update: (options?: Partial<UpdateOptions>) => Promise<Updated>;
 }
 
 /** A pack whose images are on a registry of its own; `@` in the files stands for that registry. */

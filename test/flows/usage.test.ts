@@ -27,7 +27,7 @@ const finds = test.macro({
     );
     t.deepEqual(usageReport.parse(report), report);
   },
-  title: (_, image) => `usage of ${image}`,
+  title: (_title, image: string) => `usage of ${image}`,
 });
 const [i, s] = ['I A/Integrations/I.yml:8 dockerimage', 'S A/Scripts/S.yml:7 dockerimage'];
 test(finds, 'demisto/python3', [i, s]);
@@ -44,7 +44,7 @@ const hints = test.macro({
   async exec(t, image: string, expected: readonly string[]) {
     t.deepEqual((await usage(t, image)).near, expected);
   },
-  title: (_, image) => `usage of ${image}: hints`,
+  title: (_title, image: string) => `usage of ${image}: hints`,
 });
 test(hints, 'demisto/python3', []);
 test(hints, 'demisto/python3:1', [

@@ -7,7 +7,7 @@ const reads = test.macro({
     const found = parseVendorTag(tag);
     t.deepEqual(found && [found.revision, found.line], expected as [number, string] | undefined);
   },
-  title: (_, tag) => `tag: ${tag}`,
+  title: (_title, tag: string) => `tag: ${tag}`,
 });
 test(reads, '3.12.13.11694875', [11694875, '3.12']);
 test(reads, '1.0.0.12345', [12345, '1.0']);
@@ -36,7 +36,8 @@ const belongs = test.macro({
   exec: (t, reference: string, expected: boolean) => {
     t.is(isVendorImage(parseReference(reference)), expected);
   },
-  title: (_, reference, expected) => `${expected ? 'of the vendor' : 'not of the vendor'}: ${reference}`,
+  title: (_title, reference: string, expected) =>
+    `${expected ? 'of the vendor' : 'not of the vendor'}: ${reference}`,
 });
 test(belongs, 'demisto/python3:1', true);
 test(belongs, 'devdemisto/powershell:7.6.0.4073794', true);

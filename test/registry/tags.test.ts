@@ -147,7 +147,7 @@ const links = test.macro({
     const url = new URL('http://r.example/v2/a/b/tags/list?n=2');
     t.is(nextQuery({ headers: { link }, url }), expected);
   },
-  title: (_, link) => `link: ${link ?? 'none'}`,
+  title: (_title, link: string | undefined) => `link: ${link ?? 'none'}`,
 });
 test(links, undefined, undefined);
 test(links, '</v2/a/b/tags/list?n=2&last=x%2By>; rel="next"', 'n=2&last=x%2By');
