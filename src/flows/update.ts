@@ -1,6 +1,5 @@
 import { asPackferryError, PackferryError } from '../core/errors.ts';
-import { nearestName } from '../core/nearest.ts';
-import { formatReference } from '../core/reference.ts';
+import { formatReference, nameOf } from '../core/reference.ts';
 import { replaceContent } from '../pack/update-file.ts';
 import { planRewrite } from '../pack/update-item.ts';
 import { findPlaces, type ImagePlace } from '../pack/update-places.ts';
@@ -8,7 +7,7 @@ import { reportVersion } from '../schema/reports.ts';
 import type { UpdateReport } from '../schema/reports-tags.ts';
 import { reportError } from './report.ts';
 import { chooseTargets, type TargetsOptions } from './update-targets.ts';
-import { parseImageName } from './usage-name.ts';
+import { parseImageName, similarNames } from './usage-name.ts';
 
 export interface UpdateOptions extends TargetsOptions {
   /** Folders and yml files. */
@@ -64,9 +63,9 @@ async function chosenPlaces({ paths, image, emit, signal }: UpdateOptions): Prom
   const named = parseImageName(image);
   const chosen = places.filter(({ reference }) => named.matches(reference));
   if (chosen.length > 0) return chosen;
-  const near = nearestName(image, [...new Set(places.map(({ reference }) => reference.written))]);
+  const near = similarNames(named.name, [...new Set(places.map(({ reference }) => nameOf(reference)))]);
   throw new PackferryError('E_USAGE', `nothing here uses ${named.text}`, {
-    hint: near === undefined ? 'See "packferry usage" for what is used where.' : `Did you mean ${near}?`,
+    hint: near.length === 0 ? 'See "packferry usage".' : `Did you mean ${near.join(' or ')}?`,
   });
 }
 

@@ -1,3 +1,4 @@
+import { nearestName } from '../core/nearest.ts';
 import { formatReference, nameOf, parseReference, type ImageReference } from '../core/reference.ts';
 
 /** An image that somebody asks for. */
@@ -28,4 +29,11 @@ export function parseImageName(text: string): NamedImage {
       return sameTag && (wanted.digest === undefined || wanted.digest === reference.digest);
     },
   };
+}
+
+/** Those of the names that were perhaps meant: only the last part of a path is compared, people leave out the rest. */
+export function similarNames(name: string, names: readonly string[]): string[] {
+  const last = (text: string): string => text.slice(text.lastIndexOf('/') + 1);
+  const slip = nearestName(last(name), names.map(last));
+  return names.filter((other) => last(other) === slip || last(other).includes(last(name)));
 }

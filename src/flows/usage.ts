@@ -1,9 +1,8 @@
-import { nearestName } from '../core/nearest.ts';
 import { formatReference, nameOf } from '../core/reference.ts';
 import { reportVersion } from '../schema/reports.ts';
 import type { UsageReport } from '../schema/reports-tags.ts';
 import type { Selection } from './selection.ts';
-import { parseImageName } from './usage-name.ts';
+import { parseImageName, similarNames } from './usage-name.ts';
 
 const mostHints = 3;
 
@@ -21,14 +20,8 @@ export function findUsage(image: string, { wanted }: Pick<Selection, 'wanted'>):
 
 /** Images in use under other tags of the same name; otherwise those with a similar name. */
 function nearTo(name: string, wanted: Selection['wanted']): string[] {
-  const sameName = wanted.filter(({ reference }) => nameOf(reference) === name);
-  if (sameName.length > 0)
-    return sameName.slice(0, mostHints).map(({ reference }) => formatReference(reference));
-  const names = [...new Set(wanted.map(({ reference }) => nameOf(reference)))];
-  const last = (text: string): string => text.slice(text.lastIndexOf('/') + 1);
-  const slip = nearestName(name, names);
-  const similar = names.filter((other) => other === slip || last(other).includes(last(name)));
-  const byLast = nearestName(last(name), names.map(last));
-  const found = similar.length > 0 ? similar : names.filter((other) => last(other) === byLast);
-  return found.slice(0, mostHints);
+  const references = wanted.map(({ reference }) => reference);
+  const sameName = references.filter((reference) => nameOf(reference) === name);
+  if (sameName.length > 0) return sameName.slice(0, mostHints).map(formatReference);
+  return similarNames(name, [...new Set(references.map(nameOf))]).slice(0, mostHints);
 }

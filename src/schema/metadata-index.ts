@@ -4,8 +4,6 @@ import { size } from './parts.ts';
 /** The `schema` value of the index files that this version writes. Others are made anew. */
 export const metadataIndexSchemaId = 'packferry.image-metadata-index/v1';
 
-const name = z.string().max(1024);
-
 /** The index of a folder of image metadata, as it is kept between runs. */
 export const metadataIndexSchema = z.object({
   schema: z.literal(metadataIndexSchemaId),
@@ -13,10 +11,10 @@ export const metadataIndexSchema = z.object({
   folder: z.string(),
   /** Changes when files come or go. */
   fingerprint: z.string(),
-  /** Names and versions, each once; everything else refers to them by their place. */
-  packages: z.array(z.tuple([z.enum(['python', 'os']), name, name])),
-  /** `[image, tag, bytes, created, python, number of packages]`; null for what is not known. */
-  images: z.array(z.tuple([name, name, size.nullable(), z.string().nullable(), z.string().nullable(), size])),
+  /** A line for each package of each version: kind, name, version, between tabulators. Texts are read faster than lists. */
+  packages: z.string(),
+  /** A line for each tag: image, tag, bytes, time, Python (each may be empty), number of packages. */
+  images: z.string(),
   /** The packages of all images one after the other, as 32-bit numbers in little-endian order, in base64. */
   contents: z.string(),
   /** Files that are no image metadata: how many, and the first of them. */

@@ -76,34 +76,53 @@ export function toDocument(index: MetadataIndex, folder: string, fingerprint: st
   return {
     schema: metadataIndexSchemaId,
     ...{ folder, fingerprint },
-    packages: index.packages.map(({ kind, name, version }) => [kind, name, version]),
-    images: index.images.map(({ image, tag, bytes, created, python, packages }) => {
-      return [image, tag, bytes ?? null, created ?? null, python ?? null, packages.length];
-    }),
+    packages: lines(index.packages.map(({ kind, name, version }) => [kind, name, version])),
+    images: lines(
+      index.images.map(({ image, tag, bytes, created, python, packages }) => {
+        return [image, tag, String(bytes ?? ''), created ?? '', python ?? '', String(packages.length)];
+      }),
+    ),
     contents: contents.toString('base64'),
     skipped: index.skipped,
     skippedNames: [...index.skippedNames],
   };
 }
 
+/** No field has white space in it: see `parseMetadata`. */
+function lines(rows: readonly (readonly string[])[]): string {
+  return rows.map((row) => row.join('\t')).join('\n');
+}
+
 /** The index out of its file; undefined when its parts do not fit together. */
 export function fromDocument(document: MetadataIndexDocument): MetadataIndex | undefined {
+  const packages = rowsOf(document.packages).map(([kind, name = '', version = '']): IndexedPackage => {
+    return { kind: kind === 'python' ? 'python' : 'os', name, version };
+  });
   const contents = Buffer.from(document.contents, 'base64');
   const places = new Uint32Array(Math.floor(contents.length / 4));
   for (let at = 0; at < places.length; at += 1) places[at] = contents.readUInt32LE(4 * at);
-  if (places.some((place) => place >= document.packages.length)) return undefined;
+  if (places.some((place) => place >= packages.length)) return undefined;
   let start = 0;
-  const images = document.images.map(([image, tag, bytes, created, python, count]): IndexedImage => {
-    const packages = places.subarray(start, start + count);
-    start += count;
-    const known = { bytes: bytes ?? undefined, created: created ?? undefined, python: python ?? undefined };
-    return { image, tag, ...known, packages };
+  const images = rowsOf(document.images).map((row): IndexedImage => {
+    const [image = '', tag = '', bytes = '', created = '', python = '', count = ''] = row;
+    const end = start + Number(count);
+    const own = places.subarray(start, end);
+    start = end;
+    const size = bytes === '' ? undefined : Number(bytes);
+    return {
+      image,
+      tag,
+      bytes: size,
+      created: created || undefined,
+      python: python || undefined,
+      packages: own,
+    };
   });
   if (start !== places.length) return undefined;
-  return {
-    packages: document.packages.map(([kind, name, version]) => ({ kind, name, version })),
-    images,
-    skipped: document.skipped,
-    skippedNames: document.skippedNames,
-  };
+  const { skipped, skippedNames } = document;
+  return { packages, images, skipped, skippedNames };
+}
+
+function rowsOf(text: string): string[][] {
+  return text === '' ? [] : text.split('\n').map((line) => line.split('\t'));
 }

@@ -21,7 +21,7 @@ export interface ImageMetadata {
 const title = /^# `([^`\s]+):([^`:\s]+)`[ \t]*$/m;
 const sizeLine = /^- Image Size: `?(\d+(?:\.\d+)?) (B|KB|MB|GB)`?[ \t]*$/m;
 const createdLine = /^- Created: `([^`\n]+)`/m;
-const pythonLine = /^[ \t]+- `PYTHON_VERSION=([^`\n]+)`/m;
+const pythonLine = /^[ \t]+- `PYTHON_VERSION=([^`\s]+)`/m;
 
 /** Units of 1,024, whatever their names say. */
 const units: Readonly<Record<string, number>> = { B: 1, KB: 2 ** 10, MB: 2 ** 20, GB: 2 ** 30 };
@@ -77,8 +77,8 @@ function timeIn(text: string): string | undefined {
 function pythonPackagesIn(text: string): Package[] {
   const [, ...parts] = text.split(/^### `/m);
   return parts.flatMap((part): Package[] => {
-    const name = part.slice(0, part.indexOf('`'));
+    const name = /^([^`\s]+)`/.exec(part)?.[1];
     const version = /^\* Version: (\S+)/m.exec(part)?.[1];
-    return name === '' || version === undefined ? [] : [[name, version]];
+    return name === undefined || version === undefined ? [] : [[name, version]];
   });
 }
