@@ -43,6 +43,8 @@ export { openBundle, type OpenBundleOptions, type VerifiedBundle } from './bundl
 
 // Use cases
 export { exportBundle, type ExportOptions } from './flows/export.ts';
+export { thisProcess } from './cli/context.ts';
+export type { Owner } from './bundle/export-lock.ts';
 export {
   importBundle,
   type Imported,

@@ -36,6 +36,37 @@ export interface PlannedVolume {
   readonly images: readonly BundledImage[];
 }
 
+/**
+ * What makes two contents the same bundle: the images by name and digest, how they are divided, and the packs. Who
+ * needs an image, and which mirror answered, may change without a byte of the archives changing.
+ */
+export function contentIdentity({ name, platform, volumes, packs }: BundleContent): string {
+  return JSON.stringify({
+    name,
+    platform,
+    volumes: volumes.map((images) =>
+      images.map(({ image: { reference, manifest, config, layers } }) => [
+        reference,
+        manifest,
+        config,
+        layers,
+      ]),
+    ),
+    packs: packs.map(({ id, version }) => [id, version]).sort(),
+  });
+}
+
+/** The same of a bundle that is there. */
+export function documentIdentity({ name, platform, images, archives, packs }: BundleDocument): string {
+  const volumes = archives.map(({ file }) =>
+    images
+      .filter(({ archive }) => archive === file)
+      .map((image) => ({ image: { ...image, platform }, usedBy: [] })),
+  );
+  const carried = packs.map(({ id, version }) => ({ id, version, zip: '' }));
+  return contentIdentity({ name, platform, volumes, packs: carried, findings: [] });
+}
+
 /** Plans every archive of a bundle. The same content gives the same plans. */
 export function planVolumes(content: BundleContent): PlannedVolume[] {
   return content.volumes.map((images, index) => ({

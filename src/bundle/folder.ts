@@ -20,7 +20,7 @@ export async function listFolder(dir: string): Promise<FolderListing> {
   const names = await readdir(dir).catch((fault: unknown) => {
     throw notFound(dir, fault);
   });
-  if (names.includes(bundleFiles.journal)) {
+  if (names.includes(bundleFiles.journal) || names.includes(bundleFiles.lock)) {
     throw new PackferryError('E_BUNDLE_INCOMPLETE', `${dir}: the export into this folder has not finished`, {
       hint: 'Run the same export again: it goes on where it stopped.',
     });

@@ -1,5 +1,6 @@
 import { open, readFile, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
+import { syncFolder } from '../archive/atomic-file.ts';
 import { isDigest, type Digest } from '../core/digest.ts';
 import { systemCodeOf } from '../core/errors.ts';
 import { bundleFiles } from './names.ts';
@@ -52,6 +53,8 @@ export class Journal {
     const file = await open(path.join(dir, bundleFiles.journal), 'w', 0o644);
     await file.write(`packferry-journal-1 ${state.plan} ${state.createdAt} ${state.sequence}\n`);
     await file.sync();
+    // After a power loss, no archive may be there without the journal that says whose it is.
+    await syncFolder(dir);
     return new Journal(file);
   }
 

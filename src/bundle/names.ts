@@ -7,6 +7,8 @@ export const bundleFiles = {
   loader: 'load.sh',
   /** Only while an export is under way: what is finished, so that a rerun goes on. */
   journal: 'export.journal',
+  /** Only while an export is running: who writes into the folder. */
+  lock: 'export.lock',
 } as const;
 
 /** The one subfolder of a bundle: the content packs that it carries. */

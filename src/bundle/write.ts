@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import pLimit from 'p-limit';
 import { syncFolder } from '../archive/atomic-file.ts';
-import { digestOf, type Digest } from '../core/digest.ts';
+import { digestOf } from '../core/digest.ts';
 import { asPackferryError, PackferryError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import { totalSize } from '../core/image.ts';
@@ -11,10 +11,22 @@ import type { Signer } from '../trust/signer.ts';
 import { ArchiveFile } from './archive-file.ts';
 import { blobJobs, nameOfJob, runBlobJob, type BlobJob } from './blob-job.ts';
 import { writePacks } from './carried-packs.ts';
-import { makeDocument, planVolumes, type BundleContent, type PlannedVolume } from './document.ts';
+import { checkImages } from './check-images.ts';
+import {
+  contentIdentity,
+  documentText,
+  makeDocument,
+  planVolumes,
+  type BundleContent,
+  type PlannedVolume,
+} from './document.ts';
 import { Journal, type JournalState } from './journal.ts';
+import { readDocument } from './read-document.ts';
 import { sealBundle } from './seal.ts';
 import { checkSpace, takeUp } from './take-up.ts';
+
+/** The numbers of archives have three digits. */
+const mostArchives = 999;
 
 export interface WriteBundleOptions {
   /** The folder that becomes the bundle: absent, empty, or left by an interrupted export. */
@@ -48,9 +60,10 @@ export interface WrittenBundle {
  */
 export async function writeBundle(options: WriteBundleOptions): Promise<WrittenBundle> {
   const volumes = planVolumes(options.content);
-  const plan = digestOfContent(options.content);
-  const earlier = await takeUp(options.dir, plan);
-  await checkSpace(options.dir, volumes, earlier);
+  const plan = digestOf(contentIdentity(options.content));
+  checkReadable(volumes, options);
+  const earlier = await takeUp(options.dir, plan, options.emit);
+  await checkSpace(options.dir, volumes);
 
   const createdAt = earlier?.createdAt ?? utcSeconds(options.now);
   const sequence = earlier?.sequence ?? Math.floor(options.now.getTime() / 1000);
@@ -58,37 +71,58 @@ export async function writeBundle(options: WriteBundleOptions): Promise<WrittenB
     earlier === undefined
       ? await Journal.start(options.dir, { plan, createdAt, sequence })
       : await Journal.resume(options.dir);
-  const filled = await fillVolumes(volumes, journal, earlier, options).finally(() => journal.close());
-
-  const { sha256, bytesFetched } = filled;
+  const { packs, sha256, bytesFetched } = await fill(volumes, journal, earlier, options).finally(() =>
+    journal.close(),
+  );
   const document = makeDocument(options.content, volumes, {
     sequence,
     createdAt,
     tool: options.tool,
     sha256,
-    packs: await writePacks(options.dir, options.content.packs),
+    packs,
   });
+  await checkProduct(document, options.dir);
   const sumsSha256 = await sealBundle(document, options);
   return { document, bytesFetched, sumsSha256 };
 }
 
-/** Two exports with the same digest of content can go on from each other's files. */
-function digestOfContent(content: BundleContent): Digest {
-  const packs = content.packs.map(({ id, version }) => [id, version]);
-  return digestOf(JSON.stringify({ ...content, packs }));
+/** Refuses before the first byte what a reader of the bundle would refuse: too many archives, or names that clash. */
+function checkReadable(volumes: readonly PlannedVolume[], { content, now, tool }: WriteBundleOptions): void {
+  const sha256 = new Map(volumes.map(({ file }) => [file, '0'.repeat(64)]));
+  const facts = { sequence: 0, createdAt: utcSeconds(now), tool, sha256, packs: [] };
+  if (volumes.length > mostArchives) {
+    const message = `the bundle would need ${volumes.length} archives, the format allows ${mostArchives}`;
+    throw new PackferryError('E_IMAGE_TOO_LARGE', message, {
+      hint: 'Give a larger --volume-size, leave out --per-image, or divide the manifest.',
+    });
+  }
+  readDocument(Buffer.from(documentText(makeDocument(content, volumes, facts))));
+}
+
+/** An image whose manifest says something else than the lock is found here, and not on the closed side. */
+async function checkProduct(document: BundleDocument, dir: string): Promise<void> {
+  const { volumes } = readDocument(Buffer.from(documentText(document)));
+  const errors = await checkImages(dir, document, volumes);
+  const [first] = errors;
+  if (first === undefined) return;
+  if (errors.length === 1) throw first;
+  throw new PackferryError(first.code, `${errors.length} images are not what was locked`, { errors });
 }
 
 interface Filled {
+  readonly packs: BundleDocument['packs'];
   readonly sha256: ReadonlyMap<string, string>;
   readonly bytesFetched: number;
 }
 
-async function fillVolumes(
+/** Packs first: a zip that is missing is not to be found out after hours. */
+async function fill(
   volumes: readonly PlannedVolume[],
   journal: Journal,
   earlier: JournalState | undefined,
   options: WriteBundleOptions,
 ): Promise<Filled> {
+  const packs = await writePacks(options.dir, options.content.packs);
   const archives: ArchiveFile[] = [];
   try {
     for (const volume of volumes) archives.push(await ArchiveFile.open(options.dir, volume));
@@ -104,7 +138,7 @@ async function fillVolumes(
     for (const archive of archives) sha256.set(archive.volume.file, await archive.complete(options.signal));
     await syncFolder(options.dir);
     options.emit({ type: 'finished', task: 'pull' });
-    return { sha256, bytesFetched };
+    return { packs, sha256, bytesFetched };
   } finally {
     for (const archive of archives) await archive.close();
   }

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import process from 'node:process';
 import type { Readable, Writable } from 'node:stream';
-import { PackferryError } from '../core/errors.ts';
+import type { Owner } from '../bundle/export-lock.ts';
+import { PackferryError, systemCodeOf } from '../core/errors.ts';
 
 /** An output of the program: a terminal, a file or a pipe. */
 export interface Output extends Writable {
@@ -26,6 +27,8 @@ export interface Context {
   readonly tool: { readonly name: string; readonly version: string };
   /** The one reading of the clock. */
   readonly now: Date;
+  /** This process, for locks. */
+  readonly owner: Owner;
   /** Aborted by Ctrl-C and by SIGTERM. */
   readonly signal: AbortSignal;
 }
@@ -33,8 +36,31 @@ export interface Context {
 /** The context of this process. */
 export function processContext(signal: AbortSignal): Context {
   const { stdin, stdout, stderr, env } = process;
-  return { stdin, stdout, stderr, env, home: homedir(), tool: toolOf(), now: new Date(), signal };
+  return {
+    stdin,
+    stdout,
+    stderr,
+    env,
+    home: homedir(),
+    tool: toolOf(),
+    now: new Date(),
+    owner: thisProcess,
+    signal,
+  };
 }
+
+/** This process as the owner of a lock. */
+export const thisProcess: Owner = {
+  pid: process.pid,
+  isRunning: (pid) => {
+    try {
+      // Signal 0 asks whether the process is there.
+      return process.kill(pid, 0);
+    } catch (fault) {
+      return systemCodeOf(fault) !== 'ESRCH';
+    }
+  },
+};
 
 /** Name and version, from package.json: three folders up from the compiled file. */
 function toolOf(): Context['tool'] {

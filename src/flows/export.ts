@@ -3,7 +3,12 @@ import type { Emit } from '../core/events.ts';
 import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
 import type { ImageSource } from '../core/ports.ts';
 import { readFinished, type FinishedBundle } from '../bundle/finished.ts';
-import { makeDocument, planVolumes, type BundleContent } from '../bundle/document.ts';
+import { contentIdentity, documentIdentity, type BundleContent } from '../bundle/document.ts';
+import { withExportLock, type Owner } from '../bundle/export-lock.ts';
+import { openBundle } from '../bundle/open.ts';
+import { allowedSignersLine } from '../trust/allowed-signers-line.ts';
+import { parseAllowedSigners } from '../trust/allowed-signers.ts';
+import { bundleNamespace } from '../trust/verify.ts';
 import { writeBundle } from '../bundle/write.ts';
 import type { BundleDocument } from '../schema/bundle.ts';
 import { reportVersion, type ExportReport } from '../schema/reports.ts';
@@ -20,6 +25,8 @@ export interface ExportOptions {
   readonly resolved: Resolved;
   readonly source: ImageSource;
   readonly signer: Signer;
+  /** The process that exports: two into one folder would spoil each other's work. */
+  readonly owner: Owner;
   readonly perImage: boolean;
   readonly keepGoing: boolean;
   /** Blobs that are fetched at the same time. */
@@ -44,15 +51,38 @@ export async function exportBundle(options: ExportOptions): Promise<ExportReport
   }
   const content = contentOf(selection, resolved.images, options.perImage);
   await refuseFile(dir);
-  const finished = await readFinished(dir);
-  if (finished !== undefined && isSame(finished.document, content)) {
-    for (const { reference } of finished.document.images) {
-      options.emit({ type: 'skipped', task: 'pull', item: reference, reason: 'already present' });
+  const written = await withExportLock(dir, options.owner, async () => {
+    const finished = await readFinished(dir);
+    return finished !== undefined && isSame(finished.document, content)
+      ? finished
+      : writeBundle({ ...options, content });
+  });
+  if ('bytesFetched' in written) return reportOf(options, written, 'written', written.bytesFetched, signer);
+  await checkPresent(options);
+  return reportOf(options, written, 'present', 0, signer);
+}
+
+/** "Already there" is said only of a bundle that is whole and signed by this key. */
+async function checkPresent({ dir, signer, now, emit, signal }: ExportOptions): Promise<void> {
+  const line = allowedSignersLine({
+    principal: 'this-key',
+    publicKey: signer.publicKey,
+    namespace: bundleNamespace,
+  });
+  const allowed = parseAllowedSigners(Buffer.from(`${line}\n`), 'the signing key');
+  try {
+    await openBundle(dir, { allowed, now, emit, signal });
+  } catch (fault) {
+    if (!(fault instanceof PackferryError)) throw fault;
+    if (fault.code === 'E_SIGNER_UNTRUSTED') {
+      const message = `${dir} holds this bundle, but signed by another key than ${signer.fingerprint}`;
+      throw new PackferryError('E_OUTPUT_EXISTS', message, {
+        hint: 'Give another folder, or the key that signed it.',
+        cause: fault,
+      });
     }
-    return reportOf(options, finished, 'present', 0);
+    throw fault.with(`${dir} holds this bundle, but it is damaged: ${fault.message}`);
   }
-  const written = await writeBundle({ ...options, content });
-  return reportOf(options, written, 'written', written.bytesFetched, signer);
 }
 
 async function refuseFile(dir: string): Promise<void> {
@@ -69,15 +99,7 @@ async function refuseFile(dir: string): Promise<void> {
 
 /** Does a finished bundle hold exactly this content? Who made it, and when, does not matter. */
 function isSame(document: BundleDocument, content: BundleContent): boolean {
-  const { sequence, createdAt, tool, archives, packs } = document;
-  const sha256 = new Map(archives.map(({ file, sha256: hex }) => [file, hex]));
-  const wanted = makeDocument(content, planVolumes(content), { sequence, createdAt, tool, sha256, packs });
-  const names = (list: readonly { id: string; version: string }[]): string[] =>
-    list.map(({ id, version }) => `${id} ${version}`).sort();
-  return (
-    JSON.stringify(wanted) === JSON.stringify(document) &&
-    JSON.stringify(names(content.packs)) === JSON.stringify(names(packs))
-  );
+  return documentIdentity(document) === contentIdentity(content);
 }
 
 function reportOf(
@@ -85,13 +107,13 @@ function reportOf(
   { document, sumsSha256 }: FinishedBundle,
   status: ExportReport['status'],
   bytesFetched: number,
-  signer?: Signer,
+  signer: Signer,
 ): ExportReport {
   return {
     schemaVersion: reportVersion,
     ...bundleHead(dir, document),
     status,
-    ...(signer === undefined ? {} : { signer: signer.fingerprint }),
+    signer: signer.fingerprint,
     sumsSha256,
     bytesFetched,
     archives: document.archives.map(({ file, size, sha256 }) => ({ file, bytes: size, sha256 })),

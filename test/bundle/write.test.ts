@@ -1,4 +1,5 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import test from 'ava';
@@ -7,7 +8,8 @@ import { PackferryError, type ErrorCode } from '../../src/core/errors.ts';
 import type { Event } from '../../src/core/events.ts';
 import type { Descriptor } from '../../src/core/image.ts';
 import type { ImageSource } from '../../src/core/ports.ts';
-import { withBundleFixture } from '../helpers/bundle-fixture.ts';
+import { withExportLock } from '../../src/bundle/export-lock.ts';
+import { withBundleFixture, withFolder } from '../helpers/bundle-fixture.ts';
 
 const code = (expected: ErrorCode) => ({ instanceOf: PackferryError, code: expected });
 
@@ -207,3 +209,102 @@ const wrongBytes = test.macro({
 test('one bit flipped', wrongBytes, (bytes) => bytes.fill((bytes[9] ?? 0) ^ 1, 9, 10), 'E_DIGEST_MISMATCH');
 test('one byte short', wrongBytes, (bytes) => bytes.subarray(1), 'E_SIZE_MISMATCH');
 test('one byte more', wrongBytes, (bytes) => Buffer.concat([bytes, Buffer.from('x')]), 'E_SIZE_MISMATCH');
+
+const alive = { pid: 4_000_000_001, isRunning: (pid: number) => pid === 4_000_000_001 };
+const dead = { pid: 4_000_000_002, isRunning: () => false };
+
+test('two exports into one folder: the second one is refused, a dead one is taken over', async (t) => {
+  await withFolder(async (folder) => {
+    const dir = path.join(folder, 'out');
+    await withExportLock(dir, alive, async () => {
+      t.true((await readdir(dir)).includes('export.lock'));
+      const error = await t.throwsAsync(
+        withExportLock(dir, alive, () => Promise.resolve()),
+        code('E_OUTPUT_EXISTS'),
+      );
+      t.true(error.message.includes('4000000001'));
+    });
+    t.deepEqual(await readdir(dir), []);
+    await writeFile(path.join(dir, 'export.lock'), `4000000003 ${hostname()}\n`);
+    t.is(await withExportLock(dir, dead, () => Promise.resolve('done')), 'done');
+    await writeFile(path.join(dir, 'export.lock'), '4000000003 another-machine\n');
+    await t.throwsAsync(
+      withExportLock(dir, dead, () => Promise.resolve()),
+      code('E_OUTPUT_EXISTS'),
+    );
+  });
+});
+
+test('a folder with files of somebody else gets no lock', async (t) => {
+  await withFolder(async (folder) => {
+    await writeFile(path.join(folder, 'notes.txt'), 'mine');
+    await t.throwsAsync(
+      withExportLock(folder, dead, () => Promise.resolve()),
+      code('E_OUTPUT_EXISTS'),
+    );
+    t.deepEqual(await readdir(folder), ['notes.txt']);
+  });
+});
+
+test('who uses an image and where it came from may change without a byte being fetched again', async (t) => {
+  await withBundleFixture(async ({ folder, images, write, open, content, source }) => {
+    const victim = images[0]?.layers.at(-1);
+    if (victim === undefined) throw new Error('the fixture has no layers');
+    const dir = path.join(folder, 'out');
+    await t.throwsAsync(write(dir, { source: breaking(source, victim, 1), keepGoing: true }));
+    const fetched: string[] = [];
+    const watching: ImageSource = {
+      ...source,
+      openBlob: (image, blob, options) => {
+        fetched.push(blob.digest);
+        return source.openBlob(image, blob, options);
+      },
+    };
+    const use = {
+      pack: 'P',
+      item: 'I',
+      kind: 'script',
+      file: 'P/I.yml',
+      line: 3,
+      column: 5,
+      key: 'k',
+    } as const;
+    const moved = content().volumes.map((volume) =>
+      volume.map(({ image }) => ({
+        image: { ...image, source: 'registry://mirror.example' },
+        usedBy: [use],
+      })),
+    );
+    await write(dir, { source: watching, content: { ...content(), volumes: moved } });
+    t.deepEqual(fetched, [victim.digest]);
+    t.is((await open(dir)).document.images[0]?.usedBy[0]?.line, 3);
+  });
+});
+
+test('a lock that lies about an image is found before anything is signed', async (t) => {
+  await withBundleFixture(async ({ folder, write, content }) => {
+    const volumes = content().volumes.map((volume) =>
+      volume.map(({ image, usedBy }) => {
+        const layers = image.layers.map((layer) => ({ ...layer, diffId: layer.digest }));
+        return { image: { ...image, layers }, usedBy };
+      }),
+    );
+    const dir = path.join(folder, 'out');
+    await t.throwsAsync(write(dir, { content: { ...content(), volumes } }), code('E_IMAGE_MALFORMED'));
+    t.false((await readdir(dir)).includes('SHA256SUMS.sig'));
+  });
+});
+
+test('a thousand archives are refused before the first byte', async (t) => {
+  await withBundleFixture(async ({ folder, images, write, content }) => {
+    const [image] = images;
+    if (image === undefined) throw new Error('the fixture has no images');
+    const volumes = Array.from({ length: 1000 }, (_, index) => [
+      { image: { ...image, reference: `docker.io/demisto/python3:${index}` }, usedBy: [] },
+    ]);
+    await t.throwsAsync(
+      write(path.join(folder, 'out'), { content: { ...content(), volumes } }),
+      code('E_IMAGE_TOO_LARGE'),
+    );
+  });
+});

@@ -3,6 +3,7 @@ import path from 'node:path';
 import test from 'ava';
 import {
   exportBundle,
+  thisProcess,
   generateSigningKey,
   importBundle,
   inspectBundle,
@@ -47,6 +48,7 @@ test('a program that uses the library plans, exports, opens and imports with wha
       resolved,
       source,
       signer: await openSigner(await readKeyFile(at('key'))),
+      owner: thisProcess,
       perImage: false,
       keepGoing: false,
       jobs: 2,

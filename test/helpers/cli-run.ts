@@ -1,5 +1,5 @@
 import { PassThrough, Writable } from 'node:stream';
-import type { Context, Input, Output } from '../../src/cli/context.ts';
+import { thisProcess, type Context, type Input, type Output } from '../../src/cli/context.ts';
 import { run } from '../../src/cli/main.ts';
 
 /** Keeps what is written to it. */
@@ -73,6 +73,7 @@ export async function runCli(argv: readonly string[], options: RunOptions = {}):
     env: options.env ?? {},
     home: options.home ?? '/nonexistent',
     tool: { name: 'packferry', version: '0.0.0-test' },
+    owner: thisProcess,
     now: options.now ?? new Date('2026-11-23T05:00:00Z'),
     signal: options.signal ?? new AbortController().signal,
   };

@@ -52,6 +52,7 @@ export const exportCommand: Action<ExportOptions> = async (session, paths, optio
       resolved,
       source,
       signer,
+      owner: context.owner,
       perImage,
       keepGoing,
       jobs,

@@ -1,3 +1,4 @@
+import { thisProcess } from '../../../src/cli/context.ts';
 import test, { type ExecutionContext } from 'ava';
 import { makeRenderer, type Renderer } from '../../../src/cli/progress/renderer.ts';
 import type { ProgressKind } from '../../../src/cli/progress/kinds.ts';
@@ -19,6 +20,7 @@ function show(kind: ProgressKind, isTTY = false, env: Record<string, string> = {
       stderr,
       env,
       home: '/nonexistent',
+      owner: thisProcess,
       tool: { name: 'packferry', version: '0' },
       now: new Date(0),
       signal: new AbortController().signal,
