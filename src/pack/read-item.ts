@@ -25,7 +25,7 @@ export interface PackItem {
 const runtime = { type: 'whole', dockerimage: 'whole' } as const;
 
 /** All that is read of an item; what is not listed here is not there. */
-const wanted = { name: 'whole', commonfields: 'whole', ...runtime, script: runtime } as const;
+export const itemParts = { name: 'whole', commonfields: 'whole', ...runtime, script: runtime } as const;
 
 /**
  * Reads a YAML text of a pack. Undefined means that it is neither integration nor script: playbooks, lists, layouts,
@@ -35,7 +35,7 @@ const wanted = { name: 'whole', commonfields: 'whole', ...runtime, script: runti
  */
 export function readItem(text: string, path: string): PackItem | undefined {
   if (!mayBeItem(text)) return undefined;
-  const file = parseYamlParts(text, wanted, {
+  const file = parseYamlParts(text, itemParts, {
     name: path,
     code: 'E_PACK_INVALID',
     maxBytes: limits.itemYaml,
