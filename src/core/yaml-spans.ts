@@ -79,9 +79,10 @@ function doubleQuoteEnd(text: string, at: number): number {
   let from = at + 1;
   let close = text.indexOf('"', from);
   while (close >= 0) {
-    const backslash = text.indexOf('\\', from);
-    if (backslash < 0 || backslash > close) return close;
-    escape.lastIndex = backslash;
+    // Not beyond the quote: a text of many scalars would be searched to its end for each.
+    const backslash = text.slice(from, close).indexOf('\\');
+    if (backslash < 0) return close;
+    escape.lastIndex = from + backslash;
     if (!escape.test(text)) return -1;
     from = escape.lastIndex;
     if (from > close) close = text.indexOf('"', from);

@@ -27,3 +27,8 @@ export interface FoundPack extends Place {
   /** Is it one item that was named itself, so that its file stands in no pack? */
   readonly isSingle: boolean;
 }
+
+/** The pack and the path inside it, as uses name files; a single item has no pack in front. */
+export function labelOf({ inside }: PackFile, { isSingle, name }: FoundPack, id = name): string {
+  return isSingle ? inside : `${id}/${inside}`;
+}

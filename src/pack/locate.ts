@@ -35,6 +35,10 @@ async function findInFolder(place: Place, name: string, options: FindOptions): P
   const { packs, archives } = await walk(folderAt(place, options.report), name, options);
   const found = [...packs];
   for (const archive of archives) {
+    if (!options.archives) {
+      options.emit({ type: 'note', level: 'warning', message: `${archive.path}: skipped, an archive` });
+      continue;
+    }
     try {
       found.push(...(await findInArchive(archive, archive.name, options)));
     } catch (fault) {

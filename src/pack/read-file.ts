@@ -11,9 +11,8 @@ export interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-// Opening a pipe would otherwise wait for its other end. Windows has no such flag, and no such pipes.
-const { O_RDONLY, O_NONBLOCK }: { readonly O_RDONLY: number; readonly O_NONBLOCK?: number } = constants;
-const openFlags = O_RDONLY | (O_NONBLOCK ?? 0);
+// Opening a pipe would otherwise wait for its other end. Windows has no such flag; a missing one counts as 0.
+const openFlags = constants.O_RDONLY | constants.O_NONBLOCK;
 
 /** Reads a regular file whole, up to a limit. Errors name the path. */
 export async function readFile(path: string, options: ReadOptions): Promise<Buffer> {

@@ -2,7 +2,7 @@ import type { LimitFunction } from 'p-limit';
 import { asPackferryError, type PackferryError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import { imageOf, isUnknownLanguage, type PackImageUse } from './image-use.ts';
-import type { FoundPack, PackFile } from './layout.ts';
+import { labelOf, type FoundPack, type PackFile } from './layout.ts';
 import { readMetadata, type PackLabel } from './metadata.ts';
 import { decodeText } from './read-file.ts';
 import { readItem, type PackItem } from './read-item.ts';
@@ -72,7 +72,7 @@ interface ItemReading {
 /** Undefined when the file is no item. */
 async function readPackFile(
   file: PackFile,
-  { isSingle }: FoundPack,
+  pack: FoundPack,
   id: string,
   options: ReadPackOptions,
 ): Promise<ItemReading | undefined> {
@@ -80,7 +80,7 @@ async function readPackFile(
   const item = readItem(decodeText(bytes, file.path, 'E_PACK_INVALID'), file.path);
   if (item === undefined) return undefined;
   if (isUnknownLanguage(item)) warnOfLanguage(item, file, options.emit);
-  const place = { pack: id, file: isSingle ? file.inside : `${id}/${file.inside}`, path: file.path };
+  const place = { pack: id, file: labelOf(file, pack, id), path: file.path };
   return { use: imageOf(item, place, options.defaultImages) };
 }
 

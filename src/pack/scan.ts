@@ -60,11 +60,13 @@ export async function scanPacks(paths: readonly string[], options: ScanOptions):
   for (const given of paths) {
     emit({ type: 'started', task: 'scan', item: given });
     const before = mistakes.length;
-    const found = await findPacks(given, { testPlaybooks, emit, signal, report }).catch((fault: unknown) => {
-      signal?.throwIfAborted();
-      report(asPackferryError(fault));
-      return [];
-    });
+    const found = await findPacks(given, { testPlaybooks, archives: true, emit, signal, report }).catch(
+      (fault: unknown) => {
+        signal?.throwIfAborted();
+        report(asPackferryError(fault));
+        return [];
+      },
+    );
     const share = await readShare(found, seen, reading);
     for (const mistake of share.mistakes) report(mistake);
     if (!share.isContent && mistakes.length === before) report(nothingIn(given, found));

@@ -7,6 +7,8 @@ import { isArchiveName, isYamlName, type TreeEntry, type TreeFile, type TreeFold
 export interface FindOptions {
   /** Also go into folders named TestPlaybooks. */
   readonly testPlaybooks: boolean;
+  /** Also look into the archives in a folder; otherwise they are skipped with a warning. */
+  readonly archives: boolean;
   readonly emit: Emit;
   readonly signal: AbortSignal | undefined;
   /** Takes the mistakes that do not stop the search. */

@@ -112,6 +112,11 @@ test('the place of a mistake is that in the whole text', (t) => {
   t.deepEqual(file.locateKey(['b']), { line: 7, column: 1 });
 });
 
+test('a hundred thousand quoted texts take no time that grows with their square', (t) => {
+  const text = `x:\n${'- "a"\n'.repeat(100_000)}a: "\\n"\n`;
+  t.is(excerptOf(text, parts)?.text, 'a: "\\n"\n');
+});
+
 const keys = [...'a a b b s s s x y z c d e f g h i j'.split(' '), 'y-1', 'long.key', 'other key', 'null'];
 const scalars = [
   '1',

@@ -46,7 +46,13 @@ if (existsSync(expectedFile)) {
     const wanted = await expected();
     const report = (mistake: Error): void => t.fail(mistake.message);
     for (const content of contentPaths()) {
-      const packs = await findPacks(content, { testPlaybooks: true, emit, signal: undefined, report });
+      const packs = await findPacks(content, {
+        testPlaybooks: true,
+        archives: true,
+        emit,
+        signal: undefined,
+        report,
+      });
       for (const file of packs.flatMap(({ files }) => files)) {
         const name = path.relative(corpus, file.path).split(path.sep).join('/');
         const item = readItem(Buffer.from(await file.read()).toString(), name);
