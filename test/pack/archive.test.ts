@@ -212,7 +212,7 @@ test(
   '',
   /unexpected end/,
 );
-test('a member of ten gigabytes', refuses, item({ size: 4e9 }), '!One.yml', /over the limit/);
+test('a member of four gigabytes', refuses, item({ size: 4e9 }), '!One.yml', /over the limit/);
 test(
   'a member that tells less than it has',
   refuses,
