@@ -14,6 +14,18 @@ export const limits = {
   /** Items carry embedded code; the largest of the public content are some 300 KB. */
   itemYaml: 16 * 1024 * 1024,
   packMetadata: 1024 * 1024,
+  /** A pack archive inside another archive, which is held in memory while it is read. */
+  nestedArchive: 256 * 1024 * 1024,
+  /** What an archive of packs and the archives in it give when they are decompressed, in all. */
+  archiveContent: 4 * 1024 * 1024 * 1024,
+  /** The same as a multiple of the size of the archive; text hardly shrinks to a twentieth. */
+  archiveRatio: 200,
+  /** Archives of packs may give this much whatever their own size. */
+  archiveContentOfAny: 64 * 1024 * 1024,
+  /** Files and folders in an archive of packs and the archives in it, in all. */
+  archiveMembers: 500_000,
+  /** Archives of packs inside each other, the outermost included. */
+  archiveNesting: 3,
   exportManifest: 1024 * 1024,
   lock: 20 * 1024 * 1024,
   errorBody: 64 * 1024,

@@ -1,27 +1,68 @@
 import type { Stats } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { PackferryError, systemCodeOf } from '../core/errors.ts';
-import { fileAt, findInFolder, isArchiveName, isYamlName, type FolderOptions } from './folder.ts';
-import type { FoundPack } from './layout.ts';
+import { asPackferryError, PackferryError, systemCodeOf } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import { findInArchive, isArchive } from './archive.ts';
+import { fileAt, folderAt } from './folder.ts';
+import type { FoundPack, Place } from './layout.ts';
 import { unreadable } from './read-file.ts';
 import { nearestSibling } from './siblings.ts';
+import { bareName, isArchiveName, isYamlName } from './tree.ts';
+import { walk, type FindOptions } from './walk.ts';
 
 const whatToName =
-  'Name the folder of a pack, a folder of packs, or the yml file of an integration or script.';
+  'Name a pack, a folder or an archive (zip, tar, tar.gz) with packs, or the yml file of an integration or script.';
 
 /**
- * Finds the packs at a path, which may be a folder (see `findInFolder`) or a single YAML item. Throws `E_PACK_NOT_FOUND`
- * when nothing is there, `E_PACK_INVALID` when it is something else.
+ * Finds the packs at a path, which may be a folder (see `walk`), an archive (see `findInArchive`), or a single YAML
+ * item. Throws `E_PACK_NOT_FOUND` when nothing is there, `E_PACK_INVALID` when it is something else.
  */
-export async function findPacks(given: string, options: FolderOptions): Promise<FoundPack[]> {
+export async function findPacks(given: string, options: FindOptions): Promise<FoundPack[]> {
   const info = await statOf(given);
-  if (info.isDirectory()) return await findInFolder(given, options);
-  const name = path.basename(given);
-  if (!info.isFile() || !isYamlName(name)) throw notReadable(given);
-
   const place = { path: given, identity: await realpath(given) };
-  return [{ ...place, id: path.parse(name).name, metadata: undefined, files: [fileAt(place, name)] }];
+  const name = path.basename(path.resolve(given));
+  if (info.isDirectory()) return await findInFolder(place, name, options);
+  if (info.isFile() && isYamlName(name)) return [singleItem(place, name)];
+  if (info.isFile() && (await mayBeArchive(given))) return await findInArchive(place, name, options);
+  throw new PackferryError('E_PACK_INVALID', `${given}: neither a folder, an archive nor a yml file`, {
+    hint: whatToName,
+  });
+}
+
+/** The packs of a folder and of the archives beside them. */
+async function findInFolder(place: Place, name: string, options: FindOptions): Promise<FoundPack[]> {
+  const { packs, archives } = await walk(folderAt(place, options.report), name, options);
+  const found = [...packs];
+  for (const archive of archives) {
+    if (!options.archives) {
+      options.emit({ type: 'note', level: 'warning', message: `${archive.path}: skipped, an archive` });
+      continue;
+    }
+    try {
+      found.push(...(await findInArchive(archive, archive.name, options)));
+    } catch (fault) {
+      options.signal?.throwIfAborted();
+      options.report(asPackferryError(fault));
+    }
+  }
+  return found;
+}
+
+function singleItem(place: Place, name: string): FoundPack {
+  const file = { ...place, inside: name, read: fileAt(place).take(limits.itemYaml) };
+  const metadata = { metadata: undefined, builtMetadata: undefined };
+  return { ...place, ...metadata, name: bareName(name), files: [file], isSingle: true };
+}
+
+/** A name that promises an archive is enough: what is wrong with it will then be told. */
+async function mayBeArchive(given: string): Promise<boolean> {
+  if (isArchiveName(given)) return true;
+  try {
+    return await isArchive(given);
+  } catch (fault) {
+    throw unreadable(given, 'E_PACK_INVALID', fault);
+  }
 }
 
 async function statOf(given: string): Promise<Stats> {
@@ -37,14 +78,4 @@ async function statOf(given: string): Promise<Stats> {
       cause,
     });
   }
-}
-
-function notReadable(given: string): PackferryError {
-  return isArchiveName(given)
-    ? new PackferryError('E_PACK_INVALID', `${given}: archives cannot be read yet`, {
-        hint: 'Unpack it and name the folder.',
-      })
-    : new PackferryError('E_PACK_INVALID', `${given}: neither a folder nor a yml file`, {
-        hint: whatToName,
-      });
 }

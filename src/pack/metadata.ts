@@ -5,22 +5,29 @@ import { packMetadataSchema } from '../schema/pack.ts';
 
 /** What a pack says of itself. */
 export interface PackLabel {
+  /** What the server knows it by. */
+  readonly id?: string;
   readonly name?: string;
   readonly version?: string;
 }
 
-/** Reads `pack_metadata.json`. Throws `E_PACK_INVALID` that names `path`. */
+/** Reads `pack_metadata.json` or `metadata.json`; empty values count as missing. Throws `E_PACK_INVALID` that names `path`. */
 export function readMetadata(bytes: Uint8Array, path: string): PackLabel {
   const parsed = packMetadataSchema.safeParse(parse(bytes, path));
   if (!parsed.success) {
     const what = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
     throw new PackferryError('E_PACK_INVALID', `${path}: ${what}`, { cause: parsed.error });
   }
-  const { name, currentVersion } = parsed.data;
+  const { id, name, currentVersion } = parsed.data;
   return {
-    ...(typeof name === 'string' ? { name } : {}),
-    ...(typeof currentVersion === 'string' ? { version: currentVersion } : {}),
+    ...(isText(id) ? { id } : {}),
+    ...(isText(name) ? { name } : {}),
+    ...(isText(currentVersion) ? { version: currentVersion } : {}),
   };
+}
+
+function isText(value: string | null | undefined): value is string {
+  return typeof value === 'string' && value !== '';
 }
 
 function parse(bytes: Uint8Array, path: string): unknown {

@@ -1,4 +1,5 @@
-import { open, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
 import { messageOf, PackferryError, systemCodeOf, type ErrorCode } from '../core/errors.ts';
 import { formatSize } from '../core/size.ts';
 
@@ -10,14 +11,19 @@ export interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+// Opening a pipe would otherwise wait for its other end. Windows has no such flag; a missing one counts as 0.
+const openFlags = constants.O_RDONLY | constants.O_NONBLOCK;
+
 /** Reads a regular file whole, up to a limit. Errors name the path. */
 export async function readFile(path: string, options: ReadOptions): Promise<Buffer> {
   try {
-    // Asked before opening: opening a pipe would wait for its other end.
-    const info = await stat(path);
-    if (info.isDirectory()) throw new PackferryError(options.code, `${path}: a folder, not a file`);
-    if (!info.isFile()) throw new PackferryError(options.code, `${path}: no regular file`);
-    return await readWhole(path, options);
+    options.signal?.throwIfAborted();
+    const handle = await open(path, openFlags);
+    try {
+      return await readWhole(handle, path, options);
+    } finally {
+      await handle.close();
+    }
   } catch (fault) {
     options.signal?.throwIfAborted();
     if (fault instanceof PackferryError) throw fault;
@@ -25,18 +31,22 @@ export async function readFile(path: string, options: ReadOptions): Promise<Buff
   }
 }
 
-async function readWhole(path: string, options: ReadOptions): Promise<Buffer> {
-  const handle = await open(path);
-  try {
-    const { size } = await handle.stat();
-    if (size > options.maxBytes) {
-      const over = `${formatSize(size)}, over the limit of ${formatSize(options.maxBytes)}`;
-      throw new PackferryError(options.code, `${path}: ${over}`);
-    }
-    return await handle.readFile({ signal: options.signal });
-  } finally {
-    await handle.close();
+async function readWhole(handle: FileHandle, path: string, { code, maxBytes }: ReadOptions): Promise<Buffer> {
+  const info = await handle.stat();
+  if (info.isDirectory()) throw new PackferryError(code, `${path}: a folder, not a file`);
+  if (!info.isFile()) throw new PackferryError(code, `${path}: no regular file`);
+  if (info.size > maxBytes) {
+    const over = `${formatSize(info.size)}, over the limit of ${formatSize(maxBytes)}`;
+    throw new PackferryError(code, `${path}: ${over}`);
   }
+  const buffer = Buffer.allocUnsafe(info.size);
+  let filled = 0;
+  while (filled < buffer.length) {
+    const { bytesRead } = await handle.read(buffer, filled, buffer.length - filled);
+    if (bytesRead === 0) throw new PackferryError(code, `${path}: became shorter while it was read`);
+    filled += bytesRead;
+  }
+  return buffer;
 }
 
 /** The error for a file or folder that the system does not let us read. */

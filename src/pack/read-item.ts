@@ -1,7 +1,8 @@
 import { PackferryError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { isMapping, mappingOf, type Mapping } from '../core/mapping.ts';
-import { parseYaml, type Position, type YamlFile, type YamlPath } from '../core/yaml.ts';
+import { parseYamlParts } from '../core/yaml-parts.ts';
+import type { Position, YamlFile, YamlPath } from '../core/yaml.ts';
 import { mayBeItem } from './may-be-item.ts';
 
 /** A text value of an item and where it stands. */
@@ -20,6 +21,12 @@ export interface PackItem {
   readonly dockerimage: ItemValue | undefined;
 }
 
+/** The keys with which an item says what it runs in: in a script at the top, in an integration below `script`. */
+const runtime = { type: 'whole', dockerimage: 'whole' } as const;
+
+/** All that is read of an item; what is not listed here is not there. */
+export const itemParts = { name: 'whole', commonfields: 'whole', ...runtime, script: runtime } as const;
+
 /**
  * Reads a YAML text of a pack. Undefined means that it is neither integration nor script: playbooks, lists, layouts,
  * rules, and files that are no content at all. Recognised by content: `script` is a mapping in integrations, which hold
@@ -28,7 +35,11 @@ export interface PackItem {
  */
 export function readItem(text: string, path: string): PackItem | undefined {
   if (!mayBeItem(text)) return undefined;
-  const file = parseYaml(text, { name: path, code: 'E_PACK_INVALID', maxBytes: limits.itemYaml });
+  const file = parseYamlParts(text, itemParts, {
+    name: path,
+    code: 'E_PACK_INVALID',
+    maxBytes: limits.itemYaml,
+  });
   const root = file.value;
   if (!isMapping(root)) return undefined;
   refuseMerge(file, root, []);
@@ -41,8 +52,8 @@ export function readItem(text: string, path: string): PackItem | undefined {
   return {
     kind,
     name: nameOf(root),
-    type: textAt(file, [...parent, 'type']),
-    dockerimage: textAt(file, [...parent, 'dockerimage']),
+    type: textAt(file, parent, 'type'),
+    dockerimage: textAt(file, parent, 'dockerimage'),
   };
 }
 
@@ -62,7 +73,8 @@ function nameOf(root: Mapping): string | undefined {
     .find((name): name is string => typeof name === 'string' && name !== '');
 }
 
-function textAt(file: YamlFile, path: readonly string[]): ItemValue | undefined {
+function textAt(file: YamlFile, parent: readonly string[], key: keyof typeof runtime): ItemValue | undefined {
+  const path = [...parent, key];
   let value: unknown = file.value;
   for (const key of path) value = mappingOf(value)[key];
   if (value === undefined || value === null) return undefined;

@@ -1,9 +1,8 @@
 import type { LimitFunction } from 'p-limit';
 import { asPackferryError, type PackferryError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
-import { limits } from '../core/limits.ts';
 import { imageOf, isUnknownLanguage, type PackImageUse } from './image-use.ts';
-import type { FoundPack, PackFile } from './layout.ts';
+import { labelOf, type FoundPack, type PackFile } from './layout.ts';
 import { readMetadata, type PackLabel } from './metadata.ts';
 import { decodeText } from './read-file.ts';
 import { readItem, type PackItem } from './read-item.ts';
@@ -17,7 +16,7 @@ export interface ReadPackOptions {
 }
 
 export interface PackReading {
-  readonly label: PackLabel;
+  readonly label: PackLabel & { readonly id: string };
   /** Integrations and scripts, with or without image. */
   readonly items: number;
   readonly uses: readonly PackImageUse[];
@@ -27,17 +26,23 @@ export interface PackReading {
 
 /** Reads every file of a pack. Mistakes are collected, never thrown; only an abort throws. */
 export async function readPack(pack: FoundPack, options: ReadPackOptions): Promise<PackReading> {
-  const { metadata } = pack;
-  const label = metadata && (await attempt(() => readLabel(metadata, options), options));
+  const source = await attempt(() => readLabel(pack.metadata, options), options);
+  const built = await attempt(() => readLabel(pack.builtMetadata, options), options);
+  // What a server exports as a contribution has an id that is made up.
+  const id = (pack.metadata && built.value?.id) ?? pack.name;
   const files = await Promise.all(
-    pack.files.map((file) => options.limit(() => attempt(() => readPackFile(file, pack, options), options))),
+    pack.files.map((file) =>
+      options.limit(() => attempt(() => readPackFile(file, pack, id, options), options)),
+    ),
   );
   const read = files.map(({ value }) => value).filter((value) => value !== undefined);
   return {
-    label: label?.value ?? {},
+    label: { ...built.value, ...source.value, id },
     items: read.length,
     uses: read.map(({ use }) => use).filter((use) => use !== undefined),
-    mistakes: [label, ...files].map((one) => one?.mistake).filter((mistake) => mistake !== undefined),
+    mistakes: [source, built, ...files]
+      .map(({ mistake }) => mistake)
+      .filter((mistake) => mistake !== undefined),
   };
 }
 
@@ -56,8 +61,8 @@ async function attempt<T>(work: () => Promise<T>, { signal }: ReadPackOptions): 
   }
 }
 
-async function readLabel(file: PackFile, { signal }: ReadPackOptions): Promise<PackLabel> {
-  return readMetadata(await file.read(limits.packMetadata, signal), file.path);
+async function readLabel(file: PackFile | undefined, { signal }: ReadPackOptions): Promise<PackLabel> {
+  return file === undefined ? {} : readMetadata(await file.read(signal), file.path);
 }
 
 interface ItemReading {
@@ -68,13 +73,14 @@ interface ItemReading {
 async function readPackFile(
   file: PackFile,
   pack: FoundPack,
+  id: string,
   options: ReadPackOptions,
 ): Promise<ItemReading | undefined> {
-  const bytes = await file.read(limits.itemYaml, options.signal);
+  const bytes = await file.read(options.signal);
   const item = readItem(decodeText(bytes, file.path, 'E_PACK_INVALID'), file.path);
   if (item === undefined) return undefined;
   if (isUnknownLanguage(item)) warnOfLanguage(item, file, options.emit);
-  const place = { pack: pack.id, file: file.file, path: file.path };
+  const place = { pack: id, file: labelOf(file, pack, id), path: file.path };
   return { use: imageOf(item, place, options.defaultImages) };
 }
 

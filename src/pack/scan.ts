@@ -7,6 +7,7 @@ import type { FoundPack } from './layout.ts';
 import { findPacks } from './locate.ts';
 import type { PackLabel } from './metadata.ts';
 import { readPack, type ReadPackOptions } from './read-pack.ts';
+import { hasMetadata } from './walk.ts';
 
 export interface ScanOptions {
   /** Also the images that the server takes for Python and PowerShell items that name none. */
@@ -18,7 +19,10 @@ export interface ScanOptions {
 }
 
 export interface PackInfo extends PackLabel {
-  /** The name of the pack's folder; of loose items, the name of the folder or file that was given. */
+  /**
+   * The id in the metadata of a built pack, or the name of the pack's folder or archive; of loose items, the name of what
+   * was given.
+   */
   readonly id: string;
   readonly path: string;
 }
@@ -37,7 +41,7 @@ const concurrency = 16;
 
 /**
  * Finds every image that the content packs at `paths` need. A path may be a pack folder, a folder of packs, a content
- * repository, a folder with items in it, or one item; what lies below several of them counts once.
+ * repository, a folder with items in it, an archive (zip, tar, tar.gz) of all that, or one item; what lies below several of them counts once.
  *
  * The list is complete or there is none: every mistake (a path without content, an unreadable or broken file, a value
  * that is no image reference) is collected, and all are thrown together as `E_PACK_INVALID` with `.errors`; a single
@@ -56,11 +60,13 @@ export async function scanPacks(paths: readonly string[], options: ScanOptions):
   for (const given of paths) {
     emit({ type: 'started', task: 'scan', item: given });
     const before = mistakes.length;
-    const found = await findPacks(given, { testPlaybooks, emit, signal, report }).catch((fault: unknown) => {
-      signal?.throwIfAborted();
-      report(asPackferryError(fault));
-      return [];
-    });
+    const found = await findPacks(given, { testPlaybooks, archives: true, emit, signal, report }).catch(
+      (fault: unknown) => {
+        signal?.throwIfAborted();
+        report(asPackferryError(fault));
+        return [];
+      },
+    );
     const share = await readShare(found, seen, reading);
     for (const mistake of share.mistakes) report(mistake);
     if (!share.isContent && mistakes.length === before) report(nothingIn(given, found));
@@ -99,11 +105,11 @@ async function readShare(
   const read = await Promise.all(
     fresh.map(async ({ pack, wasSeen }) => ({ pack, wasSeen, reading: await readPack(pack, options) })),
   );
-  const content = read.filter(({ pack, reading }) => pack.metadata !== undefined || reading.items > 0);
+  const content = read.filter(({ pack, reading }) => hasMetadata(pack) || reading.items > 0);
   return {
     packs: content
       .filter(({ wasSeen }) => !wasSeen)
-      .map(({ pack, reading }) => ({ id: pack.id, path: pack.path, ...reading.label })),
+      .map(({ pack, reading }) => ({ path: pack.path, ...reading.label })),
     uses: read.flatMap(({ reading }) => reading.uses),
     files: fresh.reduce((sum, { pack }) => sum + pack.files.length, 0),
     mistakes: read.flatMap(({ reading }) => reading.mistakes),

@@ -2,14 +2,13 @@ import { stat } from 'node:fs/promises';
 import pLimit from 'p-limit';
 import { asPackferryError, PackferryError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
-import { limits } from '../core/limits.ts';
 import { sumUp } from '../core/sum-up.ts';
-import { isYamlName } from './folder.ts';
 import { imageOf, type PackImageUse } from './image-use.ts';
-import type { FoundPack, PackFile } from './layout.ts';
+import { labelOf, type FoundPack, type PackFile } from './layout.ts';
 import { findPacks } from './locate.ts';
 import { decodeText } from './read-file.ts';
 import { readItem } from './read-item.ts';
+import { isYamlName } from './tree.ts';
 
 /** Where an item names its image, or where it leaves it to the server. */
 export interface ImagePlace extends PackImageUse {
@@ -46,7 +45,7 @@ export async function findPlaces(paths: readonly string[], options: PlacesOption
     await attempt(options, report, async () => {
       await refuseArchive(given);
       const before = mistakes.length;
-      const found = await findPacks(given, { testPlaybooks: false, ...options, report });
+      const found = await findPacks(given, { testPlaybooks: false, archives: false, ...options, report });
       if (found.length === 0 && mistakes.length === before) throw nothingIn(given);
       for (const pack of found) {
         for (const file of pack.files) files.set(file.identity, { pack, file, named: file.path === given });
@@ -93,10 +92,10 @@ async function placeIn(
   signal: AbortSignal,
 ): Promise<ImagePlace | undefined> {
   const { path } = file;
-  const text = decodeText(await file.read(limits.itemYaml, signal), path, 'E_PACK_INVALID');
+  const text = decodeText(await file.read(signal), path, 'E_PACK_INVALID');
   const item = readItem(text, path);
   if (item === undefined && named) throw nothingIn(path);
-  const use = item && imageOf(item, { pack: pack.id, file: file.file, path }, true);
+  const use = item && imageOf(item, { pack: pack.name, file: labelOf(file, pack), path }, true);
   if (use === undefined) return undefined;
   return { ...use, path, keys: use.kind === 'integration' ? ['script', use.key] : [use.key] };
 }

@@ -48,9 +48,9 @@ const refusesFile = test.macro(async (t, name: string, words: RegExp) => {
   t.regex(error.message, words);
 });
 
-test('a zip', refusesFile, 'HelloWorld.zip', /archives cannot be read yet/);
-test('a compressed tar', refusesFile, 'content.tar.gz', /archives cannot be read yet/);
-test('another file', refusesFile, 'HelloWorld.py', /neither a folder nor a yml file/);
+test('no zip', refusesFile, 'HelloWorld.zip', /no zip or tar archive/);
+test('no compressed tar', refusesFile, 'content.tar.gz', /no zip or tar archive/);
+test('another file', refusesFile, 'HelloWorld.py', /neither a folder, an archive nor a yml file/);
 
 test('one mistake is thrown as it is, with the real path', async (t) => {
   const root = await folderWith(t, {

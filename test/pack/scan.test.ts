@@ -166,18 +166,9 @@ test('a symbolic link that is given is followed', async (t) => {
   ]);
 });
 
-test('archives beside packs are skipped with a warning', async (t) => {
-  const root = await folderWith(t, {
-    'P/pack_metadata.json': '{}',
-    'Q.zip': 'PK',
-    'P/doc_files/R.zip': 'PK',
-  });
-  const { events, emit } = listen();
-  await scanPacks([root], { ...usual, emit });
-  t.deepEqual(
-    warnings(events).map((message) => message.split(': ')[0]),
-    [path.join(root, 'Q.zip')],
-  );
+test('archives in packs are no content', async (t) => {
+  const root = await folderWith(t, { 'P/pack_metadata.json': '{}', 'P/doc_files/R.zip': 'PK' });
+  t.deepEqual(images(await scanPacks([root], usual)), []);
 });
 
 test('a language of which nothing is known is told', async (t) => {
