@@ -19,7 +19,10 @@ export interface FakePack {
 
 /** The member of `index.zip` that describes a pack. */
 export function indexed(pack: FakePack): ZipMember {
-  return { name: `index/${pack.id}/metadata.json`, content: JSON.stringify({ currentVersion: '1.0.0', ...pack }) };
+  return {
+    name: `index/${pack.id}/metadata.json`,
+    content: JSON.stringify({ currentVersion: '1.0.0', ...pack }),
+  };
 }
 
 /** An `index.zip` with these packs and further members. */
@@ -76,10 +79,16 @@ export async function serveFiles(
   return { url: `${origin}/content/packs`, origin, seen, files };
 }
 
-function answer(files: ReadonlyMap<string, Buffer>, request: IncomingMessage, response: ServerResponse): void {
+function answer(
+  files: ReadonlyMap<string, Buffer>,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
   const file = files.get(request.url?.replace('/content/packs/', '') ?? '');
   if (file === undefined) {
-    response.writeHead(404, { 'content-type': 'application/xml' }).end('<Error><Code>NoSuchKey</Code></Error>');
+    response
+      .writeHead(404, { 'content-type': 'application/xml' })
+      .end('<Error><Code>NoSuchKey</Code></Error>');
     return;
   }
   const etag = `"${createHash('md5').update(file).digest('hex')}"`;

@@ -61,8 +61,13 @@ export interface MarketplaceState {
 /** Reads `index/index.json`. Throws `E_PACK_INVALID`. */
 export function readState(bytes: Uint8Array, what: string): MarketplaceState {
   const { revision, packs } = parse(bytes, marketplaceStateSchema, what);
-  const paid = (packs ?? []).flatMap((pack) => (typeof pack?.id === 'string' && (pack.price ?? 0) > 0 ? [pack.id] : []));
-  return { revision: revision === null || revision === undefined ? undefined : String(revision), paid: new Set(paid) };
+  const paid = (packs ?? []).flatMap((pack) =>
+    typeof pack?.id === 'string' && (pack.price ?? 0) > 0 ? [pack.id] : [],
+  );
+  return {
+    revision: revision === null || revision === undefined ? undefined : String(revision),
+    paid: new Set(paid),
+  };
 }
 
 function parse<T>(bytes: Uint8Array, schema: z.ZodType<T>, what: string): T {

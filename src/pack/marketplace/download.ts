@@ -4,6 +4,7 @@ import { asPackferryError, PackferryError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import { sumUp } from '../../core/sum-up.ts';
 import { readBuiltMetadata, type PackVersion } from './documents.ts';
+import { refuseAborted } from './fault.ts';
 import { hintForVersion } from './find-version.ts';
 import type { Marketplace } from './marketplace.ts';
 import { zipPathOf } from './pack-names.ts';
@@ -48,7 +49,7 @@ export async function downloadPack(
       }
       return { ...key, zip };
     } catch (fault) {
-      marketplace.signal?.throwIfAborted();
+      refuseAborted(marketplace.signal, nameOf(key));
       const error = await explained(marketplace, asPackferryError(fault), key);
       emit({ type: 'failed', task: 'pull', item: id, error });
       throw error;
@@ -62,7 +63,7 @@ export async function downloadPacks(
   packs: readonly PackKey[],
 ): Promise<DownloadedPack[]> {
   const results = await Promise.allSettled(packs.map((pack) => downloadPack(marketplace, pack)));
-  marketplace.signal?.throwIfAborted();
+  refuseAborted(marketplace.signal, marketplace.name);
   const failed = results.filter((result) => result.status === 'rejected');
   if (failed.length > 0) {
     const errors = failed.map((result) => asPackferryError(result.reason));
@@ -82,7 +83,7 @@ async function isCached({ signal }: Marketplace, file: string, key: PackKey): Pr
     return true;
   } catch {
     // Not there or damaged: both are healed by a download.
-    signal?.throwIfAborted();
+    refuseAborted(signal, nameOf(key));
     return false;
   }
 }

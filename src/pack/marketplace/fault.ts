@@ -40,11 +40,12 @@ export function connectionFault(fault: unknown, url: URL, what: string): Packfer
   );
 }
 
-/** The error for work that its caller has stopped: the caller's own reason when it gave one. */
-export function interrupted(signal: AbortSignal, what: string): PackferryError {
+/** Throws when the caller has stopped the work: the caller's own reason when it gave one. */
+export function refuseAborted(signal: AbortSignal | undefined, what: string): void {
+  if (signal?.aborted !== true) return;
   const reason: unknown = signal.reason;
-  if (reason instanceof PackferryError) return reason;
-  return new PackferryError('E_INTERRUPTED', `${what}: stopped`, { cause: reason });
+  if (reason instanceof PackferryError) throw reason;
+  throw new PackferryError('E_INTERRUPTED', `${what}: stopped`, { cause: reason });
 }
 
 function hintFor(code: string): string {

@@ -64,6 +64,20 @@ export async function follow(
   const done = new Map<string, number>();
   const problems = new Map<string, DependencyProblem>();
   const mistakes = new Map<string, PackferryError>();
+  const dependenciesOf = async (pack: ResolvedPack): Promise<readonly Dependency[]> => {
+    try {
+      return (await load(pack)).dependencies;
+    } catch (fault) {
+      mistakes.set(pack.id, asPackferryError(fault));
+      return [];
+    }
+  };
+  const miss = ({ id, mandatory }: Dependency, path: readonly string[], fault?: PackferryError): void => {
+    const by = path.join(' > ');
+    if (fault !== undefined) mistakes.set(id, fault.with(`${fault.message} (needed by ${by})`));
+    else if (mandatory) mistakes.set(id, notThere(id, by));
+    else problems.set(`? ${id}`, { kind: 'absent', id, path });
+  };
   const queue = starts.map(({ pack, dependencies }) => ({ pack, mode: dependencies }));
   for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
     const { pack, mode } = next;
@@ -75,7 +89,7 @@ export async function follow(
       if (mode === 'mandatory' && !dependency.mandatory) continue;
       const needed = found.get(dependency.id) ?? lookUp(index, dependency.id, path);
       if (needed === undefined || needed instanceof PackferryError) {
-        missing(dependency, path, needed);
+        miss(dependency, path, needed);
         continue;
       }
       found.set(needed.id, needed);
@@ -88,22 +102,6 @@ export async function follow(
     }
   }
   return { packs: [...found.values()], problems: [...problems.values()], mistakes: [...mistakes.values()] };
-
-  async function dependenciesOf(pack: ResolvedPack): Promise<readonly Dependency[]> {
-    try {
-      return (await load(pack)).dependencies;
-    } catch (fault) {
-      mistakes.set(pack.id, asPackferryError(fault));
-      return [];
-    }
-  }
-
-  function missing({ id, mandatory }: Dependency, path: readonly string[], fault?: PackferryError): void {
-    const by = path.join(' > ');
-    if (fault !== undefined) mistakes.set(id, fault.with(`${fault.message} (needed by ${by})`));
-    else if (mandatory) mistakes.set(id, notThere(id, by));
-    else problems.set(`? ${id}`, { kind: 'absent', id, path });
-  }
 }
 
 function lookUp(

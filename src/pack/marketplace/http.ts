@@ -1,7 +1,7 @@
 import { rootCertificates } from 'node:tls';
 import { Agent, type Dispatcher } from 'undici';
 import { PackferryError } from '../../core/errors.ts';
-import { connectionFault, interrupted } from './fault.ts';
+import { connectionFault, refuseAborted } from './fault.ts';
 import type { FilledOptions } from './options.ts';
 
 export interface Request {
@@ -73,7 +73,7 @@ export class Http {
   }
 
   async #sendTo(url: URL, { method, headers, what }: Request): Promise<Answer> {
-    if (this.#signal?.aborted === true) throw interrupted(this.#signal, what);
+    refuseAborted(this.#signal, what);
     try {
       const answer = await this.#agent.request({
         origin: url.origin,

@@ -9,6 +9,7 @@ import { parseStrictJson } from '../../core/json.ts';
 import { limits } from '../../core/limits.ts';
 import { readFile } from '../read-file.ts';
 import { onDisk, type Bucket } from './bucket.ts';
+import { refuseAborted } from './fault.ts';
 import type { FilledOptions } from './options.ts';
 import { PackIndex } from './pack-index.ts';
 import { isAbsence } from './refusal.ts';
@@ -54,6 +55,7 @@ export async function openIndex(bucket: Bucket, folder: string, options: FilledO
     return opened;
   } catch (fault) {
     opened?.close();
+    refuseAborted(signal, what);
     const error = explained(asPackferryError(fault), what);
     emit({ type: 'failed', task: 'pull', item, error });
     throw error;
@@ -75,7 +77,6 @@ async function knownTagOf(
     return hash.digest('hex') === sha256 ? tag : undefined;
   } catch {
     // Whatever is wrong with the cache: what it cannot give is downloaded.
-    signal?.throwIfAborted();
     return undefined;
   }
 }

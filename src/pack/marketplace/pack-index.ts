@@ -7,6 +7,7 @@ import {
   type MarketplaceState,
   type PackVersion,
 } from './documents.ts';
+import { refuseAborted } from './fault.ts';
 import { isPackId } from './pack-names.ts';
 import { compareVersions } from './versions.ts';
 import { Zip } from './zip.ts';
@@ -114,7 +115,7 @@ async function readAll(
   for (const member of zip.members) {
     const id = /^index\/([^/]+)\/metadata\.json$/.exec(member)?.[1];
     if (id === undefined) continue;
-    signal?.throwIfAborted();
+    refuseAborted(signal, what);
     const bytes = await zip.read(member, limits.marketplaceDocument);
     if (bytes === undefined) continue;
     try {

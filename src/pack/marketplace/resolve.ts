@@ -2,6 +2,7 @@ import { asPackferryError, PackferryError } from '../../core/errors.ts';
 import { sumUp } from '../../core/sum-up.ts';
 import type { PackVersion } from './documents.ts';
 import { downloadPack, readPackZip } from './download.ts';
+import { refuseAborted } from './fault.ts';
 import { findPack } from './find-pack.ts';
 import { anyVersion, findVersion } from './find-version.ts';
 import {
@@ -43,7 +44,7 @@ export async function resolvePacks(
   const { index, emit, signal, name } = marketplace;
   const mistakes: PackferryError[] = [];
   const report = (fault: unknown): undefined => {
-    signal?.throwIfAborted();
+    refuseAborted(signal, name);
     mistakes.push(asPackferryError(fault));
     return undefined;
   };
@@ -53,7 +54,7 @@ export async function resolvePacks(
     if (start !== undefined) starts.push(start);
   }
   const followed = await follow(index, starts, (pack) => load(marketplace, pack));
-  signal?.throwIfAborted();
+  refuseAborted(signal, name);
   mistakes.push(...followed.mistakes);
   if (mistakes.length > 0) throw sumUp(mistakes[0]?.code ?? 'E_PACK_NOT_FOUND', name, mistakes);
   const { packs, problems } = followed;

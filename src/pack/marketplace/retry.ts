@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asPackferryError, type PackferryError } from '../../core/errors.ts';
-import { interrupted, isPassing } from './fault.ts';
+import { isPassing, refuseAborted } from './fault.ts';
 import { isPassingRefusal, Refusal } from './refusal.ts';
 
 export interface RetryPolicy {
@@ -36,10 +36,6 @@ export async function withRetries<T>(
       await sleep(delay, undefined, signal === undefined ? {} : { signal }).catch(() => undefined);
     }
   }
-}
-
-function refuseAborted(signal: AbortSignal | undefined, what: string): void {
-  if (signal?.aborted === true) throw interrupted(signal, what);
 }
 
 /** Milliseconds to wait before trying again, or undefined when that would not help. */

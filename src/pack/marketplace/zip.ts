@@ -5,6 +5,7 @@ import * as yauzl from 'yauzl';
 import { messageOf, PackferryError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import { formatSize } from '../../core/size.ts';
+import { refuseAborted } from './fault.ts';
 
 export interface ZipOptions {
   /** What the archive is, for messages. */
@@ -69,7 +70,7 @@ export class Zip {
   /** Reads every member once, to see that all are whole. */
   async verify(signal: AbortSignal | undefined): Promise<void> {
     for (const entry of this.#entries.values()) {
-      signal?.throwIfAborted();
+      refuseAborted(signal, this.#what);
       await this.#pass(entry, () => undefined);
     }
   }
