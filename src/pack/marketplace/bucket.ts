@@ -54,7 +54,7 @@ export class Bucket {
    */
   async download(download: Download): Promise<Downloaded | undefined> {
     const { file, what } = download;
-    const part = path.join(path.dirname(file), `.packferry-${randomBytes(8).toString('hex')}.part`);
+    const part = partOf(file);
     try {
       await onDisk(file, () => mkdir(path.dirname(file), { recursive: true }));
       const got = await withRetries(() => this.#attempt(download, part), this.#options, what);
@@ -141,6 +141,11 @@ function refused(answer: Answer, what: string): PackferryError {
 function tooLarge(what: string, bytes: number, maxBytes: number): PackferryError {
   const over = `${formatSize(bytes)} or more, over the limit of ${formatSize(maxBytes)}`;
   return new PackferryError('E_LIMIT_EXCEEDED', `${what}: ${over}`);
+}
+
+/** A temporary name beside a file that nobody else uses. */
+export function partOf(file: string): string {
+  return path.join(path.dirname(file), `.packferry-${randomBytes(8).toString('hex')}.part`);
 }
 
 /** Does something to the disk, and names the file when that fails. */

@@ -73,6 +73,8 @@ export async function follow(
     }
   };
   const miss = ({ id, mandatory }: Dependency, path: readonly string[], fault?: PackferryError): void => {
+    // The shortest path comes first.
+    if (mistakes.has(id)) return;
     const by = path.join(' > ');
     if (fault !== undefined) mistakes.set(id, fault.with(`${fault.message} (needed by ${by})`));
     else if (mandatory) mistakes.set(id, notThere(id, by));

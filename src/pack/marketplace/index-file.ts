@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { rename, writeFile } from 'node:fs/promises';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import * as z from 'zod';
@@ -8,7 +8,7 @@ import { asPackferryError, PackferryError } from '../../core/errors.ts';
 import { parseStrictJson } from '../../core/json.ts';
 import { limits } from '../../core/limits.ts';
 import { readFile } from '../read-file.ts';
-import { onDisk, type Bucket } from './bucket.ts';
+import { onDisk, partOf, type Bucket } from './bucket.ts';
 import { refuseAborted } from './fault.ts';
 import type { FilledOptions } from './options.ts';
 import { PackIndex } from './pack-index.ts';
@@ -83,10 +83,13 @@ async function knownTagOf(
 
 /** Notes the tag, after the index itself: a note of something that is not there is of no harm. */
 async function keepNote(note: string, content: z.infer<typeof noteSchema>): Promise<void> {
-  await onDisk(note, async () => {
-    await writeFile(`${note}.part`, JSON.stringify(content));
-    await rename(`${note}.part`, note);
-  });
+  const part = partOf(note);
+  try {
+    await onDisk(note, () => writeFile(part, JSON.stringify(content)));
+    await onDisk(note, () => rename(part, note));
+  } finally {
+    await rm(part, { force: true });
+  }
 }
 
 function explained(error: PackferryError, what: string): PackferryError {
