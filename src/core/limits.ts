@@ -28,6 +28,20 @@ export const limits = {
   archiveNesting: 3,
   exportManifest: 1024 * 1024,
   lock: 20 * 1024 * 1024,
+  /** `index.zip` of a marketplace. */
+  marketplaceIndex: 512 * 1024 * 1024,
+  /** A JSON file in that index: what a pack says of itself, its versions, the list of paid packs. */
+  marketplaceDocument: 8 * 1024 * 1024,
+  /** The zip of a pack in a marketplace. */
+  marketplacePack: 1024 * 1024 * 1024,
+  /** Members of the index or of a pack in a marketplace. */
+  marketplaceMembers: 300_000,
+  /** How often larger than the zip its content may be; text hardly shrinks to a twentieth. */
+  marketplaceRatio: 200,
+  /** Content that a zip of a marketplace may have whatever its own size. */
+  marketplaceContentOfAny: 64 * 1024 * 1024,
+  /** `xsoar_config.json`, which may hold whole lists. */
+  xsoarConfig: 16 * 1024 * 1024,
   errorBody: 64 * 1024,
   /** One page of the list of tags of a repository, and the number of tags in all pages. */
   tagList: 4 * 1024 * 1024,

@@ -1,0 +1,53 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { asPackferryError, type PackferryError } from '../../core/errors.ts';
+import { isPassing, refuseAborted } from './fault.ts';
+import { isPassingRefusal, Refusal } from './refusal.ts';
+
+export interface RetryPolicy {
+  /** Repetitions after the first try. */
+  readonly retries: number;
+  /** Milliseconds before the first repetition; doubles each time. */
+  readonly retryDelay: number;
+  /** Ends the waits at once. */
+  readonly signal: AbortSignal | undefined;
+}
+
+const longestDelay = 30_000;
+/** A server that wants a longer pause than this (2 minutes) is reported at once instead. */
+const longestRetryAfter = 120_000;
+
+/** Runs `attempt` again as long as it throws an error that may pass. `what` is for messages. */
+export async function withRetries<T>(
+  attempt: () => Promise<T>,
+  policy: RetryPolicy,
+  what: string,
+): Promise<T> {
+  const { signal } = policy;
+  for (let tries = 0; ; tries += 1) {
+    refuseAborted(signal, what);
+    try {
+      return await attempt();
+    } catch (fault) {
+      refuseAborted(signal, what);
+      const error = asPackferryError(fault);
+      const delay = delayAfter(error, tries, policy);
+      if (delay === undefined) throw error;
+      // An abort ends the wait; the loop reports it.
+      await sleep(delay, undefined, signal === undefined ? {} : { signal }).catch(() => undefined);
+    }
+  }
+}
+
+/** Milliseconds to wait before trying again, or undefined when that would not help. */
+export function delayAfter(
+  error: PackferryError,
+  tries: number,
+  policy: Pick<RetryPolicy, 'retries' | 'retryDelay'>,
+): number | undefined {
+  if (tries >= policy.retries || !(isPassing(error) || isPassingRefusal(error))) return undefined;
+  const asked = error.cause instanceof Refusal ? (error.cause.retryAfter ?? 0) : 0;
+  if (asked > longestRetryAfter) return undefined;
+  // Jitter keeps parallel requests from coming back all at once.
+  const own = Math.min(longestDelay, policy.retryDelay * 2 ** tries) * (0.5 + Math.random() / 2);
+  return Math.max(own, asked);
+}
