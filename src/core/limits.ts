@@ -14,6 +14,10 @@ export const limits = {
   /** Items carry embedded code; the largest of the public content are some 300 KB. */
   itemYaml: 16 * 1024 * 1024,
   packMetadata: 1024 * 1024,
+  /** Lists that the vendor publishes: native images, deprecated images. */
+  vendorList: 4 * 1024 * 1024,
+  /** One page on one tag of dockerfiles-info. */
+  witnessPage: 4 * 1024 * 1024,
   exportManifest: 1024 * 1024,
   lock: 20 * 1024 * 1024,
   errorBody: 64 * 1024,

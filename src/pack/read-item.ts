@@ -14,10 +14,18 @@ export interface PackItem {
   readonly kind: 'integration' | 'script';
   /** `name`, or `commonfields.id` where that is missing; undefined when there is neither. */
   readonly name: string | undefined;
+  /** `commonfields.id`. */
+  readonly id: string | undefined;
   /** `javascript`, `python`, `powershell`. */
   readonly type: ItemValue | undefined;
   /** As written; undefined when the key is missing or empty. */
   readonly dockerimage: ItemValue | undefined;
+  /** For servers of version 4.5 and older. */
+  readonly dockerimage45: ItemValue | undefined;
+  /** Images in which the item is tested; not needed to run it. */
+  readonly alternatives: readonly ItemValue[];
+  /** Versions of the native image that the item may run in, e.g. `8.8`; undefined when it does not say. */
+  readonly native: readonly ItemValue[] | undefined;
 }
 
 /**
@@ -41,8 +49,13 @@ export function readItem(text: string, path: string): PackItem | undefined {
   return {
     kind,
     name: nameOf(root),
+    id: textOf(mappingOf(root['commonfields'])['id']),
     type: textAt(file, [...parent, 'type']),
     dockerimage: textAt(file, [...parent, 'dockerimage']),
+    dockerimage45: textAt(file, [...parent, 'dockerimage45']),
+    alternatives: textsAt(file, [...parent, 'alt_dockerimages']) ?? [],
+    // The schema of content says one, what builds content writes the other.
+    native: textsAt(file, [...parent, 'nativeimage']) ?? textsAt(file, [...parent, 'nativeImage']),
   };
 }
 
@@ -57,14 +70,31 @@ function kindOf(root: Mapping): PackItem['kind'] | undefined {
 }
 
 function nameOf(root: Mapping): string | undefined {
-  return [root['name'], mappingOf(root['commonfields'])['id']]
-    .map((name) => (typeof name === 'number' ? String(name) : name))
-    .find((name): name is string => typeof name === 'string' && name !== '');
+  return textOf(root['name']) ?? textOf(mappingOf(root['commonfields'])['id']);
 }
 
-function textAt(file: YamlFile, path: readonly string[]): ItemValue | undefined {
-  let value: unknown = file.value;
-  for (const key of path) value = mappingOf(value)[key];
+function textOf(name: unknown): string | undefined {
+  if (typeof name === 'number') return String(name);
+  return typeof name === 'string' && name !== '' ? name : undefined;
+}
+
+function valueAt(file: YamlFile, path: YamlPath): unknown {
+  return path.reduce<unknown>(
+    (outer, key) => (Array.isArray(outer) ? (outer as unknown[])[Number(key)] : mappingOf(outer)[key]),
+    file.value,
+  );
+}
+
+/** The texts of a list, empty ones left out; undefined when there is no list. */
+function textsAt(file: YamlFile, path: YamlPath): ItemValue[] | undefined {
+  const list = valueAt(file, path);
+  if (list === undefined || list === null) return undefined;
+  if (!Array.isArray(list)) throw invalid(file, file.locate(path), `${path.join('.')} must be a list`);
+  return list.flatMap((_, index) => textAt(file, [...path, index]) ?? []);
+}
+
+function textAt(file: YamlFile, path: YamlPath): ItemValue | undefined {
+  const value = valueAt(file, path);
   if (value === undefined || value === null) return undefined;
   const position = file.locate(path);
   if (typeof value !== 'string') throw invalid(file, position, `${path.join('.')} must be a text`);

@@ -3,6 +3,7 @@ import path from 'node:path';
 import test from 'ava';
 import { formatReference } from '../../src/core/reference.ts';
 import { loadExportManifest } from '../../src/flows/load-manifest.ts';
+import { readManifestFiles } from '../../src/flows/manifest-files.ts';
 import { scanPacks } from '../../src/pack/scan.ts';
 import { projectRoot } from '../helpers/pack-root.ts';
 
@@ -17,14 +18,16 @@ for (const sample of samples) {
   test(`${sample} loads, and its packs are there`, async (t) => {
     const manifest = await loadExportManifest(path.join(folder, sample));
     t.is(manifest.name, path.parse(sample).name);
-    const { uses } = await scanPacks(manifest.packs, manifest.include);
+    const { packs } = await readManifestFiles(manifest);
+    const { uses } = await scanPacks(packs, { ...manifest.include, native: [] });
     t.true(uses.length + manifest.images.length > 0);
   });
 }
 
 test('the images of the sample packs', async (t) => {
   const manifest = await loadExportManifest(path.join(folder, 'sample.yml'));
-  const { packs, uses } = await scanPacks(manifest.packs, manifest.include);
+  const paths = manifest.packs.map(({ text }) => text);
+  const { packs, uses } = await scanPacks(paths, { ...manifest.include, native: [] });
   t.deepEqual(
     packs.map(({ id, name, version }) => [id, name, version]),
     [

@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { messageOf, PackferryError } from '../../core/errors.ts';
 import type { ImageSource } from '../../core/ports.ts';
-import type { ExportManifest } from '../../flows/load-manifest.ts';
+import type { ExportManifest } from '../../flows/manifest.ts';
 import type { RegistrySettings } from '../../registry/options.ts';
+import { withOrigins } from '../../flows/origins.ts';
 import { openRegistrySource } from '../../registry/source.ts';
 import type { TagSource } from '../../registry/tags.ts';
 import type { Session } from '../session.ts';
@@ -24,7 +25,7 @@ export async function withRegistries<T>(
   }
   const source = openRegistrySource({ registries, userAgent: `${name}/${version}` });
   try {
-    return await use(source);
+    return await use(withOrigins(source, manifest.images));
   } finally {
     await source.close();
   }
