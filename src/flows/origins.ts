@@ -1,5 +1,5 @@
 import type { ImageSource } from '../core/ports.ts';
-import { formatReference, parseReference, tagNameOf, type ImageReference } from '../core/reference.ts';
+import { formatReference, lockedNameOf, parseReference, type ImageReference } from '../core/reference.ts';
 import type { ManifestImage } from './manifest.ts';
 
 /**
@@ -8,13 +8,13 @@ import type { ManifestImage } from './manifest.ts';
  */
 export function withOrigins(source: ImageSource, images: readonly ManifestImage[]): ImageSource {
   const origins = new Map(
-    images.flatMap(({ reference, from }) => (from === undefined ? [] : [[lockedName(reference), from]])),
+    images.flatMap(({ reference, from }) => (from === undefined ? [] : [[lockedNameOf(reference), from]])),
   );
   if (origins.size === 0) return source;
   return {
     name: source.name,
     async resolve(reference, platform, signal) {
-      const name = lockedName(reference);
+      const name = lockedNameOf(reference);
       const from = origins.get(name);
       if (from === undefined) return source.resolve(reference, platform, signal);
       return { ...(await source.resolve(movedTo(from, reference), platform, signal)), reference: name };
@@ -27,11 +27,6 @@ export function withOrigins(source: ImageSource, images: readonly ManifestImage[
     },
     close: () => source.close(),
   };
-}
-
-/** Resolved images go by their tag; those without one by their digest. */
-function lockedName(reference: ImageReference): string {
-  return tagNameOf(reference) ?? formatReference(reference);
 }
 
 /** The same repository below another registry. Messages name both. */

@@ -1,4 +1,4 @@
-import { formatReference, type ImageReference } from '../core/reference.ts';
+import { lockedNameOf, type ImageReference } from '../core/reference.ts';
 import type { BundleFinding } from '../schema/bundle.ts';
 import type { ImageUse } from '../schema/parts.ts';
 import { deprecationOf, type DeprecatedImages } from './deprecated-images.ts';
@@ -52,7 +52,7 @@ export function judge(
       const { message, severity, uses = image.usedBy } = verdict;
       const [first] = uses;
       return {
-        ...{ rule, sdkRule, reference: formatReference(image.reference), severity },
+        ...{ rule, sdkRule, reference: lockedNameOf(image.reference), severity },
         message: uses.length > 1 ? `${message} (${uses.length} uses)` : message,
         ...(first === undefined ? {} : { file: first.file, line: first.line }),
       };

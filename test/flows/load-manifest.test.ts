@@ -78,8 +78,8 @@ test('everything can be set', async (t) => {
   t.deepEqual(manifest.platform, { os: 'linux', architecture: 'arm64', variant: 'v8' });
   t.deepEqual(manifest.include, {
     ...{ defaultImages: false, testPlaybooks: true, alternatives: true },
-    native: [{ text: '8.8', line: 7, column: 75 }],
-    nativeConfig: { text: path.join(folder, 'n.json'), line: 7, column: 96 },
+    native: [{ text: '8.8', line: 7, column: 76 }],
+    nativeConfig: { text: path.join(folder, 'n.json'), line: 7, column: 98 },
   });
   t.deepEqual(manifest.policy, {
     organizations: [
