@@ -60,17 +60,25 @@ export function makeLock(
   };
 }
 
-/** How a new lock differs from the one on disk. */
-export function compareLocks(file: string, old: LockDocument | undefined, fresh: LockDocument): LockReport {
+/** How a new lock differs from the one on disk, and what a witness said of its images. */
+export function compareLocks(
+  file: string,
+  old: LockDocument | undefined,
+  fresh: LockDocument,
+  { images: resolved }: Pick<Resolved, 'images'>,
+): LockReport {
   const before = new Map(old?.images.map((image) => [image.reference, image]));
+  const witnesses = new Map(resolved.map(({ image, witness }) => [image.reference, witness]));
   const images: LockReport['images'] = fresh.images.map(({ reference, manifest: { digest } }) => {
     const known = before.get(reference);
-    if (known === undefined) return { reference, status: 'new', manifest: digest };
-    if (known.manifest.digest === digest) return { reference, status: 'same', manifest: digest };
-    const { manifest, lockedAt } = known;
+    const witness = witnesses.get(reference);
+    const isMoved = known !== undefined && known.manifest.digest !== digest;
     return {
-      ...{ reference, status: 'moved', manifest: digest },
-      before: { manifest: manifest.digest, lockedAt },
+      reference,
+      status: known === undefined ? 'new' : isMoved ? 'moved' : 'same',
+      manifest: digest,
+      ...(isMoved ? { before: { manifest: known.manifest.digest, lockedAt: known.lockedAt } } : {}),
+      ...(witness === undefined ? {} : { witness }),
     };
   });
   for (const [reference, { manifest }] of before) {

@@ -15,7 +15,7 @@ export function planTable({ images, errors }: PlanReport): string {
     { title: 'IMAGE', value: ({ reference }) => reference },
     { title: 'SIZE', align: 'right', value: ({ bytes }) => formatSize(bytes) },
     { title: 'SHARED', align: 'right', value: ({ bytesShared }) => formatSize(bytesShared) },
-    ...(isAsked ? [{ title: 'WITNESS', value: ({ witness = '' }: Image) => witness }] : []),
+    ...(isAsked ? [{ title: 'WITNESS', value: ({ witness }: Image) => witness ?? '' }] : []),
     { title: 'USED BY', value: usersOf },
     { title: 'FINDINGS', value: findingsOf },
   ]);
