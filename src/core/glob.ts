@@ -12,7 +12,7 @@ export function matchesGlob(pattern: string, text: string): boolean {
 
 /** Does one part of a pattern, without slashes, match a name? `**` is nothing special here. */
 export function matchesPart(pattern: string, name: string): boolean {
-  return matchesSequence(tokensOf(pattern), [...name], {
+  return matchesSequence(tokensOf(pattern), Array.from(name), {
     isStar: (token) => token === '*',
     matches: matchesCharacter,
   });
@@ -44,7 +44,7 @@ function matchesCharacter(token: string, character: string): boolean {
   if (token === '?') return true;
   if (token.length < 3 || !token.startsWith('[')) return token === character;
   const isNegated = token[1] === '!';
-  const set = [...token.slice(isNegated ? 2 : 1, -1)];
+  const set = Array.from(token.slice(isNegated ? 2 : 1, -1));
   return isInSet(set, character) !== isNegated;
 }
 

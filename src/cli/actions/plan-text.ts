@@ -32,16 +32,20 @@ export function planTree({ name, packs, images }: PlanReport): string {
       tree.set(title, items);
       const under = kind === 'manifest' ? key : `${item} (${kind})`;
       const how = kind === 'manifest' || key === 'dockerimage' ? '' : `, ${keyWord(key)}`;
-      items.set(under, [...(items.get(under) ?? []), `${image.reference} (${formatSize(image.bytes)}${how})`]);
+      items.set(under, [
+        ...(items.get(under) ?? []),
+        `${image.reference} (${formatSize(image.bytes)}${how})`,
+      ]);
     }
   }
-  const lines = [...tree].sort(byName).flatMap(([pack, items]) => [
-    pack,
-    ...[...items].sort(byName).flatMap(([item, references]) => [
-      `  ${item}`,
-      ...references.map((one) => `    ${one}`),
-    ]),
-  ]);
+  const lines = [...tree]
+    .sort(byName)
+    .flatMap(([pack, items]) => [
+      pack,
+      ...[...items]
+        .sort(byName)
+        .flatMap(([item, references]) => [`  ${item}`, ...references.map((one) => `    ${one}`)]),
+    ]);
   return visible(lines.join('\n'));
 }
 
@@ -60,7 +64,8 @@ export function planNotes({ images, excluded, savings, totals }: PlanReport): st
     const forbidden = errors === 0 ? '' : `, ${errors} of them forbidden by the policy`;
     lines.push(`Findings: ${findings.length}${forbidden}.`);
   }
-  const said = (answer: Image['witness']): number => images.filter(({ witness }) => witness === answer).length;
+  const said = (answer: Image['witness']): number =>
+    images.filter(({ witness }) => witness === answer).length;
   if (said(undefined) < images.length) {
     lines.push(
       `Witness: ${said('agrees')} agree, ${said('disagrees')} disagree, ${said('absent')} not known to it.`,
