@@ -13,7 +13,8 @@ export function parseOrganization(text: string): string[] {
   const probe = 'x';
   const { registry, repository, tag } = belowOf(text, probe);
   const path = repository.slice(0, -probe.length - 1);
-  if (tag !== 'latest') throw invalid(text);
+  // A name with capitals counts as a host in references; whoever writes one here means an organisation.
+  if (tag !== 'latest' || /^[^/.:]*[A-Z]/.test(text)) throw invalid(text);
   const isPlain = !text.includes('/') && registry === 'docker.io';
   if (isPlain) return vendorHomes.map((home) => `${home}/${text}`);
   return [path === '' ? registry : `${registry}/${path}`];

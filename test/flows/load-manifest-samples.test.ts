@@ -1,4 +1,5 @@
 import { readdirSync } from 'node:fs';
+import { access, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
 import { formatReference } from '../../src/core/reference.ts';
@@ -11,7 +12,14 @@ const folder = path.join(projectRoot, 'manifests');
 const samples = readdirSync(folder).filter((name) => name.endsWith('.yml'));
 
 test('there are samples', (t) => {
-  t.deepEqual(samples.sort(), ['images-only.yml', 'one-pack.yml', 'private-registry.yml', 'sample.yml']);
+  t.deepEqual(samples.sort(), [
+    'content-repository.yml',
+    'images-only.yml',
+    'one-pack.yml',
+    'private-registry.yml',
+    'sample.yml',
+    'soc.yml',
+  ]);
 });
 
 for (const sample of samples) {
@@ -23,6 +31,15 @@ for (const sample of samples) {
     t.true(uses.length + manifest.images.length > 0);
   });
 }
+
+test('each sample tells editors its schema, which is there', async (t) => {
+  for (const sample of samples) {
+    const [line = ''] = (await readFile(path.join(folder, sample), 'utf8')).split('\n');
+    const [, schema = ''] = /^# yaml-language-server: \$schema=(\S+)$/.exec(line) ?? [];
+    t.is(schema, 'schema/export.schema.json', sample);
+    await t.notThrowsAsync(access(path.join(folder, schema)));
+  }
+});
 
 test('the images of the sample packs', async (t) => {
   const manifest = await loadExportManifest(path.join(folder, 'sample.yml'));
