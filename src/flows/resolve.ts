@@ -76,12 +76,7 @@ function asOne(errors: readonly PackferryError[], header: string): PackferryErro
   return [new PackferryError(first.code, header, { errors })];
 }
 
-/** Throws when a witness knows other digests: nothing of this may be carried, not even to go on with the rest. */
-export function throwDisputed({ images, disputes }: Resolved): void {
-  if (disputes !== undefined) throwUnresolved({ images, errors: [], disputes });
-}
-
-/** Throws what kept images from being resolved. */
+/** Throws what stands against going on; a dispute before all else. */
 export function throwUnresolved(resolved: Resolved): void {
   const [error] = unresolved(resolved);
   if (error !== undefined) throw error;

@@ -46,6 +46,5 @@ function planSummary(report: PlanReport): { readonly summary?: string } {
   const of = packs.length === 0 ? '' : ` of ${count(packs.length, 'pack')}`;
   const missing = errors.length === 0 ? '' : ` ${count(errors.length, 'image')} missing.`;
   const line = `${images}${of}: ${formatSize(totals.bytes)} in ${archiveCount}${saved}.${missing}`;
-  return { summary: [line, ...planNotes(report)].join('
-') };
+  return { summary: [line, ...planNotes(report)].join('\n') };
 }
