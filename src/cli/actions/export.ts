@@ -16,7 +16,7 @@ import type { Action, CommonOptions, Outcome, Session } from '../session.ts';
 import { count } from '../text/plural.ts';
 import { lockFileOf } from './lock.ts';
 import { planNotes, planTable } from './plan-text.ts';
-import { withRegistries } from './sources.ts';
+import { withManifestSource } from './sources.ts';
 
 export interface ExportOptions extends CommonOptions {
   readonly output: string;
@@ -39,7 +39,7 @@ export const exportCommand: Action<ExportOptions> = async (session, paths, optio
     await select(paths, { home: context.home, emit, signal }),
     options.volumeSize,
   );
-  return withRegistries(session, selection.manifest, async (source) => {
+  return withManifestSource(session, selection.manifest, async (source) => {
     const perImage = options.perImage ?? false;
     if (options.dryRun === true)
       return dryRun(await resolve(session, selection, source, options), selection, perImage);

@@ -11,7 +11,7 @@ import { timeToWrite } from '../context.ts';
 import type { Action, CommonOptions } from '../session.ts';
 import { count } from '../text/plural.ts';
 import { table } from '../text/table.ts';
-import { withRegistries } from './sources.ts';
+import { withManifestSource } from './sources.ts';
 
 export interface LockOptions extends CommonOptions {
   readonly jobs: number;
@@ -32,7 +32,7 @@ export const lock: Action<LockOptions> = async (session, paths, options) => {
   throwForbidden(selection.findings);
   const file = lockFileOf(selection, options.lock);
   const old = await readLock(file);
-  return withRegistries(session, selection.manifest, async (source) => {
+  return withManifestSource(session, selection.manifest, async (source) => {
     const { platform } = selection.manifest;
     const found = await resolveAll(selection.wanted, {
       source,

@@ -46,7 +46,7 @@ export function planTree({ name, packs, images }: PlanReport): string {
         .sort(byName)
         .flatMap(([item, references]) => [`  ${item}`, ...references.map((one) => `    ${one}`)]),
     ]);
-  return visible(lines.join('\n'));
+  return lines.map(visible).join('\n');
 }
 
 /** Further lines for the summary of a plan: what is left out, what leaving out would save, what a witness said. */

@@ -7,7 +7,7 @@ import type { PlanReport } from '../../schema/reports.ts';
 import type { Action, CommonOptions } from '../session.ts';
 import { count } from '../text/plural.ts';
 import { planNotes, planTable, planTree } from './plan-text.ts';
-import { withRegistries } from './sources.ts';
+import { withManifestSource } from './sources.ts';
 
 export interface PlanOptions extends CommonOptions {
   readonly jobs: number;
@@ -20,7 +20,7 @@ export interface PlanOptions extends CommonOptions {
 export const plan: Action<PlanOptions> = async (session, paths, options) => {
   const { emit, signal, context } = session;
   const selection = await select(paths, { home: context.home, emit, signal });
-  return withRegistries(session, selection.manifest, async (source) => {
+  return withManifestSource(session, selection.manifest, async (source) => {
     const perImage = options.perImage ?? false;
     const { report, resolved } = await planExport({
       selection,

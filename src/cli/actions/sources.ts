@@ -25,10 +25,19 @@ export async function withRegistries<T>(
   }
   const source = openRegistrySource({ registries, userAgent: `${name}/${version}` });
   try {
-    return await use(withOrigins(source, manifest.images));
+    return await use(source);
   } finally {
     await source.close();
   }
+}
+
+/** The same with a whole manifest: images that it takes from elsewhere come from there. */
+export async function withManifestSource<T>(
+  session: Session,
+  manifest: ExportManifest,
+  use: (source: ImageSource) => Promise<T>,
+): Promise<T> {
+  return withRegistries(session, manifest, (source) => use(withOrigins(source, manifest.images)));
 }
 
 async function readCa(file: string): Promise<string> {
