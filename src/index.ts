@@ -54,7 +54,8 @@ export {
 } from './flows/import.ts';
 export { inspectBundle, type InspectOptions } from './flows/inspect.ts';
 export { generateSigningKey, type KeygenOptions } from './flows/keygen.ts';
-export { loadExportManifest, type ExportManifest } from './flows/load-manifest.ts';
+export { loadExportManifest } from './flows/load-manifest.ts';
+export type { ExportManifest } from './flows/manifest.ts';
 export { compareLocks, makeLock, readLock, resolveFromLock, writeLock } from './flows/lock.ts';
 export { planExport, type Planned, type PlanOptions } from './flows/plan.ts';
 export { resolveAll, type Resolved, type ResolveOptions, type WantedImage } from './flows/resolve.ts';

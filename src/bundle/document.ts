@@ -16,6 +16,8 @@ import { archiveName } from './names.ts';
 export interface BundledImage {
   readonly image: LockedImage;
   readonly usedBy: readonly ImageUse[];
+  /** What an independent list of digests said, when one was asked. */
+  readonly witness?: 'agrees' | 'absent';
 }
 
 /** What a bundle is to hold, in the volumes in which it is to hold it. */
@@ -27,6 +29,8 @@ export interface BundleContent {
   readonly findings: readonly BundleFinding[];
   /** Content packs that are carried along. */
   readonly packs: readonly CarriedPack[];
+  /** Seconds after `createdAt` when the bundle is not to be imported any more; absent: never. */
+  readonly expiresAfter?: number;
 }
 
 /** One archive of a bundle: its file name and its plan, byte for byte. */
@@ -100,10 +104,13 @@ export function makeDocument(
     name: content.name,
     sequence: facts.sequence,
     createdAt: facts.createdAt,
+    ...(content.expiresAfter === undefined
+      ? {}
+      : { expiresAt: laterBy(facts.createdAt, content.expiresAfter) }),
     tool: { ...facts.tool },
     platform: { ...content.platform },
     images: volumes.flatMap(({ file, images }) =>
-      images.map(({ image, usedBy }) => ({
+      images.map(({ image, usedBy, witness }) => ({
         reference: image.reference,
         manifest: { ...image.manifest },
         config: { ...image.config },
@@ -113,6 +120,7 @@ export function makeDocument(
         usedBy: usedBy.map(({ pack, item, kind, file: where, line, column, key }) => {
           return { pack, item, kind, file: where, line, column, key };
         }),
+        ...(witness === undefined ? {} : { witness }),
       })),
     ),
     archives: volumes.map(({ file, plan }) => archiveEntry(file, plan, facts.sha256.get(file) ?? '')),
@@ -121,6 +129,10 @@ export function makeDocument(
     base: [],
     findings: [...content.findings],
   };
+}
+
+function laterBy(time: string, seconds: number): string {
+  return `${new Date(Date.parse(time) + seconds * 1000).toISOString().slice(0, 19)}Z`;
 }
 
 /** The entry of one archive in `bundle.json`: where each of its blobs stands. */

@@ -56,6 +56,14 @@ export function passphraseOption(): Option {
   ).env('PACKFERRY_PASSPHRASE_FILE');
 }
 
+/** `--witness FOLDER`. */
+export function witnessOption(): Option {
+  return new Option(
+    '--witness <folder>',
+    'a copy of demisto/dockerfiles-info: digests that differ from what it says of an image are an error',
+  );
+}
+
 /** For options that may be given several times. */
 export function collectValues(value: string, before: readonly string[] = []): string[] {
   return [...before, value];

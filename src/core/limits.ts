@@ -26,6 +26,10 @@ export const limits = {
   archiveMembers: 500_000,
   /** Archives of packs inside each other, the outermost included. */
   archiveNesting: 3,
+  /** Lists that the vendor publishes: native images, deprecated images. */
+  vendorList: 4 * 1024 * 1024,
+  /** One page on one tag of dockerfiles-info. */
+  witnessPage: 4 * 1024 * 1024,
   exportManifest: 1024 * 1024,
   lock: 20 * 1024 * 1024,
   /** `index.zip` of a marketplace. */

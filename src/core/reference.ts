@@ -129,6 +129,11 @@ export function tagNameOf(reference: ImageReference): string | undefined {
   return reference.tag === undefined ? undefined : `${nameOf(reference)}:${reference.tag}`;
 }
 
+/** The name of the image once it is resolved: its tag's, or where it has none, its digest's. */
+export function lockedNameOf(reference: ImageReference): string {
+  return tagNameOf(reference) ?? formatReference(reference);
+}
+
 function invalid(text: string, why: string): PackferryError {
   return new PackferryError('E_REFERENCE_INVALID', `${shown(text)} is no image reference: ${why}`, {
     hint: 'Write it as [REGISTRY[:PORT]/]NAME[:TAG][@sha256:DIGEST], for instance demisto/python3:3.12.13.11694875.',

@@ -14,6 +14,7 @@ import type { BundleDocument } from '../schema/bundle.ts';
 import { reportVersion, type ExportReport } from '../schema/reports.ts';
 import type { Signer } from '../trust/signer.ts';
 import { contentOf } from './plan.ts';
+import { throwForbidden } from './policy-errors.ts';
 import { bundleHead, totalsOf } from './report.ts';
 import { throwUnresolved, type Resolved } from './resolve.ts';
 import type { Selection } from './selection.ts';
@@ -43,6 +44,7 @@ export interface ExportOptions {
  */
 export async function exportBundle(options: ExportOptions): Promise<ExportReport> {
   const { dir, selection, resolved, signer } = options;
+  throwForbidden(selection.findings);
   throwUnresolved(resolved);
   if (resolved.images.length === 0) {
     throw new PackferryError('E_MANIFEST_INVALID', 'nothing to export: no image is named', {

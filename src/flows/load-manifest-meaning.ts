@@ -1,29 +1,67 @@
+import { parseDuration } from '../core/duration.ts';
 import { messageOf, PackferryError } from '../core/errors.ts';
+import { globFault } from '../core/glob.ts';
 import { mappingOf } from '../core/mapping.ts';
 import { parseReference } from '../core/reference.ts';
 import { parseSize } from '../core/size.ts';
 import type { YamlPath } from '../core/yaml.ts';
+import { parseOrganization } from '../pack/policy-organizations.ts';
 import { formatPath, type Mistake } from './load-manifest-mistakes.ts';
+import { parseOrigin } from './load-manifest-origins.ts';
 import { resolvePath, type Bases } from './load-manifest-paths.ts';
 import { parseMirror, parseRegistryHost } from './load-manifest-registries.ts';
 
+/** Notes a mistake when a text at a path cannot be parsed. What is no text is left to the schema. */
+type Check = (path: YamlPath, value: unknown, parse: (text: string) => unknown, atKey?: boolean) => void;
+
 /**
- * What is wrong with a manifest beyond its shape: references, sizes, registry hosts, home folders. Looks at everything
- * that is a text, also where the rest has not the right shape, so that all mistakes come in one go.
+ * What is wrong with a manifest beyond its shape: references, patterns, sizes, registry hosts, home folders. Looks at
+ * everything that is a text, also where the rest has not the right shape, so that all mistakes come in one go.
  */
 export function meaningMistakes(manifest: unknown, bases: Bases): Mistake[] {
-  const { packs, images, registries, bundle, sign } = mappingOf(manifest);
-  const mistakes: (Mistake | undefined)[] = [];
-  const check = (path: YamlPath, value: unknown, parse: (text: string) => unknown, atKey = false): void => {
-    if (typeof value === 'string' && value !== '') mistakes.push(attempt(path, value, parse, atKey));
+  const { packs, images, exclude, include, policy, registries, bundle, sign } = mappingOf(manifest);
+  const mistakes: Mistake[] = [];
+  const check: Check = (path, value, parse, atKey = false) => {
+    const mistake = typeof value === 'string' && value !== '' && attempt(path, value, parse, atKey);
+    if (mistake) mistakes.push(mistake);
   };
   const asPath = (text: string): string => resolvePath(text, bases);
+  const asPattern = (text: string): void => refusePattern(text);
 
-  listOf(packs).forEach((pack, index) => check(['packs', index, 'path'], mappingOf(pack)['path'], asPath));
+  listOf(packs).forEach((pack, index) => {
+    check(['packs', index, 'path'], mappingOf(pack)['path'], asPath);
+  });
+  checkImages(images, check);
+  listOf(exclude).forEach((pattern, index) => check(['exclude', index], pattern, asPattern));
+  check(['include', 'nativeConfig'], mappingOf(include)['nativeConfig'], asPath);
+  listOf(mappingOf(policy)['organizations']).forEach((one, index) =>
+    check(['policy', 'organizations', index], one, parseOrganization),
+  );
+  check(['policy', 'deprecatedImages'], mappingOf(policy)['deprecatedImages'], asPath);
+  checkRegistries(registries, check, asPath);
+  check(['bundle', 'volumeSize'], mappingOf(bundle)['volumeSize'], parseSize);
+  check(['bundle', 'expiresAfter'], mappingOf(bundle)['expiresAfter'], parseDuration);
+  listOf(mappingOf(sign)['keys']).forEach((key, index) => check(['sign', 'keys', index], key, asPath));
+  return [...mistakes, ...nothingWanted(packs, images), ...loneSettings(include, policy)];
+}
+
+function checkImages(images: unknown, check: Check): void {
+  const origins = new Map<string, unknown>();
   listOf(images).forEach((image, index) => {
     check(['images', index], image, parseReference);
-    check(['images', index, 'reference'], mappingOf(image)['reference'], parseReference);
+    const { reference, from } = mappingOf(image);
+    check(['images', index, 'reference'], reference, parseReference);
+    check(['images', index, 'from'], from, (text) => {
+      parseOrigin(text);
+      const known = origins.get(String(reference)) ?? text;
+      origins.set(String(reference), known);
+      if (known !== text)
+        throw new PackferryError('E_MANIFEST_INVALID', 'the image has another origin above');
+    });
   });
+}
+
+function checkRegistries(registries: unknown, check: Check, asPath: (text: string) => string): void {
   const hosts = new Set<string>();
   for (const [host, settings] of Object.entries(mappingOf(registries))) {
     const { mirrors, caFile } = mappingOf(settings);
@@ -33,9 +71,6 @@ export function meaningMistakes(manifest: unknown, bases: Bases): Mistake[] {
     );
     check(['registries', host, 'caFile'], caFile, asPath);
   }
-  check(['bundle', 'volumeSize'], mappingOf(bundle)['volumeSize'], parseSize);
-  listOf(mappingOf(sign)['keys']).forEach((key, index) => check(['sign', 'keys', index], key, asPath));
-  return [...mistakes.filter((mistake) => mistake !== undefined), ...nothingWanted(packs, images)];
 }
 
 function attempt(
@@ -54,6 +89,11 @@ function attempt(
   }
 }
 
+function refusePattern(text: string): void {
+  const fault = globFault(text);
+  if (fault !== undefined) throw new PackferryError('E_MANIFEST_INVALID', fault);
+}
+
 function onlyOnce(host: string, hosts: Set<string>): void {
   if (hosts.has(host)) throw new PackferryError('E_MANIFEST_INVALID', `${host} has settings already`);
   hosts.add(host);
@@ -62,6 +102,38 @@ function onlyOnce(host: string, hosts: Set<string>): void {
 function nothingWanted(...lists: readonly unknown[]): Mistake[] {
   const isEmpty = lists.every((list) => list === undefined || (Array.isArray(list) && list.length === 0));
   return isEmpty ? [{ path: [], message: 'neither packs nor images: there is nothing to bundle' }] : [];
+}
+
+/** Settings that need another one beside them: alone they would do nothing, and nobody would notice. */
+function loneSettings(include: unknown, policy: unknown): Mistake[] {
+  const { native, nativeConfig } = mappingOf(include);
+  const { deprecated, deprecatedImages } = mappingOf(policy);
+  const mistakes: Mistake[] = [];
+  if (listOf(native).length > 0 && nativeConfig === undefined) {
+    mistakes.push({
+      path: ['include', 'native'],
+      atKey: true,
+      message: 'include.native: which images these are stands in a file that include.nativeConfig must name',
+      hint: 'It is Tests/docker_native_image_config.json of the content repository.',
+    });
+  }
+  if (nativeConfig !== undefined && native === undefined) {
+    mistakes.push({
+      path: ['include', 'nativeConfig'],
+      atKey: true,
+      message: 'include.nativeConfig does nothing without include.native',
+    });
+  }
+  if ((deprecated === 'warn' || deprecated === 'error') && deprecatedImages === undefined) {
+    mistakes.push({
+      path: ['policy', 'deprecated'],
+      atKey: true,
+      message:
+        'policy.deprecated: what is deprecated stands in a file that policy.deprecatedImages must name',
+      hint: 'It is deprecated_images.json of the repository demisto/dockerfiles.',
+    });
+  }
+  return mistakes;
 }
 
 function listOf(value: unknown): readonly unknown[] {

@@ -2,7 +2,7 @@ import { PackferryError, systemCodeOf } from '../core/errors.ts';
 import { parseStrictJson } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
 import { formatPlatform } from '../core/platform.ts';
-import { formatReference, tagNameOf, type ImageReference } from '../core/reference.ts';
+import { lockedNameOf } from '../core/reference.ts';
 import { documentText } from '../bundle/document.ts';
 import { writeFileWhole } from '../bundle/files.ts';
 import { readFile } from '../pack/read-file.ts';
@@ -42,7 +42,7 @@ export function makeLock(
   const pins = new Map(
     selection.wanted.flatMap(({ reference }) =>
       reference.tag !== undefined && reference.digest !== undefined
-        ? [[nameOfLocked(reference), reference.digest]]
+        ? [[lockedNameOf(reference), reference.digest]]
         : [],
     ),
   );
@@ -60,17 +60,30 @@ export function makeLock(
   };
 }
 
-/** How a new lock differs from the one on disk. */
-export function compareLocks(file: string, old: LockDocument | undefined, fresh: LockDocument): LockReport {
-  const before = new Map(old?.images.map(({ reference, manifest }) => [reference, manifest.digest]));
+/** How a new lock differs from the one on disk, and what a witness said of its images. */
+export function compareLocks(
+  file: string,
+  old: LockDocument | undefined,
+  fresh: LockDocument,
+  { images: resolved }: Pick<Resolved, 'images'>,
+): LockReport {
+  const before = new Map(old?.images.map((image) => [image.reference, image]));
+  const witnesses = new Map(resolved.map(({ image, witness }) => [image.reference, witness]));
   const images: LockReport['images'] = fresh.images.map(({ reference, manifest: { digest } }) => {
     const known = before.get(reference);
-    const status = known === undefined ? 'new' : known === digest ? 'same' : 'moved';
-    return { reference, status, manifest: digest };
+    const witness = witnesses.get(reference);
+    const isMoved = known !== undefined && known.manifest.digest !== digest;
+    return {
+      reference,
+      status: known === undefined ? 'new' : isMoved ? 'moved' : 'same',
+      manifest: digest,
+      ...(isMoved ? { before: { manifest: known.manifest.digest, lockedAt: known.lockedAt } } : {}),
+      ...(witness === undefined ? {} : { witness }),
+    };
   });
-  for (const [reference, digest] of before) {
+  for (const [reference, { manifest }] of before) {
     if (!images.some((image) => image.reference === reference))
-      images.push({ reference, status: 'gone', manifest: digest });
+      images.push({ reference, status: 'gone', manifest: manifest.digest });
   }
   const changed = old === undefined || asked(old) !== asked(fresh);
   return { schemaVersion: reportVersion, file, changed, images };
@@ -87,6 +100,20 @@ function asked({ name, platform, images }: LockDocument): string {
   return JSON.stringify([name, formatPlatform(platform), facts]);
 }
 
+/**
+ * What to say of images that moved: the vendor never gives a tag to another image, so this is a tag like `latest`, or
+ * something is wrong.
+ */
+export function movedTexts({ images }: LockReport): string[] {
+  return images.flatMap(({ reference, manifest, before }) =>
+    before === undefined
+      ? []
+      : [
+          `${reference} has moved since ${before.lockedAt.slice(0, 10)}: from ${before.manifest} to ${manifest}`,
+        ],
+  );
+}
+
 /** Writes a lock file, whole or not at all. */
 export async function writeLock(file: string, lock: LockDocument): Promise<void> {
   await writeFileWhole(file, documentText(lock), 0o644);
@@ -101,24 +128,19 @@ export function resolveFromLock(selection: Selection, lock: LockDocument, file: 
   if (formatPlatform(lock.platform) !== formatPlatform(manifest.platform))
     throw stale(file, 'it is for another platform');
   const locked = new Map(lock.images.map((image) => [image.reference, image]));
-  const names = new Set(wanted.map(({ reference }) => nameOfLocked(reference)));
+  const names = new Set(wanted.map(({ reference }) => lockedNameOf(reference)));
   const missing = [...names].filter((name) => !locked.has(name));
   const surplus = [...locked.keys()].filter((name) => !names.has(name));
   if (missing.length > 0) throw stale(file, `it lacks ${missing.join(', ')}`);
   if (surplus.length > 0) throw stale(file, `nothing needs ${surplus.join(', ')} any more`);
   const images = lock.images.map(({ pinned, ...image }) => {
-    const users = wanted.filter(({ reference }) => nameOfLocked(reference) === image.reference);
+    const users = wanted.filter(({ reference }) => lockedNameOf(reference) === image.reference);
     if (users.some(({ reference }) => reference.tag !== undefined && reference.digest !== pinned)) {
       throw stale(file, `${image.reference} is asked for with another digest than it was locked with`);
     }
     return { image, usedBy: users.flatMap(({ usedBy }) => usedBy) };
   });
   return { images, errors: [] };
-}
-
-/** Locked images go by their tag; those without one by their digest. */
-function nameOfLocked(reference: ImageReference): string {
-  return tagNameOf(reference) ?? formatReference(reference);
 }
 
 function stale(file: string, why: string): PackferryError {

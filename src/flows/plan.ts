@@ -1,18 +1,24 @@
+import pLimit from 'p-limit';
 import type { Emit } from '../core/events.ts';
+import { blobsOf, totalSize, type LockedImage } from '../core/image.ts';
 import type { ImageSource } from '../core/ports.ts';
+import { formatReference } from '../core/reference.ts';
 import { onePerImage, packVolumes } from '../archive/volumes.ts';
 import { planVolumes, type BundleContent, type BundledImage } from '../bundle/document.ts';
 import { reportVersion, type PlanReport } from '../schema/reports.ts';
-import { reportArchives, reportError, reportImage, totalsOf } from './report.ts';
-import type { Resolved } from './resolve.ts';
-import { resolveAll } from './resolve.ts';
+import { reportArchives, reportError, totalsOf } from './report.ts';
+import { resolveAll, type Resolved } from './resolve.ts';
 import type { Selection } from './selection.ts';
+import { bytesOnlyIn, savingsOf, sharedBytes } from './sharing.ts';
+import { askWitness } from './witness.ts';
 
 export interface PlanOptions {
   readonly selection: Selection;
   readonly source: ImageSource;
   readonly perImage: boolean;
   readonly jobs: number;
+  /** A folder with pages of dockerfiles-info, to compare digests with. */
+  readonly witness?: string;
   readonly emit: Emit;
   readonly signal: AbortSignal;
 }
@@ -22,39 +28,105 @@ export interface Planned {
   readonly resolved: Resolved;
 }
 
+/** How many ways to save bytes a plan names. */
+const savingsShown = 5;
+
 /** Says what an export would carry, without fetching a layer. Images that cannot be had are reported, all of them. */
 export async function planExport(options: PlanOptions): Promise<Planned> {
-  const { selection } = options;
+  const { selection, witness } = options;
   const { platform } = selection.manifest;
-  const resolved = await resolveAll(selection.wanted, { ...options, platform });
-  return { report: planReportOf(selection, resolved, options.perImage), resolved };
+  const found = await resolveAll(selection.wanted, { ...options, platform });
+  const resolved = witness === undefined ? found : await askWitness(found, witness, options.signal);
+  const left = await resolveExcluded(options);
+  return { report: planReportOf(selection, resolved, options.perImage, left), resolved };
 }
 
-/** The report of what is resolved. */
-export function planReportOf(selection: Selection, resolved: Resolved, perImage: boolean): PlanReport {
+/** The excluded images, by name; those that cannot be had are nobody's loss. */
+async function resolveExcluded(options: PlanOptions): Promise<Map<string, LockedImage>> {
+  const { selection, source, signal } = options;
+  const limit = pLimit(options.jobs);
+  const found = new Map<string, LockedImage>();
+  const resolveOne = async ({ wanted: { reference } }: Selection['excluded'][number]): Promise<void> => {
+    signal.throwIfAborted();
+    try {
+      const image = await source.resolve(reference, selection.manifest.platform, signal);
+      found.set(formatReference(reference), image);
+    } catch {
+      signal.throwIfAborted();
+    }
+  };
+  await Promise.all(selection.excluded.map((image) => limit(resolveOne, image)));
+  return found;
+}
+
+/** The report of what is resolved. `left`, the excluded images by name, when their sizes are to be told. */
+export function planReportOf(
+  selection: Selection,
+  resolved: Resolved,
+  perImage: boolean,
+  left?: ReadonlyMap<string, LockedImage>,
+): PlanReport {
   const content = contentOf(selection, resolved.images, perImage);
+  const images = resolved.images.map(({ image }) => image);
   return {
     schemaVersion: reportVersion,
     name: content.name,
     platform: content.platform,
     packs: selection.packs.map(({ id, version }) => (version === undefined ? { id } : { id, version })),
-    images: resolved.images.map(reportImage),
+    images: reportImages(selection, resolved),
+    excluded: reportExcluded(selection, images, left),
     archives: reportArchives(planVolumes(content)),
-    totals: totalsOf(resolved.images.map(({ image }) => image)),
+    totals: totalsOf(images),
+    savings: savingsOf(images, savingsShown),
     errors: resolved.errors.map(reportError),
   };
 }
 
+function reportImages({ findings }: Selection, { images, disputes }: Resolved): PlanReport['images'] {
+  const shared = sharedBytes(images.map(({ image }) => image));
+  return images.map(({ image, usedBy, witness }) => {
+    const { reference, manifest, config } = image;
+    const said = disputes?.has(reference) === true ? 'disagrees' : witness;
+    return {
+      ...{ reference, manifest, config },
+      bytes: totalSize(blobsOf(image)),
+      bytesShared: shared.get(reference) ?? 0,
+      usedBy: [...usedBy],
+      findings: findings.filter((finding) => finding.reference === reference),
+      ...(said === undefined ? {} : { witness: said }),
+    };
+  });
+}
+
+function reportExcluded(
+  { excluded }: Selection,
+  kept: readonly LockedImage[],
+  left: ReadonlyMap<string, LockedImage> | undefined,
+): PlanReport['excluded'] {
+  const images = excluded.map(({ wanted, pattern }) => {
+    const reference = formatReference(wanted.reference);
+    const image = left?.get(reference);
+    return { reference, pattern, ...(image === undefined ? {} : { bytes: totalSize(blobsOf(image)) }) };
+  });
+  return left === undefined ? { images } : { images, bytes: bytesOnlyIn([...left.values()], kept) };
+}
+
 /** Divides the images into volumes: what a bundle is to hold. Throws `E_IMAGE_TOO_LARGE`. */
 export function contentOf(
-  selection: Selection,
+  { manifest, findings }: Selection,
   images: readonly BundledImage[],
   perImage: boolean,
 ): BundleContent {
-  const { name, platform, volumeSize } = selection.manifest;
+  const { name, platform, volumeSize, expiresAfter } = manifest;
   const byReference = new Map(images.map((bundled) => [bundled.image.reference, bundled]));
   const locked = images.map(({ image }) => image);
   const groups = perImage ? onePerImage(locked, volumeSize) : packVolumes(locked, volumeSize);
   const volumes = groups.map((group) => group.flatMap(({ reference }) => byReference.get(reference) ?? []));
-  return { name, platform, volumes, findings: [], packs: [] };
+  return {
+    ...{ name, platform, volumes, packs: [] },
+    findings: findings.filter(
+      ({ severity, reference }) => severity === 'warning' && byReference.has(reference),
+    ),
+    ...(expiresAfter === undefined ? {} : { expiresAfter }),
+  };
 }

@@ -1,6 +1,6 @@
 import type { PackferryError } from '../core/errors.ts';
 import { blobsOf, totalSize, uniqueBlobs, type LockedImage } from '../core/image.ts';
-import type { BundledImage, PlannedVolume } from '../bundle/document.ts';
+import type { PlannedVolume } from '../bundle/document.ts';
 import type { BundleDocument } from '../schema/bundle.ts';
 import type { ErrorReport, PlanReport, Totals, VerifyReport } from '../schema/reports.ts';
 import type { VerifiedSigner } from '../trust/verify.ts';
@@ -15,12 +15,6 @@ export function totalsOf(images: readonly Pick<LockedImage, 'manifest' | 'config
     bytes,
     bytesShared: totalSize(images.flatMap(blobsOf)) - bytes,
   };
-}
-
-/** One image as reports show it. */
-export function reportImage({ image, usedBy }: BundledImage): PlanReport['images'][number] {
-  const { reference, manifest, config } = image;
-  return { reference, manifest, config, bytes: totalSize(blobsOf(image)), usedBy: [...usedBy], findings: [] };
 }
 
 /** Archives with what is in them. */

@@ -28,6 +28,8 @@ export interface Resolved {
   readonly images: readonly BundledImage[];
   /** One per image that was not. */
   readonly errors: readonly PackferryError[];
+  /** By name, the images of which a witness knows other digests; absent when none was asked. */
+  readonly disputes?: ReadonlyMap<string, PackferryError>;
 }
 
 /** Asks a source for every image. One failure does not end the others: the reader gets to know all at once. */
@@ -57,15 +59,24 @@ export async function resolveAll(wanted: readonly WantedImage[], options: Resolv
   return { images: joinByName(found.filter((image) => image !== undefined)), errors: errors.sort(byMessage) };
 }
 
-/** What kept images from being resolved, as one error; none when all are there. */
-export function unresolved({ images, errors }: Resolved): PackferryError[] {
+/** What stands against going on with these images: disputes first, then images that cannot be had; each as one error. */
+export function unresolved(resolved: Resolved): PackferryError[] {
+  const { images, errors, disputes } = resolved;
+  const missing = `${errors.length} of ${images.length + errors.length} images cannot be had`;
+  const disputed = [...(disputes?.values() ?? [])];
+  return [
+    ...asOne(disputed, `the witness knows other digests for ${disputed.length} images`),
+    ...asOne(errors, missing),
+  ];
+}
+
+function asOne(errors: readonly PackferryError[], header: string): PackferryError[] {
   const [first] = errors;
   if (first === undefined || errors.length === 1) return [...errors];
-  const header = `${errors.length} of ${images.length + errors.length} images cannot be had`;
   return [new PackferryError(first.code, header, { errors })];
 }
 
-/** Throws what kept images from being resolved. */
+/** Throws what stands against going on; a dispute before all else. */
 export function throwUnresolved(resolved: Resolved): void {
   const [error] = unresolved(resolved);
   if (error !== undefined) throw error;

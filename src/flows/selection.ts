@@ -3,14 +3,20 @@ import path from 'node:path';
 import { PackferryError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import { limits } from '../core/limits.ts';
-import { defaultPlatform } from '../core/platform.ts';
 import { formatReference } from '../core/reference.ts';
+import { judge } from '../pack/policy.ts';
 import { readFile } from '../pack/read-file.ts';
 import { scanPacks } from '../pack/scan.ts';
 import type { PackInfo } from '../pack/scan.ts';
+import type { PackImageUse } from '../pack/image-use.ts';
+import { findingText } from './policy-errors.ts';
+import type { BundleFinding } from '../schema/bundle.ts';
 import { exportSchemaId } from '../schema/export-manifest.ts';
 import type { ImageUse } from '../schema/parts.ts';
-import { defaultVolumeSize, loadExportManifest, type ExportManifest } from './load-manifest.ts';
+import { excludeImages, unusedPatterns, type ExcludedImage } from './exclude.ts';
+import { loadExportManifest } from './load-manifest.ts';
+import { readManifestFiles } from './manifest-files.ts';
+import { emptyManifest, placeIn, type ExportManifest } from './manifest.ts';
 import type { WantedImage } from './resolve.ts';
 
 /** What somebody wants to carry: a manifest read, its packs scanned. Nothing has been asked of a registry. */
@@ -19,6 +25,10 @@ export interface Selection {
   readonly packs: readonly PackInfo[];
   /** Each image once, in the order of the names. */
   readonly wanted: readonly WantedImage[];
+  /** What the manifest leaves out although something needs it. */
+  readonly excluded: readonly ExcludedImage[];
+  /** What the image policy says of the wanted images, in their order. */
+  readonly findings: readonly BundleFinding[];
 }
 
 export interface SelectOptions {
@@ -34,11 +44,27 @@ export interface SelectOptions {
  */
 export async function select(paths: readonly string[], options: SelectOptions): Promise<Selection> {
   const manifest = await manifestOf(paths, options);
-  const { packs, uses } = await scanPacks(manifest.packs, {
+  const files = await readManifestFiles(manifest);
+  const { packs, uses } = await scanPacks(files.packs, {
     ...manifest.include,
+    native: files.native,
     emit: options.emit,
     signal: options.signal,
   });
+  const all = gather(manifest, uses);
+  const patterns = manifest.exclude.map(({ text }) => text);
+  const { kept, excluded } = excludeImages(all, patterns);
+  warnOfUnused(manifest, unusedPatterns(all, patterns), options.emit);
+  const findings = judge(kept, manifest.policy, files.deprecated);
+  for (const finding of findings) {
+    if (finding.severity === 'error') continue;
+    options.emit({ type: 'note', level: 'warning', message: findingText(finding) });
+  }
+  return { manifest, packs, wanted: kept, excluded, findings };
+}
+
+/** Each image once, in the order of the names, with everything that needs it. */
+function gather(manifest: ExportManifest, uses: readonly PackImageUse[]): WantedImage[] {
   const wanted = new Map<string, { reference: WantedImage['reference']; usedBy: ImageUse[] }>();
   const add = (reference: WantedImage['reference'], use: ImageUse): void => {
     const key = formatReference(reference);
@@ -53,7 +79,15 @@ export async function select(paths: readonly string[], options: SelectOptions): 
     add(reference, { pack: '', item: manifest.name, kind: 'manifest', file, line, column, key: 'images' });
   }
   const keys = [...wanted.keys()].sort();
-  return { manifest, packs, wanted: keys.flatMap((key) => wanted.get(key) ?? []) };
+  return keys.flatMap((key) => wanted.get(key) ?? []);
+}
+
+function warnOfUnused(manifest: ExportManifest, unused: readonly string[], emit: Emit): void {
+  for (const place of manifest.exclude) {
+    if (!unused.includes(place.text)) continue;
+    const message = `${placeIn(manifest, place)}exclude ${JSON.stringify(place.text)} matches no image`;
+    emit({ type: 'note', level: 'warning', message });
+  }
 }
 
 async function manifestOf(paths: readonly string[], options: SelectOptions): Promise<ExportManifest> {
@@ -68,17 +102,7 @@ async function manifestOf(paths: readonly string[], options: SelectOptions): Pro
       hint: 'Name the packs inside the manifest, or give packs only.',
     });
   }
-  return {
-    path: '',
-    name: 'content',
-    packs: paths,
-    images: [],
-    platform: defaultPlatform,
-    include: { defaultImages: true, testPlaybooks: false },
-    registries: new Map(),
-    volumeSize: defaultVolumeSize,
-    keys: [],
-  };
+  return { ...emptyManifest, packs: paths.map((text) => ({ text, line: 1, column: 1 })) };
 }
 
 /** A file is meant as a manifest when it says so, or when it is no yml of a pack but is called like one. */

@@ -2,6 +2,7 @@ import type * as z from 'zod';
 import { messageOf, PackferryError } from '../core/errors.ts';
 import { parseReference, type ImageReference } from '../core/reference.ts';
 import type { imageUse } from '../schema/parts.ts';
+import { nativeValuesOf, type NativeImage } from './native-images.ts';
 import type { ItemValue, PackItem } from './read-item.ts';
 
 /** An image that an item of a pack runs in, and where the item says so. */
@@ -29,6 +30,32 @@ export interface ItemPlace {
   readonly path: string;
 }
 
+export interface ImageOptions {
+  /** Also the images that the server takes for items that name none. */
+  readonly defaultImages: boolean;
+  /** Also the images for old servers and for tests: `dockerimage45` and `alt_dockerimages`. */
+  readonly alternatives?: boolean;
+  /** Also the native images of these versions. */
+  readonly native?: readonly NativeImage[];
+}
+
+/** Every image that is wanted for an item, the one that it runs in first. */
+export function imagesOf(item: PackItem, place: ItemPlace, options: ImageOptions): PackImageUse[] {
+  const own = imageOf(item, place, options.defaultImages);
+  const uses = own === undefined ? [] : [own];
+  if (options.alternatives === true) {
+    if (item.dockerimage45 !== undefined) uses.push(use(item, place, 'dockerimage45', item.dockerimage45));
+    uses.push(
+      ...item.alternatives.map((value, index) => use(item, place, `alt_dockerimages[${index}]`, value)),
+    );
+  }
+  // What is pasted into other items does not run by itself.
+  if (options.native !== undefined && !isShared(item)) {
+    uses.push(...nativeValuesOf(item, options.native).map((value) => use(item, place, 'nativeimage', value)));
+  }
+  return uses;
+}
+
 /**
  * The image that an item runs in; undefined when it needs none. `dockerimage` always wins, whatever the language. The
  * shared code of `CommonServer*` and `*ApiModule` scripts is pasted into other items, so an image of its own is not
@@ -54,7 +81,7 @@ function isShared({ kind, name = '' }: PackItem): boolean {
 function use(
   item: PackItem,
   { pack, file, path }: ItemPlace,
-  key: 'dockerimage' | 'type',
+  key: string,
   { value, line, column }: ItemValue,
 ): PackImageUse {
   const name = item.name ?? file;

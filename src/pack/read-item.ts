@@ -15,14 +15,29 @@ export interface PackItem {
   readonly kind: 'integration' | 'script';
   /** `name`, or `commonfields.id` where that is missing; undefined when there is neither. */
   readonly name: string | undefined;
+  /** `commonfields.id`. */
+  readonly id: string | undefined;
   /** `javascript`, `python`, `powershell`. */
   readonly type: ItemValue | undefined;
   /** As written; undefined when the key is missing or empty. */
   readonly dockerimage: ItemValue | undefined;
+  /** For servers of version 4.5 and older. */
+  readonly dockerimage45: ItemValue | undefined;
+  /** Images in which the item is tested; not needed to run it. */
+  readonly alternatives: readonly ItemValue[];
+  /** Versions of the native image that the item may run in, e.g. `8.8`; undefined when it does not say. */
+  readonly native: readonly ItemValue[] | undefined;
 }
 
 /** The keys with which an item says what it runs in: in a script at the top, in an integration below `script`. */
-const runtime = { type: 'whole', dockerimage: 'whole' } as const;
+const runtime = {
+  type: 'whole',
+  dockerimage: 'whole',
+  dockerimage45: 'whole',
+  alt_dockerimages: 'whole',
+  nativeimage: 'whole',
+  nativeImage: 'whole',
+} as const;
 
 /** All that is read of an item; what is not listed here is not there. */
 export const itemParts = { name: 'whole', commonfields: 'whole', ...runtime, script: runtime } as const;
@@ -52,8 +67,13 @@ export function readItem(text: string, path: string): PackItem | undefined {
   return {
     kind,
     name: nameOf(root),
+    id: textOf(mappingOf(root['commonfields'])['id']),
     type: textAt(file, parent, 'type'),
     dockerimage: textAt(file, parent, 'dockerimage'),
+    dockerimage45: textAt(file, parent, 'dockerimage45'),
+    alternatives: textsAt(file, parent, 'alt_dockerimages') ?? [],
+    // The schema of content says one, what builds content writes the other.
+    native: textsAt(file, parent, 'nativeimage') ?? textsAt(file, parent, 'nativeImage'),
   };
 }
 
@@ -68,15 +88,40 @@ function kindOf(root: Mapping): PackItem['kind'] | undefined {
 }
 
 function nameOf(root: Mapping): string | undefined {
-  return [root['name'], mappingOf(root['commonfields'])['id']]
-    .map((name) => (typeof name === 'number' ? String(name) : name))
-    .find((name): name is string => typeof name === 'string' && name !== '');
+  return textOf(root['name']) ?? textOf(mappingOf(root['commonfields'])['id']);
+}
+
+function textOf(name: unknown): string | undefined {
+  if (typeof name === 'number') return String(name);
+  return typeof name === 'string' && name !== '' ? name : undefined;
+}
+
+function valueAt(file: YamlFile, path: YamlPath): unknown {
+  return path.reduce<unknown>(
+    (outer, key) => (Array.isArray(outer) ? (outer as unknown[])[Number(key)] : mappingOf(outer)[key]),
+    file.value,
+  );
+}
+
+/** The texts of a list, empty ones left out; undefined when there is no list. */
+function textsAt(
+  file: YamlFile,
+  parent: readonly string[],
+  key: keyof typeof runtime,
+): ItemValue[] | undefined {
+  const path = [...parent, key];
+  const list = valueAt(file, path);
+  if (list === undefined || list === null) return undefined;
+  if (!Array.isArray(list)) throw invalid(file, file.locate(path), `${path.join('.')} must be a list`);
+  return list.flatMap((_, index) => textOfNode(file, [...path, index]) ?? []);
 }
 
 function textAt(file: YamlFile, parent: readonly string[], key: keyof typeof runtime): ItemValue | undefined {
-  const path = [...parent, key];
-  let value: unknown = file.value;
-  for (const key of path) value = mappingOf(value)[key];
+  return textOfNode(file, [...parent, key]);
+}
+
+function textOfNode(file: YamlFile, path: YamlPath): ItemValue | undefined {
+  const value = valueAt(file, path);
   if (value === undefined || value === null) return undefined;
   const position = file.locate(path);
   if (typeof value !== 'string') throw invalid(file, position, `${path.join('.')} must be a text`);

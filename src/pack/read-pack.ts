@@ -1,14 +1,13 @@
 import type { LimitFunction } from 'p-limit';
 import { asPackferryError, type PackferryError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
-import { imageOf, isUnknownLanguage, type PackImageUse } from './image-use.ts';
+import { imagesOf, isUnknownLanguage, type ImageOptions, type PackImageUse } from './image-use.ts';
 import { labelOf, type FoundPack, type PackFile } from './layout.ts';
 import { readMetadata, type PackLabel } from './metadata.ts';
 import { decodeText } from './read-file.ts';
 import { readItem, type PackItem } from './read-item.ts';
 
-export interface ReadPackOptions {
-  readonly defaultImages: boolean;
+export interface ReadPackOptions extends ImageOptions {
   readonly emit: Emit;
   readonly signal: AbortSignal | undefined;
   /** Bounds how many files are read at the same time. */
@@ -39,7 +38,7 @@ export async function readPack(pack: FoundPack, options: ReadPackOptions): Promi
   return {
     label: { ...built.value, ...source.value, id },
     items: read.length,
-    uses: read.map(({ use }) => use).filter((use) => use !== undefined),
+    uses: read.flatMap(({ uses }) => uses),
     mistakes: [source, built, ...files]
       .map(({ mistake }) => mistake)
       .filter((mistake) => mistake !== undefined),
@@ -66,7 +65,7 @@ async function readLabel(file: PackFile | undefined, { signal }: ReadPackOptions
 }
 
 interface ItemReading {
-  readonly use: PackImageUse | undefined;
+  readonly uses: readonly PackImageUse[];
 }
 
 /** Undefined when the file is no item. */
@@ -81,7 +80,7 @@ async function readPackFile(
   if (item === undefined) return undefined;
   if (isUnknownLanguage(item)) warnOfLanguage(item, file, options.emit);
   const place = { pack: id, file: labelOf(file, pack, id), path: file.path };
-  return { use: imageOf(item, place, options.defaultImages) };
+  return { uses: imagesOf(item, place, options) };
 }
 
 function warnOfLanguage({ type }: PackItem, { path }: PackFile, emit: Emit): void {

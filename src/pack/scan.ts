@@ -2,16 +2,14 @@ import pLimit from 'p-limit';
 import { asPackferryError, PackferryError } from '../core/errors.ts';
 import { silent, type Emit } from '../core/events.ts';
 import { sumUp } from '../core/sum-up.ts';
-import type { PackImageUse } from './image-use.ts';
+import type { ImageOptions, PackImageUse } from './image-use.ts';
 import type { FoundPack } from './layout.ts';
 import { findPacks } from './locate.ts';
 import type { PackLabel } from './metadata.ts';
 import { readPack, type ReadPackOptions } from './read-pack.ts';
 import { hasMetadata } from './walk.ts';
 
-export interface ScanOptions {
-  /** Also the images that the server takes for Python and PowerShell items that name none. */
-  readonly defaultImages: boolean;
+export interface ScanOptions extends ImageOptions {
   /** Also the items below folders named TestPlaybooks, which are not uploaded with a pack. */
   readonly testPlaybooks: boolean;
   readonly emit?: Emit;
@@ -48,10 +46,10 @@ const concurrency = 16;
  * one is thrown as it is, `E_PACK_INVALID` or `E_PACK_NOT_FOUND`.
  */
 export async function scanPacks(paths: readonly string[], options: ScanOptions): Promise<PackScan> {
-  const { emit = silent, signal, defaultImages, testPlaybooks } = options;
+  const { emit = silent, signal, testPlaybooks } = options;
   const mistakes: PackferryError[] = [];
   const report = (mistake: PackferryError): void => void mistakes.push(mistake);
-  const reading = { defaultImages, emit, signal, limit: pLimit(concurrency) };
+  const reading = { ...options, emit, signal, limit: pLimit(concurrency) };
   const seen = new Set<string>();
   const packs: PackInfo[] = [];
   const uses: PackImageUse[] = [];

@@ -12,6 +12,8 @@ export const bundleImage = z.object({
   archive: fileName,
   source: z.string(),
   usedBy: z.array(imageUse),
+  /** What an independent list of digests said of the image, when one was asked. */
+  witness: z.enum(['agrees', 'absent']).exactOptional(),
 });
 
 export const bundleArchive = z.object({
@@ -21,11 +23,15 @@ export const bundleArchive = z.object({
   blobs: z.array(z.object({ digest, offset: size, size })),
 });
 
-/** A policy finding that was accepted when the bundle was made. */
+/** What a rule of the image policy says of an image. A bundle carries only those that were accepted: the warnings. */
 export const bundleFinding = z.object({
   rule: z.string(),
+  /** The number of the same rule in the vendor's SDK, e.g. DO101. */
+  sdkRule: z.string().exactOptional(),
   reference: z.string(),
+  severity: z.enum(['warning', 'error']),
   message: z.string(),
+  /** Where it is used first. */
   file: z.string().exactOptional(),
   line: z.int().positive().exactOptional(),
 });

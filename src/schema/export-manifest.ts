@@ -6,12 +6,23 @@ export const exportSchemaId = 'packferry.export/v1';
 const nonEmpty = z.string().min(1);
 
 const packEntry = z.strictObject({
-  path: nonEmpty.describe('A pack folder, or a folder of pack folders. Relative to the manifest.'),
+  path: nonEmpty.describe(
+    'A pack, a folder of packs, or a pattern with *, **, ? and [...] for several of them. Relative to the manifest.',
+  ),
 });
 
 const imageEntry = z.union([
   nonEmpty.describe('An image reference.'),
-  z.strictObject({ reference: nonEmpty }).describe('An image reference with settings of its own.'),
+  z
+    .strictObject({
+      reference: nonEmpty,
+      from: nonEmpty
+        .exactOptional()
+        .describe(
+          'Pull it from registry://HOST[:PORT][/PREFIX] instead of the registry that it is named after.',
+        ),
+    })
+    .describe('An image reference with settings of its own.'),
 ]);
 
 const registrySettings = z.strictObject({
@@ -26,6 +37,34 @@ const registrySettings = z.strictObject({
   caFile: nonEmpty.exactOptional().describe('PEM file of certificate authorities. Relative to the manifest.'),
 });
 
+const policy = z.strictObject({
+  organizations: z
+    .array(nonEmpty)
+    .exactOptional()
+    .describe(
+      'Whose images are no third party, as demisto or ghcr.io/acme. Default: demisto, demistoextended.',
+    ),
+  thirdParty: z
+    .enum(['warn', 'error', 'allow'])
+    .exactOptional()
+    .describe('Images of other organisations. Default: warn.'),
+  latest: z
+    .enum(['resolve', 'warn', 'error'])
+    .exactOptional()
+    .describe(
+      'Images with the tag latest or without a tag. They are locked to a digest anyway. Default: warn.',
+    ),
+  deprecated: z
+    .enum(['warn', 'error', 'ignore'])
+    .exactOptional()
+    .describe('Images that the list under deprecatedImages names. Default: warn.'),
+  deprecatedImages: nonEmpty
+    .exactOptional()
+    .describe(
+      'deprecated_images.json of the vendor; without it nothing counts as deprecated. Relative to the manifest.',
+    ),
+});
+
 /** The export manifest: which packs and images a bundle is to carry. Every unknown key is a mistake. */
 export const exportManifestSchema = z.strictObject({
   schema: z.literal(exportSchemaId),
@@ -36,6 +75,10 @@ export const exportManifestSchema = z.strictObject({
     .describe('The stream of bundles that this manifest makes, for instance soc-content.'),
   packs: z.array(packEntry).exactOptional().describe('Content packs whose images are wanted.'),
   images: z.array(imageEntry).exactOptional().describe('Images that no pack names.'),
+  exclude: z
+    .array(nonEmpty)
+    .exactOptional()
+    .describe('Patterns of images that are left out, for instance demisto/ml:*. Without a tag, all tags.'),
   platform: z
     .string()
     .regex(/^[a-z0-9]+\/[a-z0-9_]+(\/[a-z0-9.]+)?$/, 'os/architecture[/variant]')
@@ -50,8 +93,20 @@ export const exportManifestSchema = z.strictObject({
           'Also the images that the server uses for Python and PowerShell items that name none. Default: true.',
         ),
       testPlaybooks: z.boolean().exactOptional().describe('Also items below TestPlaybooks. Default: false.'),
+      alternatives: z
+        .boolean()
+        .exactOptional()
+        .describe('Also what dockerimage45 and alt_dockerimages name. Default: false.'),
+      native: z
+        .array(nonEmpty)
+        .exactOptional()
+        .describe('Also the native images of these server versions, for instance "8.8". Default: none.'),
+      nativeConfig: nonEmpty
+        .exactOptional()
+        .describe('docker_native_image_config.json of the content repository. Relative to the manifest.'),
     })
     .exactOptional(),
+  policy: policy.exactOptional().describe('What is said about images that break a rule.'),
   registries: z.record(z.string(), registrySettings).exactOptional().describe('Settings by registry host.'),
   bundle: z
     .strictObject({
@@ -63,6 +118,12 @@ export const exportManifestSchema = z.strictObject({
         .exactOptional()
         .describe(
           'Largest archive, in bytes or as 4GiB. Default: 4 GiB - 1 byte, the largest file of FAT32.',
+        ),
+      expiresAfter: z
+        .string()
+        .exactOptional()
+        .describe(
+          'How long the bundle may be imported, in hours, days or weeks: 12h, 90d, 4w. Default: for ever.',
         ),
     })
     .exactOptional(),

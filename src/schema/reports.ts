@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { bundleFinding } from './bundle.ts';
-import { descriptor, digest, imageUse, platform, size } from './parts.ts';
+import { descriptor, digest, imageUse, platform, size, utcTime } from './parts.ts';
 
 /** Version of all `--json` reports: it rises when a field changes its meaning or goes. */
 export const reportVersion = 1;
@@ -33,15 +33,32 @@ const totals = z.object({
   bytesShared: size,
 });
 
+/** An image of a plan. */
+const plannedImage = z.object({
+  ...reportedImage.shape,
+  /** Bytes of it that other images of the plan have too. */
+  bytesShared: size,
+  /** What an independent list of digests says of it, when one was asked. */
+  witness: z.enum(['agrees', 'disagrees', 'absent']).exactOptional(),
+});
+
 /** What `plan --json` prints; `export --dry-run --json` too. */
 export const planReport = z.object({
   schemaVersion,
   name: z.string(),
   platform,
   packs: z.array(z.object({ id: z.string(), version: z.string().exactOptional() })),
-  images: z.array(reportedImage),
+  images: z.array(plannedImage),
+  /** What the manifest leaves out. Sizes are absent where they were not asked for or could not be had. */
+  excluded: z.object({
+    images: z.array(z.object({ reference: z.string(), pattern: z.string(), bytes: size.exactOptional() })),
+    /** Bytes that leaving them out saves. */
+    bytes: size.exactOptional(),
+  }),
   archives: z.array(z.object({ file: z.string(), bytes: size, images: z.array(z.string()) })),
   totals,
+  /** What leaving out the largest images would save. */
+  savings: z.array(z.object({ exclude: z.string(), images: size, bytes: size })),
   errors: z.array(errorReport),
 });
 
@@ -51,7 +68,15 @@ export const lockReport = z.object({
   file: z.string(),
   changed: z.boolean(),
   images: z.array(
-    z.object({ reference: z.string(), status: z.enum(['new', 'moved', 'same', 'gone']), manifest: digest }),
+    z.object({
+      reference: z.string(),
+      status: z.enum(['new', 'moved', 'same', 'gone']),
+      manifest: digest,
+      /** For a moved image: what it was before, and since when. */
+      before: z.object({ manifest: digest, lockedAt: utcTime }).exactOptional(),
+      /** What an independent list of digests says of it, when one was asked. */
+      witness: z.enum(['agrees', 'absent']).exactOptional(),
+    }),
   ),
 });
 

@@ -138,6 +138,101 @@ test(
 );
 test('two keys', refuses, `${head}images: [a]\nsign: {keys: [a, b]}\n`, '4:14', /at most 1/);
 test('a home folder that is not known', refuses, `${head}packs: [{path: ~/a}]\n`, '3:16', /home folder/);
+test(
+  'an unknown policy',
+  refuses,
+  `${head}images: [a]\npolicy: {latest: maybe}\n`,
+  '4:18',
+  /resolve or warn or error/,
+);
+test(
+  'no organisation',
+  refuses,
+  `${head}images: [a]\npolicy: {organizations: [A]}\n`,
+  '4:26',
+  /"A" is no organ/,
+);
+test(
+  'deprecated images without a list',
+  refuses,
+  `${head}images: [a]\npolicy: {deprecated: error}\n`,
+  '4:10',
+  /deprecatedImages/,
+);
+test(
+  'native images without a file',
+  refuses,
+  `${head}images: [a]\ninclude: {native: ["8.8"]}\n`,
+  '4:11',
+  /nativeConfig/,
+);
+test(
+  'a native file without versions',
+  refuses,
+  `${head}images: [a]\ninclude: {nativeConfig: n}\n`,
+  '4:11',
+  /include\.native/,
+);
+test(
+  'a number as version',
+  refuses,
+  `${head}images: [a]\ninclude: {native: [8.8], nativeConfig: n}\n`,
+  '4:20',
+  /a text/,
+);
+test('a bad pattern', refuses, `${head}images: [a]\nexclude: ["demisto/[ml"]\n`, '4:11', /not closed/);
+test(
+  'a bad time span',
+  refuses,
+  `${head}images: [a]\nbundle: {expiresAfter: soon}\n`,
+  '4:24',
+  /"soon" is no time span/,
+);
+test(
+  'an origin that is no registry',
+  refuses,
+  `${head}images: [{reference: a, from: "docker:"}]\n`,
+  '3:31',
+  /docker: is not supported yet/,
+);
+test(
+  'an origin without scheme',
+  refuses,
+  `${head}images: [{reference: a, from: r.io}]\n`,
+  '3:31',
+  /"r\.io" is no endpoint/,
+);
+test(
+  'an origin that is no host',
+  refuses,
+  `${head}images: [{reference: a, from: "registry://x"}]\n`,
+  '3:31',
+  /"x" is no registry host/,
+);
+test(
+  'two origins of one image',
+  refuses,
+  `${head}images:\n  - {reference: a, from: registry://r.io}\n  - {reference: a, from: registry://s.io}\n`,
+  '5:26',
+  /another origin/,
+);
+test(
+  'a pack of the marketplace',
+  refuses,
+  `${head}packs: [{marketplace: P, version: "*"}]\n`,
+  '3:10',
+  /packs\[0\]\.marketplace is not supported yet/,
+);
+test(
+  'a list of packs of a server',
+  refuses,
+  `${head}packs: [{xsoarConfig: x.json}]\n`,
+  '3:10',
+  /not supported yet/,
+);
+for (const key of ['packs', 'importer', 'audience']) {
+  test(`bundle.${key}`, refuses, `${head}images: [a]\nbundle: {${key}: [x]}\n`, '4:10', /not supported yet/);
+}
 test('a list', refuses, '- a\n', '1:1', /the manifest must be a mapping/);
 test('an empty file', refuses, '', '1:1', /the manifest must be a mapping/);
 test('a key twice', refuses, `${head}images: [a]\nname: b\n`, '4:1', /"name" stands here twice/);

@@ -3,7 +3,8 @@ import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { limits } from '../../src/core/limits.ts';
 import { formatReference } from '../../src/core/reference.ts';
-import { loadExportManifest, type ExportManifest } from '../../src/flows/load-manifest.ts';
+import { loadExportManifest } from '../../src/flows/load-manifest.ts';
+import type { ExportManifest } from '../../src/flows/manifest.ts';
 import { errorOf, folderWith } from '../helpers/pack-folder.ts';
 
 interface Loaded {
@@ -27,7 +28,19 @@ test('defaults are filled in', async (t) => {
     name: 'soc',
     packs: [],
     platform: { os: 'linux', architecture: 'amd64' },
-    include: { defaultImages: true, testPlaybooks: false },
+    exclude: [],
+    include: { defaultImages: true, testPlaybooks: false, alternatives: false, native: [] },
+    policy: {
+      organizations: [
+        'docker.io/demisto',
+        'gcr.io/xsoar-registry/demisto',
+        'xsoar-registry.pan.dev/demisto',
+        'docker.io/demistoextended',
+        'gcr.io/xsoar-registry/demistoextended',
+        'xsoar-registry.pan.dev/demistoextended',
+      ],
+      ...{ thirdParty: 'warn', latest: 'warn', deprecated: 'warn' },
+    },
     registries: new Map(),
     volumeSize: 4_294_967_295,
     keys: [],
@@ -38,20 +51,48 @@ test('everything can be set', async (t) => {
   const { folder, manifest } = await load(t, [
     'packs: [{path: ../Packs}, {path: ~/Packs/A}, {path: /abs/B}]',
     'platform: linux/arm64/v8',
-    'include: {defaultImages: false, testPlaybooks: true}',
+    'exclude: ["demisto/ml:*", r.io/a]',
+    'include:',
+    '  {defaultImages: false, testPlaybooks: true, alternatives: true, native: ["8.8"], nativeConfig: n.json}',
+    'policy:',
+    '  organizations: [demisto, ghcr.io/acme, r.example:5000]',
+    '  thirdParty: error',
+    '  latest: resolve',
+    '  deprecated: ignore',
+    '  deprecatedImages: d.json',
     'registries:',
     '  index.docker.io: {mirrors: ["r.example:5000", m.example/hub], plainHttp: false}',
     '  r.example:5000: {caFile: certs/ca.pem}',
-    'bundle: {volumeSize: 4GiB}',
+    'bundle: {volumeSize: 4GiB, expiresAfter: 90d}',
     'sign: {keys: [~/.ssh/id_ed25519]}',
   ]);
   t.deepEqual(manifest.packs, [
-    path.join(folder, '../Packs'),
-    path.resolve('/home/me/Packs/A'),
-    path.resolve('/abs/B'),
+    { text: path.join(folder, '../Packs'), line: 3, column: 16 },
+    { text: path.resolve('/home/me/Packs/A'), line: 3, column: 34 },
+    { text: path.resolve('/abs/B'), line: 3, column: 53 },
+  ]);
+  t.deepEqual(manifest.exclude, [
+    { text: 'demisto/ml:*', line: 5, column: 11 },
+    { text: 'r.io/a', line: 5, column: 27 },
   ]);
   t.deepEqual(manifest.platform, { os: 'linux', architecture: 'arm64', variant: 'v8' });
-  t.deepEqual(manifest.include, { defaultImages: false, testPlaybooks: true });
+  t.deepEqual(manifest.include, {
+    ...{ defaultImages: false, testPlaybooks: true, alternatives: true },
+    native: [{ text: '8.8', line: 7, column: 76 }],
+    nativeConfig: { text: path.join(folder, 'n.json'), line: 7, column: 98 },
+  });
+  t.deepEqual(manifest.policy, {
+    organizations: [
+      'docker.io/demisto',
+      'gcr.io/xsoar-registry/demisto',
+      'xsoar-registry.pan.dev/demisto',
+      'ghcr.io/acme',
+      'r.example:5000',
+    ],
+    ...{ thirdParty: 'error', latest: 'resolve', deprecated: 'ignore' },
+  });
+  t.deepEqual(manifest.deprecatedImages, { text: path.join(folder, 'd.json'), line: 13, column: 21 });
+  t.is(manifest.expiresAfter, 90 * 86_400);
   t.deepEqual(
     [...manifest.registries],
     [

@@ -15,9 +15,10 @@ interface Written {
 
 function item({ kind = 'script', name = 'X', type, image }: Written): PackItem {
   return {
-    ...{ kind, name },
+    ...{ kind, name, id: name },
     type: type === undefined ? undefined : { value: type, line: 7, column: 3 },
     dockerimage: image === undefined ? undefined : { value: image, line: 9, column: 4 },
+    ...{ dockerimage45: undefined, alternatives: [], native: undefined },
   };
 }
 

@@ -1,10 +1,13 @@
 import { asPackferryError, PackferryError } from '../../core/errors.ts';
 import { parseSize, formatSize } from '../../core/size.ts';
 import { exportBundle } from '../../flows/export.ts';
+import { confirmLocked } from '../../flows/frozen.ts';
 import { readLock, resolveFromLock } from '../../flows/lock.ts';
 import { planReportOf } from '../../flows/plan.ts';
-import { resolveAll, unresolved, type Resolved } from '../../flows/resolve.ts';
+import { policyErrors, throwForbidden } from '../../flows/policy-errors.ts';
+import { resolveAll, unresolved, type Resolved, type ResolveOptions } from '../../flows/resolve.ts';
 import { select, type Selection } from '../../flows/selection.ts';
+import { askWitness } from '../../flows/witness.ts';
 import type { ImageSource } from '../../core/ports.ts';
 import type { ExportReport } from '../../schema/reports.ts';
 import { timeToWrite } from '../context.ts';
@@ -12,8 +15,8 @@ import { signingKey } from '../keys.ts';
 import type { Action, CommonOptions, Outcome, Session } from '../session.ts';
 import { count } from '../text/plural.ts';
 import { lockFileOf } from './lock.ts';
-import { planText } from './plan.ts';
-import { withRegistries } from './sources.ts';
+import { planNotes, planTable } from './plan-text.ts';
+import { withManifestSource } from './sources.ts';
 
 export interface ExportOptions extends CommonOptions {
   readonly output: string;
@@ -25,6 +28,7 @@ export interface ExportOptions extends CommonOptions {
   readonly frozenLock?: boolean;
   readonly dryRun?: boolean;
   readonly keepGoing?: boolean;
+  readonly witness?: string;
   readonly jobs: number;
 }
 
@@ -35,10 +39,11 @@ export const exportCommand: Action<ExportOptions> = async (session, paths, optio
     await select(paths, { home: context.home, emit, signal }),
     options.volumeSize,
   );
-  return withRegistries(session, selection.manifest, async (source) => {
+  return withManifestSource(session, selection.manifest, async (source) => {
     const perImage = options.perImage ?? false;
     if (options.dryRun === true)
       return dryRun(await resolve(session, selection, source, options), selection, perImage);
+    throwForbidden(selection.findings);
     // The key comes first: nobody wants to learn after an hour that it cannot be read.
     const signer = await signingKey(session, keyOf(selection, options), options.passphraseFile);
     const resolved = await resolve(session, selection, source, options);
@@ -65,29 +70,37 @@ export const exportCommand: Action<ExportOptions> = async (session, paths, optio
   });
 };
 
-function resolve(
+async function resolve(
   session: Session,
   selection: Selection,
   source: ImageSource,
   options: ExportOptions,
 ): Promise<Resolved> {
-  if (options.frozenLock === true) return fromLock(selection, lockFileOf(selection, options.lock));
   const { emit, signal } = session;
-  return resolveAll(selection.wanted, {
-    source,
-    platform: selection.manifest.platform,
-    jobs: options.jobs,
-    emit,
-    signal,
-  });
+  const { platform } = selection.manifest;
+  const resolving = { source, platform, jobs: options.jobs, emit, signal };
+  const found =
+    options.frozenLock === true
+      ? await fromLock(selection, options, resolving)
+      : await resolveAll(selection.wanted, resolving);
+  return options.witness === undefined ? found : askWitness(found, options.witness, signal);
 }
 
-async function fromLock(selection: Selection, file: string): Promise<Resolved> {
+/** A dry run believes the lock, and needs no network. */
+async function fromLock(
+  selection: Selection,
+  options: ExportOptions,
+  resolving: ResolveOptions,
+): Promise<Resolved> {
+  const file = lockFileOf(selection, options.lock);
   const lock = await readLock(file);
-  if (lock !== undefined) return resolveFromLock(selection, lock, file);
-  throw new PackferryError('E_LOCK_UNREADABLE', `--frozen-lock was given and there is no ${file}`, {
-    hint: 'Run "packferry lock" first.',
-  });
+  if (lock === undefined) {
+    throw new PackferryError('E_LOCK_UNREADABLE', `--frozen-lock was given and there is no ${file}`, {
+      hint: 'Run "packferry lock" first.',
+    });
+  }
+  const resolved = resolveFromLock(selection, lock, file);
+  return options.dryRun === true ? resolved : confirmLocked(resolved, lock, resolving);
 }
 
 function withVolumeSize(selection: Selection, text: string | undefined): Selection {
@@ -117,7 +130,9 @@ function dryRun(resolved: Resolved, selection: Selection, perImage: boolean): Ou
   const report = planReportOf(selection, resolved, perImage);
   const { totals, archives } = report;
   const summary = `Dry run: ${count(totals.images, 'image')}, ${formatSize(totals.bytes)} to fetch, ${count(archives.length, 'archive')}. Nothing was written.`;
-  return { report, text: planText(report), summary, errors: unresolved(resolved) };
+  const errors = [...policyErrors(selection.findings), ...unresolved(resolved)];
+  const text = planTable(report);
+  return { report, text, summary: [summary, ...planNotes(report)].join('\n'), errors };
 }
 
 function summaryOf({

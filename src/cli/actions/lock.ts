@@ -1,20 +1,23 @@
 import path from 'node:path';
 import { PackferryError } from '../../core/errors.ts';
 import { lockFileName } from '../../core/names.ts';
-import { compareLocks, makeLock, readLock, writeLock } from '../../flows/lock.ts';
+import { compareLocks, makeLock, movedTexts, readLock, writeLock } from '../../flows/lock.ts';
+import { throwForbidden } from '../../flows/policy-errors.ts';
 import { resolveAll } from '../../flows/resolve.ts';
 import { select, type Selection } from '../../flows/selection.ts';
+import { askWitness } from '../../flows/witness.ts';
 import type { LockReport } from '../../schema/reports.ts';
 import { timeToWrite } from '../context.ts';
 import type { Action, CommonOptions } from '../session.ts';
 import { count } from '../text/plural.ts';
 import { table } from '../text/table.ts';
-import { withRegistries } from './sources.ts';
+import { withManifestSource } from './sources.ts';
 
 export interface LockOptions extends CommonOptions {
   readonly jobs: number;
   readonly lock?: string;
   readonly check?: boolean;
+  readonly witness?: string;
 }
 
 /** Where the lock of a manifest stands: beside it, unless the user says otherwise. */
@@ -26,19 +29,23 @@ export function lockFileOf({ manifest }: Selection, named: string | undefined): 
 export const lock: Action<LockOptions> = async (session, paths, options) => {
   const { emit, signal, context } = session;
   const selection = await select(paths, { home: context.home, emit, signal });
+  throwForbidden(selection.findings);
   const file = lockFileOf(selection, options.lock);
   const old = await readLock(file);
-  return withRegistries(session, selection.manifest, async (source) => {
+  return withManifestSource(session, selection.manifest, async (source) => {
     const { platform } = selection.manifest;
-    const resolved = await resolveAll(selection.wanted, {
+    const found = await resolveAll(selection.wanted, {
       source,
       platform,
       jobs: options.jobs,
       emit,
       signal,
     });
+    const { witness } = options;
+    const resolved = witness === undefined ? found : await askWitness(found, witness, signal);
     const fresh = makeLock(selection, resolved, old, timeToWrite(context));
-    const report = compareLocks(file, old, fresh);
+    const report = compareLocks(file, old, fresh, resolved);
+    for (const message of movedTexts(report)) emit({ type: 'note', level: 'warning', message });
     const errors = options.check === true && report.changed ? [staleLock(report)] : [];
     if (options.check !== true && report.changed) await writeLock(file, fresh);
     return { report, text: lockText(report), summary: summaryOf(report, options.check === true), errors };

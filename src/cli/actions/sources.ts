@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { messageOf, PackferryError } from '../../core/errors.ts';
 import type { ImageSource } from '../../core/ports.ts';
-import type { ExportManifest } from '../../flows/load-manifest.ts';
+import type { ExportManifest } from '../../flows/manifest.ts';
 import type { RegistrySettings } from '../../registry/options.ts';
+import { withOrigins } from '../../flows/origins.ts';
 import { openRegistrySource } from '../../registry/source.ts';
 import type { TagSource } from '../../registry/tags.ts';
 import type { Session } from '../session.ts';
@@ -28,6 +29,15 @@ export async function withRegistries<T>(
   } finally {
     await source.close();
   }
+}
+
+/** The same with a whole manifest: images that it takes from elsewhere come from there. */
+export async function withManifestSource<T>(
+  session: Session,
+  manifest: ExportManifest,
+  use: (source: ImageSource) => Promise<T>,
+): Promise<T> {
+  return withRegistries(session, manifest, (source) => use(withOrigins(source, manifest.images)));
 }
 
 async function readCa(file: string): Promise<string> {

@@ -1,5 +1,5 @@
 import { Option } from 'commander';
-import { jobsOption, passphraseOption } from '../options.ts';
+import { jobsOption, passphraseOption, witnessOption } from '../options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */
@@ -31,5 +31,6 @@ export const addExport: AddCommand = (program, bind) =>
       '--keep-going',
       'when a blob cannot be fetched, fetch the others before giving up: the next run has less to do',
     )
+    .addOption(witnessOption())
     .addOption(jobsOption('blobs that are fetched', 6))
     .action(bind(async () => (await import('../actions/export.ts')).exportCommand));

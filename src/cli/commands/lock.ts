@@ -1,5 +1,5 @@
 import { lockFileName } from '../../core/names.ts';
-import { jobsOption } from '../options.ts';
+import { jobsOption, witnessOption } from '../options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */
@@ -13,5 +13,6 @@ export const addLock: AddCommand = (program, bind) =>
     .argument('<manifest-or-pack...>', 'one export manifest, or content pack folders')
     .option('--lock <file>', `the lock file (default: ${lockFileName} beside the manifest)`)
     .option('--check', 'write nothing; fail if the lock would change')
+    .addOption(witnessOption())
     .addOption(jobsOption('images that are asked for', 8))
     .action(bind(async () => (await import('../actions/lock.ts')).lock));

@@ -1,0 +1,89 @@
+import path from 'node:path';
+import { parseDuration } from '../core/duration.ts';
+import { parsePlatform } from '../core/platform.ts';
+import { parseReference } from '../core/reference.ts';
+import { parseSize } from '../core/size.ts';
+import type { YamlFile, YamlPath } from '../core/yaml.ts';
+import { parseOrganization } from '../pack/policy-organizations.ts';
+import type { Policy } from '../pack/policy.ts';
+import { exportManifestSchema, type ExportManifestDocument } from '../schema/export-manifest.ts';
+import { parseOrigin } from './load-manifest-origins.ts';
+import { resolvePath, type Bases } from './load-manifest-paths.ts';
+import { parseRegistryHost } from './load-manifest-registries.ts';
+import {
+  defaultPolicy,
+  defaultVolumeSize,
+  emptyManifest,
+  type ExportManifest,
+  type Include,
+  type ManifestImage,
+  type ManifestText,
+} from './manifest.ts';
+
+/** The manifest of a file without mistakes: defaults filled in, paths absolute. */
+export function resolveManifest(file: YamlFile, bases: Bases): ExportManifest {
+  const document = exportManifestSchema.parse(file.value);
+  const { packs = [], exclude = [], registries = {}, bundle = {}, policy = {} } = document;
+  const asPath = (written: string): string => resolvePath(written, bases);
+  const textAt = (at: YamlPath, text: string): ManifestText => ({ text, ...file.locate(at) });
+  const pathAt = (at: YamlPath, written: string): ManifestText => textAt(at, asPath(written));
+  const { deprecatedImages } = policy;
+  return {
+    path: file.name,
+    name: document.name,
+    packs: packs.map((pack, index) => pathAt(['packs', index, 'path'], pack.path)),
+    images: imagesOf(file, document),
+    exclude: exclude.map((pattern, index) => textAt(['exclude', index], pattern)),
+    platform: document.platform === undefined ? emptyManifest.platform : parsePlatform(document.platform),
+    include: includeOf(document, textAt, pathAt),
+    policy: policyOf(document),
+    ...(deprecatedImages === undefined
+      ? {}
+      : { deprecatedImages: pathAt(['policy', 'deprecatedImages'], deprecatedImages) }),
+    registries: new Map(
+      Object.entries(registries).map(([host, { mirrors = [], caFile, ...settings }]) => [
+        parseRegistryHost(host),
+        { ...settings, mirrors, ...(caFile === undefined ? {} : { caFile: asPath(caFile) }) },
+      ]),
+    ),
+    volumeSize: parseSize(bundle.volumeSize ?? defaultVolumeSize),
+    ...(bundle.expiresAfter === undefined ? {} : { expiresAfter: parseDuration(bundle.expiresAfter) }),
+    keys: (document.sign?.keys ?? []).map(asPath),
+  };
+}
+
+function imagesOf(file: YamlFile, { images = [] }: ExportManifestDocument): ManifestImage[] {
+  return images.map((image, index) => {
+    const isText = typeof image === 'string';
+    return {
+      reference: parseReference(isText ? image : image.reference),
+      file: path.basename(file.name),
+      ...file.locate(isText ? ['images', index] : ['images', index, 'reference']),
+      ...(isText || image.from === undefined ? {} : { from: parseOrigin(image.from) }),
+    };
+  });
+}
+
+type Place = (at: YamlPath, text: string) => ManifestText;
+
+function includeOf({ include = {} }: ExportManifestDocument, textAt: Place, pathAt: Place): Include {
+  const { native = [], nativeConfig, ...rest } = include;
+  return {
+    ...emptyManifest.include,
+    ...rest,
+    native: native.map((version, index) => textAt(['include', 'native', index], version)),
+    ...(nativeConfig === undefined
+      ? {}
+      : { nativeConfig: pathAt(['include', 'nativeConfig'], nativeConfig) }),
+  };
+}
+
+function policyOf({ policy = {} }: ExportManifestDocument): Policy {
+  const { organizations, thirdParty, latest, deprecated } = policy;
+  return {
+    organizations: organizations?.flatMap(parseOrganization) ?? defaultPolicy.organizations,
+    thirdParty: thirdParty ?? defaultPolicy.thirdParty,
+    latest: latest ?? defaultPolicy.latest,
+    deprecated: deprecated ?? defaultPolicy.deprecated,
+  };
+}

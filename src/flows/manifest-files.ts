@@ -1,0 +1,60 @@
+import path from 'node:path';
+import { asPackferryError, PackferryError } from '../core/errors.ts';
+import { isGlob } from '../core/glob.ts';
+import { sumUp } from '../core/sum-up.ts';
+import { readDeprecatedImages, type DeprecatedImages } from '../pack/deprecated-images.ts';
+import { expandGlob } from '../pack/expand-glob.ts';
+import { nativeImageOf, readNativeConfig } from '../pack/native-config.ts';
+import type { NativeImage } from '../pack/native-images.ts';
+import { placeIn, type ExportManifest, type ManifestText } from './manifest.ts';
+
+/** What the files say that a manifest points at. */
+export interface ManifestFiles {
+  /** Every pack path, patterns replaced by what they stand for; each once. */
+  readonly packs: readonly string[];
+  readonly native: readonly NativeImage[];
+  readonly deprecated: DeprecatedImages;
+}
+
+/**
+ * Reads everything that a manifest points at, but for the packs themselves. Throws all mistakes at once, each with the
+ * place in the manifest: `E_PACK_NOT_FOUND` for a pattern that matches nothing, `E_MANIFEST_INVALID` for lists.
+ */
+export async function readManifestFiles(manifest: ExportManifest): Promise<ManifestFiles> {
+  const mistakes: PackferryError[] = [];
+  const at = async <T>(place: ManifestText, work: () => Promise<T> | T): Promise<T | undefined> => {
+    try {
+      return await work();
+    } catch (fault) {
+      const error = asPackferryError(fault);
+      mistakes.push(error.with(`${placeIn(manifest, place)}${error.message}`));
+      return undefined;
+    }
+  };
+  const packs: string[] = [];
+  for (const place of manifest.packs) packs.push(...((await at(place, () => packsAt(place.text))) ?? []));
+
+  const { native: versions, nativeConfig } = manifest.include;
+  const config = nativeConfig && (await at(nativeConfig, () => readNativeConfig(nativeConfig.text)));
+  const native: NativeImage[] = [];
+  for (const version of config === undefined ? [] : versions) {
+    const image = await at(version, () => config && nativeImageOf(config, version.text));
+    if (image !== undefined) native.push(image);
+  }
+  const { deprecatedImages } = manifest;
+  const deprecated =
+    deprecatedImages && (await at(deprecatedImages, () => readDeprecatedImages(deprecatedImages.text)));
+
+  if (mistakes.length > 0) throw sumUp('E_MANIFEST_INVALID', manifest.path, mistakes);
+  return { packs: [...new Set(packs)], native, deprecated: deprecated ?? new Map() };
+}
+
+async function packsAt(pattern: string): Promise<string[]> {
+  // A path without a pattern stays as it was written; whether it exists, the scan will tell.
+  if (!isGlob(pattern)) return [pattern];
+  const found = await expandGlob(path.resolve(pattern));
+  if (found.length > 0) return found;
+  throw new PackferryError('E_PACK_NOT_FOUND', `no folder or content file matches ${pattern}`, {
+    hint: '"*" stands for one name, "**" for any number of folders, "[ab]" for one of the characters.',
+  });
+}

@@ -1,0 +1,94 @@
+import { defaultPlatform, type Platform } from '../core/platform.ts';
+import type { ImageReference } from '../core/reference.ts';
+import type { Position } from '../core/yaml.ts';
+import type { Policy } from '../pack/policy.ts';
+import { parseOrganization } from '../pack/policy-organizations.ts';
+
+/** A text of a manifest, and where it stands. */
+export interface ManifestText extends Position {
+  readonly text: string;
+}
+
+/** An image that the manifest itself asks for, and where. */
+export interface ManifestImage extends Position {
+  readonly reference: ImageReference;
+  /** The base name of the manifest. */
+  readonly file: string;
+  /** Host and path prefix of the registry that it is pulled from instead of its own. */
+  readonly from?: string;
+}
+
+export interface RegistrySettings {
+  /** Hosts, with port and path prefix where needed, that are asked first, in this order. */
+  readonly mirrors: readonly string[];
+  /** Absent: HTTP only to loopback addresses. */
+  readonly plainHttp?: boolean;
+  /** Absolute. */
+  readonly caFile?: string;
+}
+
+/** Which images of the packs are wanted besides those that items name as theirs. */
+export interface Include {
+  readonly defaultImages: boolean;
+  readonly testPlaybooks: boolean;
+  readonly alternatives: boolean;
+  /** Versions of the native image, e.g. `8.8`. */
+  readonly native: readonly ManifestText[];
+  /** The vendor's file on native images, absolute; there whenever `native` is not empty. */
+  readonly nativeConfig?: ManifestText;
+}
+
+/** An export manifest with every default filled in and every path absolute. */
+export interface ExportManifest {
+  /** As it was given; empty when packs were given instead of a manifest. */
+  readonly path: string;
+  readonly name: string;
+  /** Paths, or patterns that stand for several. */
+  readonly packs: readonly ManifestText[];
+  readonly images: readonly ManifestImage[];
+  /** Patterns of images that are left out. */
+  readonly exclude: readonly ManifestText[];
+  readonly platform: Platform;
+  readonly include: Include;
+  readonly policy: Policy;
+  /** The vendor's list of deprecated images, absolute. */
+  readonly deprecatedImages?: ManifestText;
+  /** By registry host, as parsed references have it. */
+  readonly registries: ReadonlyMap<string, RegistrySettings>;
+  /** Largest archive, in bytes. */
+  readonly volumeSize: number;
+  /** Seconds after which a bundle is not to be imported any more; absent: never. */
+  readonly expiresAfter?: number;
+  readonly keys: readonly string[];
+}
+
+/** 4 GiB - 1 byte, the largest file of FAT32. */
+export const defaultVolumeSize = 2 ** 32 - 1;
+
+/** The policy of a manifest that says nothing about it. */
+export const defaultPolicy: Policy = {
+  organizations: ['demisto', 'demistoextended'].flatMap(parseOrganization),
+  thirdParty: 'warn',
+  latest: 'warn',
+  deprecated: 'warn',
+};
+
+/** A manifest that asks for nothing. */
+export const emptyManifest: ExportManifest = {
+  path: '',
+  name: 'content',
+  packs: [],
+  images: [],
+  exclude: [],
+  platform: defaultPlatform,
+  include: { defaultImages: true, testPlaybooks: false, alternatives: false, native: [] },
+  policy: defaultPolicy,
+  registries: new Map(),
+  volumeSize: defaultVolumeSize,
+  keys: [],
+};
+
+/** `FILE:LINE:COLUMN: `, for messages on what a manifest asks for; empty for what the command line named. */
+export function placeIn({ path }: ExportManifest, { line, column }: Position): string {
+  return path === '' ? '' : `${path}:${line}:${column}: `;
+}

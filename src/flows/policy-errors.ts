@@ -1,0 +1,35 @@
+import { PackferryError } from '../core/errors.ts';
+import type { BundleFinding } from '../schema/bundle.ts';
+
+/** A finding as people read it: the first place that needs the image, the image, what is the matter, the SDK's number. */
+export function findingText({ reference, message, file, line, sdkRule }: BundleFinding): string {
+  const place = file === undefined ? '' : `${file}${line === undefined ? '' : `:${line}`}: `;
+  return `${place}${reference}: ${message}${sdkRule === undefined ? '' : ` (${sdkRule})`}`;
+}
+
+/** What the policy forbids, as one `E_POLICY`; none when there is nothing. */
+export function policyErrors(findings: readonly BundleFinding[]): PackferryError[] {
+  const errors = findings
+    .filter(({ severity }) => severity === 'error')
+    .map((finding) => {
+      const hint = hints.get(finding.rule);
+      return new PackferryError('E_POLICY', findingText(finding), hint === undefined ? {} : { hint });
+    });
+  if (errors.length < 2) return errors;
+  return [new PackferryError('E_POLICY', `the policy forbids this: ${errors.length} findings`, { errors })];
+}
+
+/** Throws when the policy forbids an image: nothing is fetched or written then. */
+export function throwForbidden(findings: readonly BundleFinding[]): void {
+  const [error] = policyErrors(findings);
+  if (error !== undefined) throw error;
+}
+
+const elsewhere = 'Leave the image out under exclude, or change';
+
+/** By rule. Only rules that a policy can make an error of. */
+const hints: ReadonlyMap<string, string> = new Map([
+  ['latest', 'Name a version in the item, or change policy.latest in the manifest.'],
+  ['third-party', `${elsewhere} policy.organizations or policy.thirdParty in the manifest.`],
+  ['deprecated', `${elsewhere} policy.deprecated in the manifest.`],
+]);
