@@ -45,6 +45,7 @@ const codes = {
   E_LIMIT_EXCEEDED: [4, 'something from outside is larger than allowed'],
   E_JSON_INVALID: [4, 'no acceptable JSON'],
   E_IMAGE_MALFORMED: [4, 'the documents of an image contradict each other'],
+  E_TAG_MOVED: [4, 'a tag stands for another image than when it was locked'],
   E_POLICY: [4, 'the image policy of the manifest forbids an image'],
   // 5: source unavailable
   E_SOURCE_UNREACHABLE: [5, 'a registry is out of reach'],

@@ -3,6 +3,7 @@ import { parseSize, formatSize } from '../../core/size.ts';
 import { exportBundle } from '../../flows/export.ts';
 import { confirmLocked } from '../../flows/frozen.ts';
 import { readLock, resolveFromLock } from '../../flows/lock.ts';
+import { refuseMoved } from '../../flows/moved.ts';
 import { planReportOf } from '../../flows/plan.ts';
 import { policyErrors, throwForbidden } from '../../flows/policy-errors.ts';
 import { resolveAll, unresolved, type Resolved, type ResolveOptions } from '../../flows/resolve.ts';
@@ -82,8 +83,19 @@ async function resolve(
   const found =
     options.frozenLock === true
       ? await fromLock(selection, options, resolving)
-      : await resolveAll(selection.wanted, resolving);
+      : await resolveFresh(selection, options, resolving);
   return options.witness === undefined ? found : askWitness(found, options.witness, signal);
+}
+
+/** What the registries say now; where there is a lock, no tag may have moved since. */
+async function resolveFresh(
+  selection: Selection,
+  options: ExportOptions,
+  resolving: ResolveOptions,
+): Promise<Resolved> {
+  const lock = await readLock(lockFileOf(selection, options.lock));
+  const resolved = await resolveAll(selection.wanted, resolving);
+  return lock === undefined ? resolved : refuseMoved(resolved, lock);
 }
 
 /** A dry run believes the lock, and needs no network. */
