@@ -1,17 +1,14 @@
 // Makes a fresh clone ready: installs the locked packages and compiles, each only when needed. Then, with
 // `--run FILE [ARGUMENT...]`, goes on with that compiled script. Uses nothing but Node.
+import './check-node.js';
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
+import { fileURLToPath } from 'node:url';
 
-const root = path.dirname(import.meta.dirname);
-const [major, minor] = process.versions.node.split('.').map(Number);
-if (major < 20 || (major === 20 && minor < 19)) {
-  process.stderr.write(`packferry needs Node 20.19 or later; this is ${process.versions.node}.\n`);
-  process.exit(2);
-}
+const root = fileURLToPath(new URL('..', import.meta.url));
 
 function run(what, command, args, options = {}) {
   const result = spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 2], ...options });

@@ -42,6 +42,10 @@ allowed_signers that holds the key.
 
     sha256sum --strict -c ${bundleFiles.sums}
 
+   or, where sha256sum knows no --strict, as that of busybox:
+
+    sha256sum -c ${bundleFiles.sums}
+
 3. The images (podman load -i does the same):
 
 ${files.map((file) => `    docker load -i ${file}`).join('\n')}
@@ -49,8 +53,10 @@ ${files.map((file) => `    docker load -i ${file}`).join('\n')}
 "sh ${bundleFiles.loader} /path/to/allowed_signers SIGNER" does these steps in one go and refuses files that are not on the
 list. Use a copy of ${bundleFiles.loader} that reached you on another way: a script cannot vouch for itself.
 
-These steps do not check whether the bundle is the newest one, or whether the engine really holds what was loaded:
-compare "docker image inspect --format {{.Id}} NAME" with the config digest in ${bundleFiles.document}.
+These steps do not check whether the bundle is the newest one, or whether the engine really holds what was loaded. For
+that, compare "docker image inspect --format {{.Id}} NAME" with ${bundleFiles.document}: with Docker's classic image store and
+with Podman it is the digest of the image's "config", with Docker's containerd image store (the default of a new Docker 29
+or later) the digest of its "manifest". "docker info --format {{.DriverStatus}}" names io.containerd in the latter case.
 
 
 What is in it

@@ -4,7 +4,7 @@ import type { ExecutionContext } from 'ava';
 
 /** Programs that system tests use. None of them is needed to build packferry or to run its other tests. */
 export type ToolName =
-  'dockerd' | 'docker' | 'podman' | 'skopeo' | 'docker-registry' | 'ssh-keygen' | 'sshd' | 'busybox';
+  'dockerd' | 'docker' | 'podman' | 'skopeo' | 'docker-registry' | 'ssh-keygen' | 'sshd' | 'busybox' | 'bash';
 
 /** What a test needs: a program, or to run as root. */
 export type Need = ToolName | 'root';
