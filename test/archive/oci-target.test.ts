@@ -51,6 +51,16 @@ test('what is delivered is confirmed, surveyed as present, and read back the sam
   }
 });
 
+test('opening and surveying write nothing', async (t) => {
+  const parent = await tempDir(t);
+  const missing = await openOciTarget(path.join(parent, 'deep', 'layout'));
+  t.deepEqual(await missing.survey([one]), [{ state: 'absent' }]);
+  t.deepEqual(await readdir(parent), []);
+  const empty = await openOciTarget(parent);
+  t.deepEqual(await empty.survey([one]), [{ state: 'absent' }]);
+  t.deepEqual(await readdir(parent), []);
+});
+
 test('from folder to folder', async (t) => {
   const from = await newDir(t);
   await writeOciLayout(
@@ -229,7 +239,7 @@ test('not confirmed: the lock says other things than the documents', async (t) =
 
 test('entries and fields of others stay in index.json', async (t) => {
   const dir = await newDir(t);
-  await openOciTarget(dir);
+  await (await openOciTarget(dir)).deliver(two, memorySource(blobs));
   const foreign = {
     mediaType: 'application/vnd.example+json',
     digest: digestOf('x'),
@@ -250,11 +260,12 @@ test('entries and fields of others stay in index.json', async (t) => {
 
 test('leftovers of a run that was cut off are ignored', async (t) => {
   const dir = await newDir(t);
-  await mkdir(dir, { recursive: true });
+  await mkdir(path.join(dir, 'blobs', 'sha256'), { recursive: true });
+  await writeFile(path.join(dir, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
   const leftover = `.packferry-${'0'.repeat(16)}.part`;
   await writeFile(path.join(dir, leftover), '{"imageLay');
-  const target = await openOciTarget(dir);
   await writeFile(path.join(dir, 'blobs', 'sha256', leftover), 'half a blob');
+  const target = await openOciTarget(dir);
   t.deepEqual(await target.survey([one]), [{ state: 'absent' }]);
   await target.deliver(one, memorySource(blobs));
   t.true((await target.confirm(one)).confirmed);
@@ -285,9 +296,12 @@ test('a file where the folder should be is refused', async (t) => {
 test('a disk that does not take the blob is the fault of the target, and the source is closed', async (t) => {
   const dir = await newDir(t);
   const target = await openOciTarget(dir);
-  await rm(path.join(dir, 'blobs'), { recursive: true });
   const endless = new Readable({ read: () => undefined });
-  const source: ImageSource = { ...memorySource(blobs), openBlob: () => Promise.resolve(endless) };
+  const openBlob = async (): Promise<Readable> => {
+    await rm(path.join(dir, 'blobs'), { recursive: true });
+    return endless;
+  };
+  const source: ImageSource = { ...memorySource(blobs), openBlob };
   await t.throwsAsync(target.deliver(one, source), { code: 'E_TARGET_UNWRITABLE' });
   if (!endless.closed) await once(endless, 'close').catch(() => undefined);
   t.true(endless.destroyed);
