@@ -13,10 +13,10 @@ export interface InspectOptions extends CommonOptions {
 }
 
 /** `inspect BUNDLE` */
-export const inspect: Action<InspectOptions> = async ({ context }, [dir = ''], options) => {
+export const inspect: Action<InspectOptions> = async ({ context, emit }, [dir = ''], options) => {
   const keys =
     options.trustedKeys === undefined ? {} : { allowed: await trustedKeys(context, options.trustedKeys) };
-  const report = await inspectBundle(dir, { ...keys, now: context.now });
+  const report = await inspectBundle(dir, { ...keys, now: context.now, emit });
   return { report, text: inspectText(report), summary: summaryOf(report) };
 };
 
