@@ -29,6 +29,13 @@ export async function readFinished(dir: string): Promise<FinishedBundle | undefi
   });
   if (!names.includes(bundleFiles.signature) || names.includes(bundleFiles.journal)) return undefined;
   const { document } = readDocument(await readBundleFile(dir, bundleFiles.document, limits.bundleJson));
+  await checkSizes(dir, document);
+  const sums = await readBundleFile(dir, bundleFiles.sums, limits.sums);
+  return { document, sumsSha256: createHash('sha256').update(sums).digest('hex') };
+}
+
+/** The archives are there and have their sizes; they are not read. Throws `E_BUNDLE_INCOMPLETE`. */
+export async function checkSizes(dir: string, document: BundleDocument): Promise<void> {
   for (const { file, size } of document.archives) {
     const stats = await lstat(path.join(dir, file)).catch(() => undefined);
     if (stats?.size !== size) {
@@ -41,6 +48,4 @@ export async function readFinished(dir: string): Promise<FinishedBundle | undefi
       );
     }
   }
-  const sums = await readBundleFile(dir, bundleFiles.sums, limits.sums);
-  return { document, sumsSha256: createHash('sha256').update(sums).digest('hex') };
 }

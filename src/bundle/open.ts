@@ -1,5 +1,4 @@
 import { PackferryError } from '../core/errors.ts';
-import { silent } from '../core/events.ts';
 import { limits } from '../core/limits.ts';
 import type { BundleDocument } from '../schema/bundle.ts';
 import type { VerifiedSigner } from '../trust/verify.ts';
@@ -78,17 +77,20 @@ export async function openBundle(dir: string, options: OpenBundleOptions): Promi
   return new VerifiedBundleFolder(dir, read, signers, sumsSha256, listing.litter);
 }
 
+/** What a bundle says of itself, after its signature was found good; its files have not been checked. */
+export interface SignedDocument {
+  readonly document: BundleDocument;
+  readonly signers: readonly VerifiedSigner[];
+}
+
 /**
  * Checks the signature over SHA256SUMS and bundle.json against that list, and nothing else: enough to believe what the
- * bundle says of itself, not to deliver it. Returns the signers.
+ * bundle says of itself, not to deliver it. Returns the very document that was checked, and the signers.
  */
-export async function checkSignature(
-  dir: string,
-  options: Omit<OpenBundleOptions, 'emit'>,
-): Promise<readonly VerifiedSigner[]> {
-  const { sums, signers } = await checkSignatures(dir, await listFolder(dir), { ...options, emit: silent });
-  await readSigned(dir, bundleFiles.document, limits.bundleJson, sums);
-  return signers;
+export async function checkSignature(dir: string, options: SignatureOptions): Promise<SignedDocument> {
+  const { sums, signers } = await checkSignatures(dir, await listFolder(dir), options);
+  const bytes = await readSigned(dir, bundleFiles.document, limits.bundleJson, sums);
+  return { document: readDocument(bytes).document, signers };
 }
 
 /** The folder holds what is on the list, no more and no less. */

@@ -1,6 +1,9 @@
-import { readFile, stat } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { lstat } from 'node:fs/promises';
 import path from 'node:path';
-import { messageOf, PackferryError } from '../core/errors.ts';
+import { collect } from '../core/collect.ts';
+import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
 import { readAllowedSigners, type AllowedSigners } from '../trust/allowed-signers.ts';
 import { readKeyFile } from '../trust/key-file.ts';
 import { openSigner, type Signer } from '../trust/signer.ts';
@@ -27,11 +30,18 @@ export async function trustedKeys(context: Context, named: string | undefined): 
   );
 }
 
+/** Only what is certainly absent makes way for the next place: other keys than the ones meant must not count instead. */
 async function exists(file: string): Promise<boolean> {
-  return stat(file).then(
-    () => true,
-    () => false,
-  );
+  try {
+    await lstat(file);
+    return true;
+  } catch (cause) {
+    if (['ENOENT', 'ENOTDIR'].includes(systemCodeOf(cause) ?? '')) return false;
+    throw new PackferryError('E_TRUST_UNREADABLE', `${file}: ${messageOf(cause)}`, {
+      hint: 'Make it readable, or name the file of trusted keys: --trusted-keys FILE.',
+      cause,
+    });
+  }
 }
 
 /** Opens the key that signs; an encrypted one asks for its passphrase where somebody can answer. */
@@ -58,10 +68,11 @@ export async function signingKey(
   return openSigner(await readKeyFile(file), passphrase);
 }
 
-/** The first line of a passphrase file. */
+/** The first line of a passphrase file of at most `limits.passphraseFile` bytes; a pipe will do. */
 export async function readPassphrase(file: string): Promise<string> {
   try {
-    const [line = ''] = (await readFile(file, 'utf8')).split(/\r?\n/);
+    const bytes = await collect(createReadStream(file), limits.passphraseFile, file);
+    const [line = ''] = bytes.toString('utf8').split(/\r?\n/);
     return line;
   } catch (cause) {
     throw new PackferryError(

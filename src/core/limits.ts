@@ -11,6 +11,9 @@ export const limits = {
   signature: 64 * 1024,
   allowedSigners: 1024 * 1024,
   keyFile: 64 * 1024,
+  passphraseFile: 64 * 1024,
+  /** Certificates of a registry's authority; the collections of whole systems are some 250 KB. */
+  caFile: 4 * 1024 * 1024,
   /** Items carry embedded code; the largest of the public content are some 300 KB. */
   itemYaml: 16 * 1024 * 1024,
   packMetadata: 1024 * 1024,

@@ -60,12 +60,15 @@ export function verified(
   return pipeline(stream, new VerifyStream(expected, options), () => undefined);
 }
 
+const hint =
+  'What was read is not what its digest and size promise: fetch or copy it again. If that does not help, the source is damaged.';
+
 /** The error for content of the wrong length. */
 export function sizeMismatch(name: string, expected: number, got: string): PackferryError {
-  return new PackferryError('E_SIZE_MISMATCH', `${name}: expected ${expected} bytes, got ${got}`);
+  return new PackferryError('E_SIZE_MISMATCH', `${name}: expected ${expected} bytes, got ${got}`, { hint });
 }
 
 /** The error for content with the wrong digest. */
 export function digestMismatch(name: string, expected: string, got: string): PackferryError {
-  return new PackferryError('E_DIGEST_MISMATCH', `${name}: expected ${expected}, got ${got}`);
+  return new PackferryError('E_DIGEST_MISMATCH', `${name}: expected ${expected}, got ${got}`, { hint });
 }

@@ -1,8 +1,11 @@
 import { stat } from 'node:fs/promises';
 import { PackferryError } from '../core/errors.ts';
+import type { Emit } from '../core/events.ts';
 import { blobsOf, totalSize } from '../core/image.ts';
-import { readFinished } from '../bundle/finished.ts';
-import { checkSignature } from '../bundle/open.ts';
+import { checkSizes, readFinished } from '../bundle/finished.ts';
+import { checkSignature, type SignedDocument } from '../bundle/open.ts';
+import type { SignatureOptions } from '../bundle/signed-list.ts';
+import type { BundleDocument } from '../schema/bundle.ts';
 import { reportVersion, type InspectReport } from '../schema/reports.ts';
 import type { AllowedSigners } from '../trust/allowed-signers.ts';
 import { bundleHead, reportSigners, totalsOf } from './report.ts';
@@ -11,6 +14,8 @@ export interface InspectOptions {
   /** The trusted keys, when the signature is to be checked too. */
   readonly allowed?: AllowedSigners;
   readonly now: Date;
+  /** Told of signatures that are good and not by a trusted key. */
+  readonly emit: Emit;
 }
 
 /**
@@ -18,26 +23,16 @@ export interface InspectOptions {
  * never read, so this does not stand for `verify`.
  */
 export async function inspectBundle(dir: string, options: InspectOptions): Promise<InspectReport> {
-  const signers =
-    options.allowed === undefined
-      ? []
-      : await checkSignature(dir, { allowed: options.allowed, now: options.now });
-  const finished = await readFinished(dir);
-  if (finished === undefined) {
-    const isThere = await stat(dir).then(
-      () => true,
-      () => false,
-    );
-    const why = isThere ? 'there is no finished bundle in this folder' : 'no such folder';
-    throw new PackferryError('E_BUNDLE_NOT_FOUND', `${dir}: ${why}`, {
-      hint: 'Give the folder of the bundle, the one with SHA256SUMS.sig in it.',
-    });
-  }
-  const { platform, images, archives, packs, findings } = finished.document;
+  const { allowed, now, emit } = options;
+  const { document, signers } =
+    allowed === undefined
+      ? { document: await readUnverified(dir), signers: [] }
+      : await readSigned(dir, { allowed, now, emit });
+  const { platform, images, archives, packs, findings } = document;
   return {
     schemaVersion: reportVersion,
-    ...bundleHead(dir, finished.document),
-    signature: options.allowed === undefined ? 'not checked' : 'good',
+    ...bundleHead(dir, document),
+    signature: allowed === undefined ? 'not checked' : 'good',
     signers: reportSigners(signers),
     platform,
     images: images.map((image) => ({
@@ -56,4 +51,24 @@ export async function inspectBundle(dir: string, options: InspectOptions): Promi
     packs: packs.map(({ id, version }) => ({ id, version })),
     totals: totalsOf(images),
   };
+}
+
+/** What was checked is what is shown: bundle.json is not read again. */
+async function readSigned(dir: string, options: SignatureOptions): Promise<SignedDocument> {
+  const signed = await checkSignature(dir, options);
+  await checkSizes(dir, signed.document);
+  return signed;
+}
+
+async function readUnverified(dir: string): Promise<BundleDocument> {
+  const finished = await readFinished(dir);
+  if (finished !== undefined) return finished.document;
+  const isThere = await stat(dir).then(
+    () => true,
+    () => false,
+  );
+  const why = isThere ? 'there is no finished bundle in this folder' : 'no such folder';
+  throw new PackferryError('E_BUNDLE_NOT_FOUND', `${dir}: ${why}`, {
+    hint: 'Give the folder of the bundle, the one with SHA256SUMS.sig in it.',
+  });
 }

@@ -181,6 +181,24 @@ test('a passphrase file that does not exist', refused, {
   code: 'E_KEY_PASSPHRASE',
   names: ['words'],
 });
+test('a passphrase file without an end', refused, {
+  arrange: async ({ at, manifest, bundle }) => {
+    await writeKey(at('locked'), at('locked-signers'), 'a passphrase');
+    return ['export', manifest, '-o', bundle, '--key', at('locked'), '--passphrase-file', '/dev/zero'];
+  },
+  status: 2,
+  code: 'E_KEY_PASSPHRASE',
+  names: ['/dev/zero', 'limit'],
+});
+test('a caFile without an end', refused, {
+  arrange: async ({ manifestFor, bundle, key, host }) => {
+    const more = '  r.example: { caFile: /dev/zero }\n';
+    return ['export', await manifestFor('endless.yml', host, more), '-o', bundle, '--key', key];
+  },
+  status: 2,
+  code: 'E_MANIFEST_INVALID',
+  names: ['caFile /dev/zero'],
+});
 test('a volume size that is none', refused, {
   arrange: ({ exporting }) => [...exporting, '--volume-size', 'huge'],
   status: 2,

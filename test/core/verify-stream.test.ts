@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import test from 'ava';
 import { digestOf } from '../../src/core/digest.ts';
+import { PackferryError } from '../../src/core/errors.ts';
 import { verified } from '../../src/core/verify-stream.ts';
 
 const content = Buffer.from(Array.from({ length: 5000 }, (_, at) => at % 251));
@@ -97,4 +98,13 @@ test('a reader that leaves closes the source', async (t) => {
   stream.destroy();
   if (!source.closed) await once(source, 'close').catch(() => undefined);
   t.true(source.destroyed);
+});
+
+test('an error for wrong content says what to do', async (t) => {
+  const flipped = Buffer.from(content);
+  flipped[7] = 255 - (flipped[7] ?? 0);
+  for (const wrong of [flipped, content.subarray(1), Buffer.concat([content, content])]) {
+    const { fault } = await read(verified(inPieces(wrong, 1024), expected, { name: 'blob' }));
+    t.true(fault instanceof PackferryError && fault.hint !== undefined);
+  }
 });

@@ -1,6 +1,7 @@
 import { formatSize } from '../../core/size.ts';
 import { shortDigest } from '../../core/digest.ts';
 import { inspectBundle } from '../../flows/inspect.ts';
+import type { ImageUse } from '../../schema/parts.ts';
 import type { InspectReport } from '../../schema/reports.ts';
 import { trustedKeys } from '../keys.ts';
 import type { Action, CommonOptions } from '../session.ts';
@@ -13,10 +14,10 @@ export interface InspectOptions extends CommonOptions {
 }
 
 /** `inspect BUNDLE` */
-export const inspect: Action<InspectOptions> = async ({ context }, [dir = ''], options) => {
+export const inspect: Action<InspectOptions> = async ({ context, emit }, [dir = ''], options) => {
   const keys =
     options.trustedKeys === undefined ? {} : { allowed: await trustedKeys(context, options.trustedKeys) };
-  const report = await inspectBundle(dir, { ...keys, now: context.now });
+  const report = await inspectBundle(dir, { ...keys, now: context.now, emit });
   return { report, text: inspectText(report), summary: summaryOf(report) };
 };
 
@@ -27,11 +28,13 @@ function inspectText({ images, archives }: InspectReport): string {
     { title: 'ID', value: ({ config }) => shortDigest(config.digest) },
     { title: 'SIZE', align: 'right', value: ({ bytes }) => formatSize(bytes) },
     { title: 'ARCHIVE', value: ({ reference }) => archiveOf.get(reference) ?? '' },
-    {
-      title: 'USED BY',
-      value: ({ usedBy }) => [...new Set(usedBy.map(({ pack, item }) => `${pack}/${item}`))].join(', '),
-    },
+    { title: 'USED BY', value: ({ usedBy }) => [...new Set(usedBy.map(userOf))].join(', ') },
   ]);
+}
+
+/** What a manifest names itself belongs to no pack. */
+function userOf({ pack, item }: Pick<ImageUse, 'pack' | 'item'>): string {
+  return pack === '' ? `manifest ${item}` : `${pack}/${item}`;
 }
 
 function summaryOf({

@@ -1,7 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { messageOf, PackferryError } from '../../core/errors.ts';
+import { limits } from '../../core/limits.ts';
 import type { ImageSource } from '../../core/ports.ts';
 import type { ExportManifest } from '../../flows/manifest.ts';
+import { readFile } from '../../pack/read-file.ts';
 import type { RegistrySettings } from '../../registry/options.ts';
 import { withOrigins } from '../../flows/origins.ts';
 import { openRegistrySource } from '../../registry/source.ts';
@@ -41,10 +42,12 @@ export async function withManifestSource<T>(
 }
 
 async function readCa(file: string): Promise<string> {
+  const code = 'E_MANIFEST_INVALID';
   try {
-    return await readFile(file, 'utf8');
+    return (await readFile(file, { code, maxBytes: limits.caFile })).toString('utf8');
   } catch (cause) {
-    throw new PackferryError('E_MANIFEST_INVALID', `caFile ${file} cannot be read: ${messageOf(cause)}`, {
+    throw new PackferryError(code, `caFile ${messageOf(cause)}`, {
+      hint: 'Name a PEM file with the certificates that the registry is to be checked against.',
       cause,
     });
   }

@@ -29,6 +29,7 @@ function usageText({ image, uses, near }: UsageReport): string {
 
 function summaryOf({ uses }: UsageReport): string {
   if (uses.length === 0) return '0 uses.';
-  const packs = new Set(uses.map(({ pack }) => pack)).size;
+  // What a manifest names itself belongs to no pack.
+  const packs = new Set(uses.map(({ pack }) => pack).filter((pack) => pack !== '')).size;
   return `${count(uses.length, 'use')} in ${count(packs, 'pack')}.`;
 }
