@@ -135,7 +135,11 @@ export function resolveFromLock(selection: Selection, lock: LockDocument, file: 
   if (surplus.length > 0) throw stale(file, `nothing needs ${surplus.join(', ')} any more`);
   const images = lock.images.map(({ pinned, ...image }) => {
     const users = wanted.filter(({ reference }) => lockedNameOf(reference) === image.reference);
-    if (users.some(({ reference }) => reference.tag !== undefined && reference.digest !== pinned)) {
+    // A use without a digest takes whatever the others pinned.
+    const asked = users.flatMap(({ reference: { tag, digest } }) =>
+      tag === undefined ? [] : (digest ?? []),
+    );
+    if (asked.some((digest) => digest !== pinned)) {
       throw stale(file, `${image.reference} is asked for with another digest than it was locked with`);
     }
     return { image, usedBy: users.flatMap(({ usedBy }) => usedBy) };
