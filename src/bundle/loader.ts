@@ -62,7 +62,7 @@ files=
 for file in * .[!.]* ..?* packs/* packs/.[!.]* packs/..?*; do
   [ -e "$file" ] || [ -L "$file" ] || continue
   case \${file##*/} in
-    .DS_Store | ._* | .Spotlight-V100 | .Trashes | .Trash-* | .fseventsd | '$RECYCLE.BIN' | 'System Volume Information' | Thumbs.db | desktop.ini | lost+found)
+    .DS_Store | ._* | .Spotlight-V100 | .Trashes | .Trash-[0-9]* | .fseventsd | '$RECYCLE.BIN' | 'System Volume Information' | Thumbs.db | desktop.ini | lost+found)
       echo "Passing over $(shown "$file")"
       continue ;;
   esac
