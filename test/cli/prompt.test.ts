@@ -31,7 +31,7 @@ test('import asks on a terminal: n loads nothing, y loads', async (t) => {
       t.true(no.stderr.includes('Nothing was loaded.'));
       t.is(no.stdout, '');
     }
-    t.deepEqual(await readdir(at('target', 'blobs', 'sha256')), []);
+    t.false((await readdir(at())).includes('target'), 'the target has not been touched');
 
     const yes = await onTerminal(to, [['Load them?', 'y\n']]);
     t.is(yes.status, 0);
@@ -60,7 +60,7 @@ test('Ctrl-C at the question: nothing is loaded, status 130', async (t) => {
     const ran = await onTerminal([...importing, '--to', `oci:${at('target')}`], [['Load them?', '\u0003']]);
     t.is(ran.status, 130);
     t.true(ran.stderr.includes('E_INTERRUPTED'));
-    t.deepEqual(await readdir(at('target', 'blobs', 'sha256')), []);
+    t.false((await readdir(at())).includes('target'), 'the target has not been touched');
   });
 });
 
