@@ -7,7 +7,7 @@ import type { Delivery, DeliverOptions, ImageSource, ImageTarget, Presence } fro
 import { parseReference } from '../core/reference.ts';
 import { verified } from '../core/verify-stream.ts';
 import type { LayoutIndex } from '../schema/oci-layout.ts';
-import { isLeftover, onDisk, syncFolder, writeWhole } from './atomic-file.ts';
+import { isLeftover, onDisk, removeLeftovers, syncFolder, writeWhole } from './atomic-file.ts';
 import { GoodBlobs } from './good-blobs.ts';
 import { keyedQueue } from './keyed-queue.ts';
 import { confirmImage, requireTarget } from './layout-confirm.ts';
@@ -24,13 +24,20 @@ export async function openOciTarget(dir: string): Promise<ImageTarget> {
   await isReady(dir);
   const inTurn = keyedQueue();
   const good = new GoodBlobs(dir);
+  let prepared = false;
+
+  /** Once, and before anything is written: later it would take the files of deliveries under way for leftovers. */
+  async function prepareOnce(): Promise<void> {
+    if (!prepared) await prepare(dir);
+    prepared = true;
+  }
 
   async function deliver(
     image: LockedImage,
     source: ImageSource,
     options: DeliverOptions = {},
   ): Promise<Delivery> {
-    await inTurn(layoutFiles.index, () => prepare(dir));
+    await inTurn(layoutFiles.index, prepareOnce);
     let bytesSent = 0;
     let bytesSkipped = 0;
     for (const blob of blobsOf(image)) {
@@ -82,6 +89,8 @@ async function prepare(dir: string): Promise<void> {
     await writeWhole(path.join(dir, layoutFiles.index), [jsonBytes(indexDocument([]))]);
   }
   await onDisk(dir, () => mkdir(path.join(dir, blobFolder), { recursive: true }));
+  await removeLeftovers(dir);
+  await removeLeftovers(path.join(dir, blobFolder));
 }
 
 async function survey(

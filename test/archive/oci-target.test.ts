@@ -300,17 +300,21 @@ test('entries and fields of others stay in index.json', async (t) => {
   t.is(after.manifests.length, 2);
 });
 
-test('leftovers of a run that was cut off are ignored', async (t) => {
+test('leftovers of a run that was cut off are ignored, and removed by the first delivery', async (t) => {
   const dir = await newDir(t);
   await mkdir(path.join(dir, 'blobs', 'sha256'), { recursive: true });
   await writeFile(path.join(dir, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
   const leftover = `.packferry-${'0'.repeat(16)}.part`;
   await writeFile(path.join(dir, leftover), '{"imageLay');
   await writeFile(path.join(dir, 'blobs', 'sha256', leftover), 'half a blob');
+  await writeFile(path.join(dir, '.packferry-notes'), 'of somebody else');
   const target = await openOciTarget(dir);
   t.deepEqual(await target.survey([one]), [{ state: 'absent' }]);
+  t.true((await readdir(dir)).includes(leftover));
   await target.deliver(one, memorySource(blobs));
   t.true((await target.confirm(one)).confirmed);
+  t.deepEqual((await readdir(dir)).sort(), ['.packferry-notes', 'blobs', 'index.json', 'oci-layout']);
+  t.deepEqual((await blobsIn(dir)).sort(), namesIn([one]));
 });
 
 test('a folder that was cut off before index.json is taken up', async (t) => {
