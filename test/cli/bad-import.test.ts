@@ -160,7 +160,7 @@ test('an engine out of reach: status 6, and no other target gets anything', asyn
     t.is(several.status, 6);
     t.true(several.stderr.includes('2 of 3 targets cannot be used'), several.stderr);
     for (const name of ['no.sock', '127.0.0.1:1']) t.true(several.stderr.includes(name));
-    t.deepEqual(await readdir(at('target', 'blobs', 'sha256')), []);
+    t.false((await readdir(at())).includes('target'));
 
     const byVariable = await runCli(importing, { env: { DOCKER_HOST: `unix://${at('other.sock')}` } });
     t.is(byVariable.status, 6);
