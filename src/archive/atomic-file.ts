@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { open, readdir, rename, rm, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { asPackferryError, messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
 
@@ -43,6 +43,13 @@ async function fill(
   }
 }
 
+/** Removes what runs that were cut off have left in a folder. No other run may be writing there. */
+export async function removeLeftovers(dir: string): Promise<void> {
+  await onDisk(dir, async () => {
+    for (const name of (await readdir(dir)).filter(isLeftover)) await rm(path.join(dir, name));
+  });
+}
+
 /** Makes renames in a folder durable. */
 export async function syncFolder(dir: string): Promise<void> {
   const handle = await onDisk(dir, () => open(dir, 'r'));
@@ -60,7 +67,10 @@ export async function onDisk<T>(file: string, work: () => Promise<T>): Promise<T
     return await work();
   } catch (fault) {
     const code = systemCodeOf(fault);
-    if (code === 'ENOSPC' || code === 'EDQUOT') throw asPackferryError(fault);
+    if (code === 'ENOSPC' || code === 'EDQUOT') {
+      const full = asPackferryError(fault);
+      throw full.with(`${file}: ${full.message}`);
+    }
     throw new PackferryError('E_TARGET_UNWRITABLE', `${file} cannot be written: ${messageOf(fault)}`, {
       hint: 'Name a folder on a writable disk that belongs to you.',
       cause: fault,

@@ -5,7 +5,8 @@ import { limits } from '../core/limits.ts';
 import type { Confirmation } from '../core/ports.ts';
 import { parseReference } from '../core/reference.ts';
 import type { LayoutIndex } from '../schema/oci-layout.ts';
-import { hasBlob, readDocument, readLayout } from './layout-folder.ts';
+import type { GoodBlobs } from './good-blobs.ts';
+import { readDocument, readLayout } from './layout-folder.ts';
 import { isNamed, layoutName } from './layout-names.ts';
 import { joinLayers, parseConfig, parseManifest } from './oci-documents.ts';
 
@@ -20,21 +21,32 @@ export async function requireTarget(dir: string): Promise<LayoutIndex> {
 
 /**
  * Reads back from the disk whether a layout holds exactly this image under its name: manifest and configuration by
- * digest, layers by length. What is damaged or missing is the reason of a "no", not an error.
+ * digest, layers too unless `good` knows them. What is damaged or missing is the reason of a "no", not an error.
  */
-export async function confirmImage(dir: string, image: LockedImage): Promise<Confirmation> {
+export async function confirmImage(
+  dir: string,
+  good: GoodBlobs,
+  image: LockedImage,
+  signal?: AbortSignal,
+): Promise<Confirmation> {
   try {
-    const fault = await faultOf(dir, image);
+    const fault = await faultOf(dir, good, image, signal);
     return fault === undefined
       ? { confirmed: true, id: image.config.digest }
       : { confirmed: false, reason: fault };
   } catch (fault) {
+    signal?.throwIfAborted();
     if (fault instanceof PackferryError) return { confirmed: false, reason: fault.message };
     throw fault;
   }
 }
 
-async function faultOf(dir: string, image: LockedImage): Promise<string | undefined> {
+async function faultOf(
+  dir: string,
+  good: GoodBlobs,
+  image: LockedImage,
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
   const index = await requireTarget(dir);
   const name = layoutName(parseReference(image.reference));
   const holders = index.manifests.filter((entry) => isNamed(entry, name));
@@ -52,7 +64,7 @@ async function faultOf(dir: string, image: LockedImage): Promise<string | undefi
   if (!isDeepStrictEqual(layers.map(identityOf), image.layers.map(identityOf)))
     return 'the layers are others';
   for (const layer of layers) {
-    if (!(await hasBlob(dir, layer))) return `layer ${layer.digest} is missing or has another length`;
+    if (!(await good.has(layer, signal))) return `layer ${layer.digest} is missing or damaged`;
   }
   return undefined;
 }

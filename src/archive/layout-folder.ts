@@ -32,7 +32,7 @@ export function blobFile(dir: string, digest: Digest): string {
   return path.join(dir, blobPath({ digest }));
 }
 
-/** Is the blob there, as a regular file of the right length? */
+/** Is the blob there, as a regular file of the right length? Its content may be anything. */
 export async function hasBlob(dir: string, blob: Descriptor): Promise<boolean> {
   return (await regularFileSize(blobFile(dir, blob.digest))) === blob.size;
 }

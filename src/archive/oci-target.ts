@@ -7,10 +7,11 @@ import type { Delivery, DeliverOptions, ImageSource, ImageTarget, Presence } fro
 import { parseReference } from '../core/reference.ts';
 import { verified } from '../core/verify-stream.ts';
 import type { LayoutIndex } from '../schema/oci-layout.ts';
-import { isLeftover, onDisk, syncFolder, writeWhole } from './atomic-file.ts';
+import { isLeftover, onDisk, removeLeftovers, syncFolder, writeWhole } from './atomic-file.ts';
+import { GoodBlobs } from './good-blobs.ts';
 import { keyedQueue } from './keyed-queue.ts';
 import { confirmImage, requireTarget } from './layout-confirm.ts';
-import { blobFile, hasBlob, layoutFiles, readLayout } from './layout-folder.ts';
+import { blobFile, layoutFiles, readLayout } from './layout-folder.ts';
 import { isNamed, layoutName } from './layout-names.ts';
 import { layoutDocument } from './plan.ts';
 import { indexDocument, namedEntry } from './save-documents.ts';
@@ -22,13 +23,21 @@ import { indexDocument, namedEntry } from './save-documents.ts';
 export async function openOciTarget(dir: string): Promise<ImageTarget> {
   await isReady(dir);
   const inTurn = keyedQueue();
+  const good = new GoodBlobs(dir);
+  let prepared = false;
+
+  /** Once, and before anything is written: later it would take the files of deliveries under way for leftovers. */
+  async function prepareOnce(): Promise<void> {
+    if (!prepared) await prepare(dir);
+    prepared = true;
+  }
 
   async function deliver(
     image: LockedImage,
     source: ImageSource,
     options: DeliverOptions = {},
   ): Promise<Delivery> {
-    await inTurn(layoutFiles.index, () => prepare(dir));
+    await inTurn(layoutFiles.index, prepareOnce);
     let bytesSent = 0;
     let bytesSkipped = 0;
     for (const blob of blobsOf(image)) {
@@ -37,7 +46,7 @@ export async function openOciTarget(dir: string): Promise<ImageTarget> {
       const onBytes = (bytes: number): void => options.onBytes?.(before + bytes);
       // Images that are delivered at the same time share blobs: the second one waits, and finds the blob there.
       const sent = await inTurn(blob.digest, () =>
-        storeBlob(dir, image, blob, source, { ...options, onBytes }),
+        storeBlob(dir, good, image, blob, source, { ...options, onBytes }),
       );
       if (sent) bytesSent += blob.size;
       else bytesSkipped += blob.size;
@@ -49,9 +58,9 @@ export async function openOciTarget(dir: string): Promise<ImageTarget> {
 
   return {
     name: `oci:${dir}`,
-    survey: (images, signal) => survey(dir, images, signal),
+    survey: (images, signal) => survey(dir, good, images, signal),
     deliver,
-    confirm: (image) => confirmImage(dir, image),
+    confirm: (image, signal) => confirmImage(dir, good, image, signal),
     close: () => Promise.resolve(),
   };
 }
@@ -80,10 +89,13 @@ async function prepare(dir: string): Promise<void> {
     await writeWhole(path.join(dir, layoutFiles.index), [jsonBytes(indexDocument([]))]);
   }
   await onDisk(dir, () => mkdir(path.join(dir, blobFolder), { recursive: true }));
+  await removeLeftovers(dir);
+  await removeLeftovers(path.join(dir, blobFolder));
 }
 
 async function survey(
   dir: string,
+  good: GoodBlobs,
   images: readonly LockedImage[],
   signal: AbortSignal | undefined,
 ): Promise<Presence[]> {
@@ -92,30 +104,36 @@ async function survey(
   const answers: Presence[] = [];
   for (const image of images) {
     signal?.throwIfAborted();
-    answers.push(await presenceOf(dir, index, image));
+    answers.push(await presenceOf(good, index, image, signal));
   }
   return answers;
 }
 
-async function presenceOf(dir: string, index: LayoutIndex, image: LockedImage): Promise<Presence> {
+async function presenceOf(
+  good: GoodBlobs,
+  index: LayoutIndex,
+  image: LockedImage,
+  signal: AbortSignal | undefined,
+): Promise<Presence> {
   const name = layoutName(parseReference(image.reference));
   const holders = index.manifests.filter((entry) => isNamed(entry, name));
   const other = holders.find(({ digest }) => digest !== image.manifest.digest);
   if (other !== undefined) return { state: 'conflict', holder: other.digest };
   if (holders.length === 0) return { state: 'absent' };
-  for (const blob of blobsOf(image)) if (!(await hasBlob(dir, blob))) return { state: 'absent' };
+  for (const blob of blobsOf(image)) if (!(await good.has(blob, signal))) return { state: 'absent' };
   return { state: 'present' };
 }
 
 /** Resolves to whether the blob had to be sent. */
 async function storeBlob(
   dir: string,
+  good: GoodBlobs,
   image: LockedImage,
   blob: Descriptor,
   source: ImageSource,
   { signal, onBytes }: DeliverOptions,
 ): Promise<boolean> {
-  if (await hasBlob(dir, blob)) return false;
+  if (await good.has(blob, signal)) return false;
   const content = await source.openBlob(image, blob, signal === undefined ? {} : { signal });
   if (signal !== undefined) addAbortSignal(signal, content);
   const name = `${image.reference}: blob ${blob.digest}`;
@@ -126,6 +144,7 @@ async function storeBlob(
     // Closes the source also when the file could not even be made.
     checked.destroy();
   }
+  good.add(blob);
   return true;
 }
 

@@ -4,8 +4,9 @@ import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { syncFolder, writeWhole } from '../archive/atomic-file.ts';
 import { messageOf, PackferryError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
 import type { BundleDocument } from '../schema/bundle.ts';
-import { openBundleFile } from './folder.ts';
+import { atMost, openBundleStream, readingFile } from './folder.ts';
 import { packFolder, packPath } from './names.ts';
 import { damaged } from './signed-list.ts';
 
@@ -45,39 +46,45 @@ export async function writePacks(dir: string, packs: readonly CarriedPack[]): Pr
         },
       );
     }
-    const sha256 = await copyHashed(createReadStream(pack.zip), path.join(folder, name), pack.zip);
+    const sha256 = await copyHashed(pack.zip, path.join(folder, name));
     entries.set(name, { id: pack.id, version: pack.version, file: packPath(name), sha256 });
   }
   await syncFolder(folder);
   return [...entries.values()].sort((a, b) => (a.file < b.file ? -1 : 1));
 }
 
-async function copyHashed(content: AsyncIterable<Buffer>, file: string, name: string): Promise<string> {
+async function copyHashed(zip: string, file: string): Promise<string> {
   const hash = createHash('sha256');
-  await writeWhole(file, hashing(content, hash, name));
+  await writeWhole(file, hashing(zip, hash));
   return hash.digest('hex');
 }
 
-async function* hashing(
-  content: AsyncIterable<Buffer>,
-  hash: ReturnType<typeof createHash>,
-  name: string,
-): AsyncGenerator<Buffer> {
+/** The zip is opened with the first byte that is wanted: where nothing can be written, nothing is left open. */
+async function* hashing(zip: string, hash: ReturnType<typeof createHash>): AsyncGenerator<Buffer> {
+  let bytes = 0;
   try {
-    for await (const chunk of content) {
+    for await (const chunk of createReadStream(zip) as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      // An import would refuse it.
+      if (bytes > limits.carriedPack) throw new Error(`it is over the limit of ${limits.carriedPack} bytes`);
       hash.update(chunk);
       yield chunk;
     }
   } catch (cause) {
-    throw new PackferryError('E_PACK_INVALID', `${name} cannot be read: ${messageOf(cause)}`, { cause });
+    throw new PackferryError('E_PACK_INVALID', `${zip} cannot be read: ${messageOf(cause)}`, { cause });
   }
 }
 
-/** sha256 in hex of a file of the bundle, whatever its size. */
-export async function hashBundleFile(dir: string, name: string): Promise<string> {
+/** sha256 in hex of a file of the bundle that is no archive. Throws `E_LIMIT_EXCEEDED` before it reads one that is too large. */
+export async function hashBundleFile(dir: string, name: string, signal?: AbortSignal): Promise<string> {
+  const maxBytes = name.startsWith(`${packFolder}/`) ? limits.carriedPack : limits.bundleText;
+  const aborting = signal === undefined ? {} : { signal };
+  const content = await openBundleStream(dir, name, atMost(name, maxBytes), aborting);
   const hash = createHash('sha256');
-  const file = await openBundleFile(dir, name);
-  for await (const chunk of file.createReadStream() as AsyncIterable<Buffer>) hash.update(chunk);
+  const readAll = async (): Promise<void> => {
+    for await (const chunk of content as AsyncIterable<Buffer>) hash.update(chunk);
+  };
+  await readingFile(name, readAll, signal);
   return hash.digest('hex');
 }
 
@@ -92,23 +99,19 @@ export async function extractPacks(
   await mkdir(folder, { recursive: true });
   const written: string[] = [];
   for (const { file, sha256 } of bundle.document.packs) {
-    const handle = await openBundleFile(bundle.dir, file);
     const target = path.join(folder, path.basename(file));
-    await writeWhole(target, exactly(handle.createReadStream(), sha256, file));
+    await writeWhole(target, exactly(bundle.dir, file, sha256));
     written.push(target);
   }
   await syncFolder(folder);
   return written;
 }
 
-/** Passes content on, and throws at its end when it was not what was signed. */
-async function* exactly(
-  content: AsyncIterable<Buffer>,
-  sha256: string,
-  name: string,
-): AsyncGenerator<Buffer> {
+/** The content of a file, opened with the first byte that is wanted. Throws at its end when it was not what was signed. */
+async function* exactly(dir: string, name: string, sha256: string): AsyncGenerator<Buffer> {
+  const content = await openBundleStream(dir, name, atMost(name, limits.carriedPack));
   const hash = createHash('sha256');
-  for await (const chunk of content) {
+  for await (const chunk of content as AsyncIterable<Buffer>) {
     hash.update(chunk);
     yield chunk;
   }

@@ -1,8 +1,10 @@
-import { PackferryError } from '../core/errors.ts';
+import { asPackferryError, PackferryError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
+import { sizeMismatch } from '../core/verify-stream.ts';
 import { checkArchive, type Damage } from '../archive/check.ts';
-import { openBundleFile } from './folder.ts';
+import { openBundleStream, readingFile } from './folder.ts';
 import type { ReadVolume } from './read-document.ts';
+import { damaged } from './signed-list.ts';
 
 const readSize = 1024 * 1024;
 
@@ -11,7 +13,10 @@ export interface CheckOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Reads one archive once and compares every byte with its plan and its sum. Returns all faults, none when it is good. */
+/**
+ * Reads one archive once and compares every byte with its plan and its sum. Returns all faults, none when it is good; an
+ * archive that has another size or cannot be read is one too. Throws the reason of the signal only.
+ */
 export async function checkArchiveFile(
   dir: string,
   volume: ReadVolume,
@@ -21,23 +26,34 @@ export async function checkArchiveFile(
   const { file, plan } = volume;
   const { emit, signal } = options;
   emit({ type: 'started', task: 'verify', item: file, bytes: plan.size });
-  const handle = await openBundleFile(dir, file);
-  const chunks = handle.createReadStream({
-    highWaterMark: readSize,
-    ...(signal === undefined ? {} : { signal }),
-  });
-  const onBytes = (bytes: number): void => emit({ type: 'progress', task: 'verify', item: file, bytes });
-  const check = await checkArchive(chunks, plan, { onBytes, ...(signal === undefined ? {} : { signal }) });
-
-  const faults = check.damage.map((damage) => faultOf(damage, volume));
-  if (faults.length === 0 && check.sha256 !== sha256) {
-    faults.push(
-      new PackferryError('E_DIGEST_MISMATCH', `${file}: expected sha256 ${sha256}, got ${check.sha256}`),
-    );
-  }
+  const faults = await readingFile(file, () => compare(dir, volume, sha256, options), signal).catch(
+    (fault: unknown) => {
+      signal?.throwIfAborted();
+      return [asPackferryError(fault)];
+    },
+  );
   if (faults[0] === undefined) emit({ type: 'done', task: 'verify', item: file, bytes: plan.size });
   else emit({ type: 'failed', task: 'verify', item: file, error: faults[0] });
   return faults;
+}
+
+async function compare(
+  dir: string,
+  volume: ReadVolume,
+  sha256: string,
+  { emit, signal }: CheckOptions,
+): Promise<PackferryError[]> {
+  const { file, plan } = volume;
+  const aborting = signal === undefined ? {} : { signal };
+  const exactly = (size: number): void => {
+    if (size !== plan.size) throw sizeMismatch(file, plan.size, String(size));
+  };
+  const chunks = await openBundleStream(dir, file, exactly, { highWaterMark: readSize, ...aborting });
+  const onBytes = (bytes: number): void => emit({ type: 'progress', task: 'verify', item: file, bytes });
+  const check = await checkArchive(chunks, plan, { onBytes, ...aborting });
+  const faults = check.damage.map((damage) => faultOf(damage, volume));
+  if (faults.length > 0 || check.sha256 === sha256) return faults;
+  return [damaged(file, sha256, check.sha256)];
 }
 
 /** Says what is damaged in terms of images, since that is what the reader has to do without. */

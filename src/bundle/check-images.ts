@@ -4,7 +4,7 @@ import { limits } from '../core/limits.ts';
 import { configFits, formatPlatform } from '../core/platform.ts';
 import type { BundleDocument, BundleImage } from '../schema/bundle.ts';
 import type { FileHandle } from 'node:fs/promises';
-import { openBundleFile } from './folder.ts';
+import { openBundleFile, readingFile } from './folder.ts';
 import type { ReadVolume } from './read-document.ts';
 
 /**
@@ -21,7 +21,8 @@ export async function checkImages(
     const file = await openBundleFile(dir, volume.file);
     try {
       for (const image of volume.images) {
-        const fault = await checkImage(file, volume, image, document).catch(asPackferryError);
+        const check = (): Promise<PackferryError | undefined> => checkImage(file, volume, image, document);
+        const fault = await readingFile(volume.file, check).catch(asPackferryError);
         if (fault !== undefined) errors.push(fault);
       }
     } finally {

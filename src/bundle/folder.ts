@@ -1,6 +1,8 @@
 import { constants } from 'node:fs';
 import { lstat, open, readdir, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
+import type { Readable } from 'node:stream';
+import { collect } from '../core/collect.ts';
 import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
 import { bundleFiles, isLitter, isSignatureName, packFolder, packPath } from './names.ts';
 
@@ -72,27 +74,57 @@ function notFound(dir: string, fault: unknown): PackferryError {
 /** Opens a file of the bundle for reading; a link that took its place meanwhile is refused, a pipe does not block. */
 export async function openBundleFile(dir: string, name: string): Promise<FileHandle> {
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  return readingFile(name, () => open(path.join(dir, name), flags));
+}
+
+/**
+ * Reads a file of the bundle from its start, without going beyond what `accept` makes of the size that the opened file
+ * has: it throws for a wrong size, before the first byte is read. A byte that is there in spite of that comes through.
+ */
+export async function openBundleStream(
+  dir: string,
+  name: string,
+  accept: (size: number) => void,
+  options: { readonly highWaterMark?: number; readonly signal?: AbortSignal } = {},
+): Promise<Readable> {
+  const file = await openBundleFile(dir, name);
   try {
-    return await open(path.join(dir, name), flags);
-  } catch (cause) {
-    throw new PackferryError('E_BUNDLE_INCOMPLETE', `${name} cannot be read: ${messageOf(cause)}`, { cause });
+    const stats = await readingFile(name, () => file.stat());
+    if (!stats.isFile()) throw new PackferryError('E_BUNDLE_EXTRA_FILE', `${name} is no regular file`);
+    accept(stats.size);
+    // `end` is inclusive.
+    return file.createReadStream({ ...options, end: stats.size });
+  } catch (fault) {
+    await file.close();
+    throw fault;
   }
+}
+
+/** Accepts sizes up to `maxBytes`. */
+export function atMost(name: string, maxBytes: number): (size: number) => void {
+  return (size) => {
+    if (size > maxBytes) {
+      throw new PackferryError('E_LIMIT_EXCEEDED', `${name}: ${size} bytes, over the limit of ${maxBytes}`);
+    }
+  };
 }
 
 /** Reads a small file of the bundle, up to `maxBytes`. */
 export async function readBundleFile(dir: string, name: string, maxBytes: number): Promise<Buffer> {
-  const file = await openBundleFile(dir, name);
+  const content = await openBundleStream(dir, name, atMost(name, maxBytes));
+  return readingFile(name, () => collect(content, maxBytes, name));
+}
+
+/** Works with a file of the bundle. What the machine refuses to read is `E_BUNDLE_INCOMPLETE`, with the name of the file. */
+export async function readingFile<T>(name: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
   try {
-    const stats = await file.stat();
-    if (!stats.isFile()) throw new PackferryError('E_BUNDLE_EXTRA_FILE', `${name} is no regular file`);
-    if (stats.size > maxBytes) {
-      throw new PackferryError(
-        'E_LIMIT_EXCEEDED',
-        `${name}: ${stats.size} bytes, over the limit of ${maxBytes}`,
-      );
-    }
-    return await file.readFile();
-  } finally {
-    await file.close();
+    return await work();
+  } catch (cause) {
+    signal?.throwIfAborted();
+    if (cause instanceof PackferryError) throw cause;
+    throw new PackferryError('E_BUNDLE_INCOMPLETE', `${name} cannot be read: ${messageOf(cause)}`, {
+      hint: 'Try another drive or port, or copy the file again from where the bundle was made.',
+      cause,
+    });
   }
 }

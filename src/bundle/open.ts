@@ -1,4 +1,4 @@
-import { PackferryError } from '../core/errors.ts';
+import { asPackferryError, PackferryError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { BundleDocument } from '../schema/bundle.ts';
 import type { VerifiedSigner } from '../trust/verify.ts';
@@ -148,8 +148,8 @@ async function checkFiles(
   for (const [name, sha256] of sums) {
     options.signal?.throwIfAborted();
     if (archives.has(name)) continue;
-    const got = await hashBundleFile(dir, name);
-    if (got !== sha256) errors.push(damaged(name, sha256, got));
+    const fault = await checkSum(dir, name, sha256, options.signal);
+    if (fault !== undefined) errors.push(fault);
   }
   const bytes = read.volumes.reduce((sum, { plan }) => sum + plan.size, 0);
   emit({ type: 'planned', task: 'verify', items: read.volumes.length, bytes });
@@ -161,6 +161,22 @@ async function checkFiles(
   if (errors.length === 0) errors.push(...(await checkImages(dir, read.document, read.volumes)));
   emit({ type: 'finished', task: 'verify' });
   throwAll(errors, 'the bundle is damaged', 'Copy the damaged files again from where the bundle was made.');
+}
+
+/** What is wrong with a file that is no archive; one that cannot be read does not hide the damage of others. */
+async function checkSum(
+  dir: string,
+  name: string,
+  sha256: string,
+  signal: AbortSignal | undefined,
+): Promise<PackferryError | undefined> {
+  try {
+    const got = await hashBundleFile(dir, name, signal);
+    return got === sha256 ? undefined : damaged(name, sha256, got);
+  } catch (fault) {
+    signal?.throwIfAborted();
+    return asPackferryError(fault);
+  }
 }
 
 function throwAll(errors: readonly PackferryError[], header: string, hint?: string): void {

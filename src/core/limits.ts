@@ -8,6 +8,10 @@ export const limits = {
   layoutMarker: 4 * 1024,
   bundleJson: 20 * 1024 * 1024,
   sums: 4 * 1024 * 1024,
+  /** Files of a bundle beside archives and packs: `README.txt`, `load.sh` and their like. */
+  bundleText: 20 * 1024 * 1024,
+  /** A content pack that a bundle carries; the largest are some 100 MB. */
+  carriedPack: 4 * 1024 * 1024 * 1024,
   signature: 64 * 1024,
   allowedSigners: 1024 * 1024,
   keyFile: 64 * 1024,

@@ -227,6 +227,48 @@ test(
 );
 test('a layer is short', damaged, ({ layers }) => layers[0], shorten);
 
+const fileOf = (dir: string, digest: string | undefined): string =>
+  path.join(dir, 'blobs', 'sha256', digest?.slice(7) ?? '');
+
+test('a layer that was corrupted in place is neither present nor confirmed, and is written anew', async (t) => {
+  const dir = await newDir(t);
+  await (await openOciTarget(dir)).deliver(one, memorySource(blobs));
+  const [, layer] = one.layers;
+  await flip(fileOf(dir, layer?.digest));
+
+  const again = await openOciTarget(dir);
+  t.false((await again.confirm(one)).confirmed);
+  t.deepEqual(await again.survey([one]), [{ state: 'absent' }]);
+  const source = memorySource(blobs);
+  t.is((await again.deliver(one, source)).bytesSent, layer?.size ?? 0);
+  t.deepEqual(source.opened, [layer?.digest]);
+  t.true((await again.confirm(one)).confirmed);
+  t.deepEqual(await readFile(fileOf(dir, layer?.digest)), blobs.get(layer?.digest ?? ''));
+});
+
+test('wrong blobs of the right length that wait in an empty layout are not taken for the image', async (t) => {
+  const dir = await newDir(t);
+  await mkdir(path.join(dir, 'blobs', 'sha256'), { recursive: true });
+  await writeFile(path.join(dir, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
+  for (const { digest, size } of blobsOf(one)) await writeFile(fileOf(dir, digest), Buffer.alloc(size, 'x'));
+  const target = await openOciTarget(dir);
+  t.is((await target.deliver(one, memorySource(blobs))).bytesSkipped, 0);
+  for (const { digest } of blobsOf(one)) t.is(digestOf(await readFile(fileOf(dir, digest))), digest);
+});
+
+test('an abort ends the hashing of blobs that are there', async (t) => {
+  const dir = await newDir(t);
+  await (await openOciTarget(dir)).deliver(one, memorySource(blobs));
+  const again = await openOciTarget(dir);
+  const reason = new Error('enough');
+  const controller = new AbortController();
+  const surveying = again.survey([one], controller.signal);
+  const confirming = again.confirm(one, controller.signal);
+  controller.abort(reason);
+  t.is(await t.throwsAsync(surveying), reason);
+  t.is(await t.throwsAsync(confirming), reason);
+});
+
 test('not confirmed: the lock says other things than the documents', async (t) => {
   const target = await openOciTarget(await newDir(t));
   await target.deliver(one, memorySource(blobs));
@@ -258,17 +300,21 @@ test('entries and fields of others stay in index.json', async (t) => {
   t.is(after.manifests.length, 2);
 });
 
-test('leftovers of a run that was cut off are ignored', async (t) => {
+test('leftovers of a run that was cut off are ignored, and removed by the first delivery', async (t) => {
   const dir = await newDir(t);
   await mkdir(path.join(dir, 'blobs', 'sha256'), { recursive: true });
   await writeFile(path.join(dir, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
   const leftover = `.packferry-${'0'.repeat(16)}.part`;
   await writeFile(path.join(dir, leftover), '{"imageLay');
   await writeFile(path.join(dir, 'blobs', 'sha256', leftover), 'half a blob');
+  await writeFile(path.join(dir, '.packferry-notes'), 'of somebody else');
   const target = await openOciTarget(dir);
   t.deepEqual(await target.survey([one]), [{ state: 'absent' }]);
+  t.true((await readdir(dir)).includes(leftover));
   await target.deliver(one, memorySource(blobs));
   t.true((await target.confirm(one)).confirmed);
+  t.deepEqual((await readdir(dir)).sort(), ['.packferry-notes', 'blobs', 'index.json', 'oci-layout']);
+  t.deepEqual((await blobsIn(dir)).sort(), namesIn([one]));
 });
 
 test('a folder that was cut off before index.json is taken up', async (t) => {

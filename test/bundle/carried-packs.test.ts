@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, readlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
 import { extractPacks } from '../../src/bundle/carried-packs.ts';
@@ -52,6 +52,22 @@ test('a pack that changes after the verification is not written out', async (t) 
     await t.throwsAsync(extractPacks(bundle, out), code('E_DIGEST_MISMATCH'));
     t.deepEqual(await readdir(out), []);
     await t.throwsAsync(fixture.open(dir), code('E_DIGEST_MISMATCH'));
+  });
+});
+
+test('where packs cannot be written, none stays open', async (t) => {
+  await withBundleFixture(async (fixture) => {
+    const dir = path.join(fixture.folder, 'bundle');
+    await fixture.write(dir, { content: await withPacks(fixture) });
+    // Nobody may make a file there, not even root.
+    await t.throwsAsync(extractPacks(await fixture.open(dir), '/proc/self'), code('E_TARGET_UNWRITABLE'));
+    const open = await Promise.all(
+      (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')),
+    );
+    t.deepEqual(
+      open.filter((file) => file.startsWith(dir)),
+      [],
+    );
   });
 });
 
