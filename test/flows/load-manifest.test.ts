@@ -27,6 +27,9 @@ test('defaults are filled in', async (t) => {
     path: path.join(folder, 'm.yml'),
     name: 'soc',
     packs: [],
+    marketplacePacks: [],
+    xsoarConfigs: [],
+    marketplace: {},
     platform: { os: 'linux', architecture: 'amd64' },
     exclude: [],
     include: { defaultImages: true, testPlaybooks: false, alternatives: false, native: [] },
@@ -43,6 +46,7 @@ test('defaults are filled in', async (t) => {
     },
     registries: new Map(),
     volumeSize: 4_294_967_295,
+    carriesPacks: false,
     keys: [],
   });
 });
