@@ -71,6 +71,8 @@ async function fetchFrom(
   if (mistakes.length > 0) throw sumUp(mistakes[0]?.code ?? 'E_PACK_NOT_FOUND', manifest.path, mistakes);
   const { packs } = resolved;
   const chains = new Map(packs.map(({ id, path }) => [id, path]));
+  const message = `packs from ${marketplace.name}: ${packs.length}`;
+  marketplace.emit({ type: 'note', level: 'info', message });
   const downloaded = await downloadPacks(marketplace, packs);
   return downloaded.map((pack) => ({ ...pack, requiredBy: chains.get(pack.id) ?? [] }));
 }
