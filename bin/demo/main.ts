@@ -61,7 +61,8 @@ async function packferryInto(file: string, context: Context, ...argv: string[]):
 
 /** Every reference of the manifest, so that the registry can have an image for each. */
 async function referencesOf(manifest: string, signal: AbortSignal): Promise<string[]> {
-  const { wanted } = await select([manifest], { home: '', emit: silent, signal });
+  const cacheDir = path.join(path.dirname(manifest), 'cache');
+  const { wanted } = await select([manifest], { home: '', cacheDir, emit: silent, signal });
   return wanted.map(({ reference }) => formatReference(reference));
 }
 

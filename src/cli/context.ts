@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
+import path from 'node:path';
 import process from 'node:process';
 import type { Readable, Writable } from 'node:stream';
 import type { Owner } from '../bundle/export-lock.ts';
@@ -67,6 +68,12 @@ function toolOf(): Context['tool'] {
   const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
   const { name, version } = JSON.parse(text) as { name: string; version: string };
   return { name, version };
+}
+
+/** Where packferry keeps what it can get again. XDG base directories: a path that is not absolute does not count. */
+export function cacheFolderOf({ env, home }: Pick<Context, 'env' | 'home'>): string {
+  const named = env['XDG_CACHE_HOME'] ?? '';
+  return path.join(path.isAbsolute(named) ? named : path.join(home, '.cache'), 'packferry');
 }
 
 /**

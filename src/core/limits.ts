@@ -16,7 +16,7 @@ export const limits = {
   allowedSigners: 1024 * 1024,
   keyFile: 64 * 1024,
   passphraseFile: 64 * 1024,
-  /** Certificates of a registry's authority; the collections of whole systems are some 250 KB. */
+  /** Certificates of the authority of a registry or marketplace; the collections of whole systems are some 250 KB. */
   caFile: 4 * 1024 * 1024,
   /** Items carry embedded code; the largest of the public content are some 300 KB. */
   itemYaml: 16 * 1024 * 1024,

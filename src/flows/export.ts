@@ -119,6 +119,7 @@ function reportOf(
     sumsSha256,
     bytesFetched,
     archives: document.archives.map(({ file, size, sha256 }) => ({ file, bytes: size, sha256 })),
+    packs: document.packs.map(({ id, version }) => ({ id, version })),
     totals: totalsOf(document.images),
   };
 }

@@ -5,6 +5,7 @@ import { mappingOf } from '../core/mapping.ts';
 import { parseReference } from '../core/reference.ts';
 import { parseSize } from '../core/size.ts';
 import type { YamlPath } from '../core/yaml.ts';
+import { checkMarketplaceUrl } from '../pack/marketplace/options.ts';
 import { parseOrganization } from '../pack/policy-organizations.ts';
 import { formatPath, type Mistake } from './load-manifest-mistakes.ts';
 import { parseOrigin } from './load-manifest-origins.ts';
@@ -19,7 +20,8 @@ type Check = (path: YamlPath, value: unknown, parse: (text: string) => unknown, 
  * everything that is a text, also where the rest has not the right shape, so that all mistakes come in one go.
  */
 export function meaningMistakes(manifest: unknown, bases: Bases): Mistake[] {
-  const { packs, images, exclude, include, policy, registries, bundle, sign } = mappingOf(manifest);
+  const { packs, marketplace, images, exclude, include, policy, registries, bundle, sign } =
+    mappingOf(manifest);
   const mistakes: Mistake[] = [];
   const check: Check = (path, value, parse, atKey = false) => {
     const mistake = typeof value === 'string' && value !== '' && attempt(path, value, parse, atKey);
@@ -29,8 +31,10 @@ export function meaningMistakes(manifest: unknown, bases: Bases): Mistake[] {
   const asPattern = (text: string): void => refusePattern(text);
 
   listOf(packs).forEach((pack, index) => {
-    check(['packs', index, 'path'], mappingOf(pack)['path'], asPath);
+    for (const key of ['path', 'xsoarConfig']) check(['packs', index, key], mappingOf(pack)[key], asPath);
   });
+  check(['marketplace', 'url'], mappingOf(marketplace)['url'], checkMarketplaceUrl);
+  check(['marketplace', 'caFile'], mappingOf(marketplace)['caFile'], asPath);
   checkImages(images, check);
   listOf(exclude).forEach((pattern, index) => check(['exclude', index], pattern, asPattern));
   check(['include', 'nativeConfig'], mappingOf(include)['nativeConfig'], asPath);

@@ -4,6 +4,7 @@ import { parsePlatform } from '../core/platform.ts';
 import { parseReference } from '../core/reference.ts';
 import { parseSize } from '../core/size.ts';
 import type { YamlFile, YamlPath } from '../core/yaml.ts';
+import { anyVersion } from '../pack/marketplace/find-version.ts';
 import { parseOrganization } from '../pack/policy-organizations.ts';
 import type { Policy } from '../pack/policy.ts';
 import { exportManifestSchema, type ExportManifestDocument } from '../schema/export-manifest.ts';
@@ -28,10 +29,25 @@ export function resolveManifest(file: YamlFile, bases: Bases): ExportManifest {
   const textAt = (at: YamlPath, text: string): ManifestText => ({ text, ...file.locate(at) });
   const pathAt = (at: YamlPath, written: string): ManifestText => textAt(at, asPath(written));
   const { deprecatedImages } = policy;
+  const { url: marketplaceUrl, caFile } = document.marketplace ?? {};
   return {
     path: file.name,
     name: document.name,
-    packs: packs.map((pack, index) => pathAt(['packs', index, 'path'], pack.path)),
+    packs: packs.flatMap((pack, index) =>
+      'path' in pack ? [pathAt(['packs', index, 'path'], pack.path)] : [],
+    ),
+    marketplacePacks: packs.flatMap((pack, index) => {
+      if (!('marketplace' in pack)) return [];
+      const { marketplace, version = anyVersion, dependencies = 'mandatory' } = pack;
+      return [{ pack: marketplace, version, dependencies, ...file.locate(['packs', index, 'marketplace']) }];
+    }),
+    xsoarConfigs: packs.flatMap((pack, index) =>
+      'xsoarConfig' in pack ? [pathAt(['packs', index, 'xsoarConfig'], pack.xsoarConfig)] : [],
+    ),
+    marketplace: {
+      ...(marketplaceUrl === undefined ? {} : { url: marketplaceUrl }),
+      ...(caFile === undefined ? {} : { caFile: pathAt(['marketplace', 'caFile'], caFile) }),
+    },
     images: imagesOf(file, document),
     exclude: exclude.map((pattern, index) => textAt(['exclude', index], pattern)),
     platform: document.platform === undefined ? emptyManifest.platform : parsePlatform(document.platform),
@@ -41,13 +57,14 @@ export function resolveManifest(file: YamlFile, bases: Bases): ExportManifest {
       ? {}
       : { deprecatedImages: pathAt(['policy', 'deprecatedImages'], deprecatedImages) }),
     registries: new Map(
-      Object.entries(registries).map(([host, { mirrors = [], caFile, ...settings }]) => [
+      Object.entries(registries).map(([host, { mirrors = [], caFile: ca, ...settings }]) => [
         parseRegistryHost(host),
-        { ...settings, mirrors, ...(caFile === undefined ? {} : { caFile: asPath(caFile) }) },
+        { ...settings, mirrors, ...(ca === undefined ? {} : { caFile: asPath(ca) }) },
       ]),
     ),
     volumeSize: parseSize(bundle.volumeSize ?? defaultVolumeSize),
     ...(bundle.expiresAfter === undefined ? {} : { expiresAfter: parseDuration(bundle.expiresAfter) }),
+    carriesPacks: bundle.packs ?? false,
     keys: (document.sign?.keys ?? []).map(asPath),
   };
 }

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { mappingOf } from '../core/mapping.ts';
+import { isMapping, mappingOf, type Mapping } from '../core/mapping.ts';
 import { nearestName } from '../core/nearest.ts';
 import type { YamlPath } from '../core/yaml.ts';
 import { formatPath, type Mistake } from './load-manifest-mistakes.ts';
@@ -20,6 +20,8 @@ function mistakesOf(issue: z.core.$ZodIssue, schema: z.ZodType, value: unknown):
     case 'invalid_type':
       return mistake(wrongType(name, [issue.expected], valueAt(value, path)));
     case 'invalid_union': {
+      const mapping = valueAt(value, path);
+      if (isMapping(mapping)) return mistakesOfMapping(issue, mapping, schema, value);
       const expected = issue.errors.flat().map((one) => ('expected' in one ? one.expected : one.message));
       return mistake(wrongType(name, expected, valueAt(value, path)));
     }
@@ -40,8 +42,42 @@ function mistakesOf(issue: z.core.$ZodIssue, schema: z.ZodType, value: unknown):
   }
 }
 
+/** What is wrong with a mapping that may have several shapes: which one is meant, its keys tell. */
+function mistakesOfMapping(
+  { errors, path }: z.core.$ZodIssueInvalidUnion,
+  mapping: Mapping,
+  schema: z.ZodType,
+  value: unknown,
+): Mistake[] {
+  const at = path.map((part) => (typeof part === 'number' ? part : String(part)));
+  const missing = errors.map((issues) =>
+    issues.flatMap(({ path: [key, ...inner] }) =>
+      key !== undefined && inner.length === 0 && !(key in mapping) ? [String(key)] : [],
+    ),
+  );
+  const meant = errors.filter((_, index) => missing[index]?.length === 0 && isOfMapping(errors[index]));
+  const [only] = meant;
+  if (only !== undefined && meant.length === 1) {
+    return only.flatMap((issue) => mistakesOf({ ...issue, path: [...path, ...issue.path] }, schema, value));
+  }
+  const known = knownKeys(schema, at);
+  const unknown = Object.keys(mapping).filter((key) => !known.includes(key));
+  if (unknown.length > 0) return unknown.map((key) => unknownKey(key, at, schema));
+  const message =
+    meant.length > 1
+      ? `these keys do not go together: ${Object.keys(mapping).join(', ')}`
+      : `one of these keys is missing: ${missing.flat().join(', ')}`;
+  return [{ path: at, message: `${formatPath(at)}: ${message}` }];
+}
+
+/** Is it a shape of a mapping at all? */
+function isOfMapping(issues: readonly z.core.$ZodIssue[] = []): boolean {
+  return !issues.some(({ code, path }) => code === 'invalid_type' && path.length === 0);
+}
+
 function unknownKey(key: string, parent: YamlPath, schema: z.ZodType): Mistake {
   const known = knownKeys(schema, parent);
+  if (known.includes(key)) return misplacedKey(key, parent);
   const near = nearestName(key, known);
   const guess = near === undefined ? '' : `; did you mean ${JSON.stringify(near)}?`;
   return {
@@ -50,6 +86,12 @@ function unknownKey(key: string, parent: YamlPath, schema: z.ZodType): Mistake {
     message: `unknown key ${JSON.stringify(key)}${guess}`,
     ...(known.length === 0 ? {} : { hint: `Known here: ${known.join(', ')}.` }),
   };
+}
+
+/** A key that this place knows, but not beside the others. */
+function misplacedKey(key: string, parent: YamlPath): Mistake {
+  const message = `${formatPath(parent)}: the key ${JSON.stringify(key)} does not go with the others`;
+  return { path: [...parent, key], atKey: true, message };
 }
 
 const yamlWords: ReadonlyMap<string, string> = new Map([

@@ -4,14 +4,23 @@ import { isGlob } from '../core/glob.ts';
 import { sumUp } from '../core/sum-up.ts';
 import { readDeprecatedImages, type DeprecatedImages } from '../pack/deprecated-images.ts';
 import { expandGlob } from '../pack/expand-glob.ts';
+import { readXsoarConfig, type CustomPack } from '../pack/marketplace/xsoar-config.ts';
 import { nativeImageOf, readNativeConfig } from '../pack/native-config.ts';
 import type { NativeImage } from '../pack/native-images.ts';
-import { placeIn, type ExportManifest, type ManifestText } from './manifest.ts';
+import { placeIn, type ExportManifest, type ManifestMarketplacePack, type ManifestText } from './manifest.ts';
+
+/** A pack that is asked for, and which line of the manifest leads to it. */
+export interface PlacedRequest extends ManifestMarketplacePack {
+  /** The file in which it is asked for, when that is not the manifest itself. */
+  readonly file?: string;
+}
 
 /** What the files say that a manifest points at. */
 export interface ManifestFiles {
   /** Every pack path, patterns replaced by what they stand for; each once. */
   readonly packs: readonly string[];
+  /** Packs that the marketplace is to be asked for; those of `xsoar_config.json` files come last. */
+  readonly requests: readonly PlacedRequest[];
   readonly native: readonly NativeImage[];
   readonly deprecated: DeprecatedImages;
 }
@@ -34,6 +43,19 @@ export async function readManifestFiles(manifest: ExportManifest): Promise<Manif
   const packs: string[] = [];
   for (const place of manifest.packs) packs.push(...((await at(place, () => packsAt(place.text))) ?? []));
 
+  const requests: PlacedRequest[] = [...manifest.marketplacePacks];
+  for (const place of manifest.xsoarConfigs) {
+    const read = await at(place, () => readXsoarConfig(place.text));
+    const { line, column, text: file } = place;
+    for (const { pack, version } of read?.marketplacePacks ?? []) {
+      requests.push({ pack, version, dependencies: 'mandatory', file, line, column });
+    }
+    for (const pack of read?.customPacks ?? []) {
+      const found = await at(place, () => customPackAt(pack, file));
+      if (found !== undefined) packs.push(found);
+    }
+  }
+
   const { native: versions, nativeConfig } = manifest.include;
   const config = nativeConfig && (await at(nativeConfig, () => readNativeConfig(nativeConfig.text)));
   const native: NativeImage[] = [];
@@ -46,7 +68,14 @@ export async function readManifestFiles(manifest: ExportManifest): Promise<Manif
     deprecatedImages && (await at(deprecatedImages, () => readDeprecatedImages(deprecatedImages.text)));
 
   if (mistakes.length > 0) throw sumUp('E_MANIFEST_INVALID', manifest.path, mistakes);
-  return { packs: [...new Set(packs)], native, deprecated: deprecated ?? new Map() };
+  return { packs: [...new Set(packs)], requests, native, deprecated: deprecated ?? new Map() };
+}
+
+function customPackAt(pack: CustomPack, file: string): string {
+  if ('path' in pack) return pack.path;
+  throw new PackferryError('E_MANIFEST_INVALID', `${file}: the custom pack ${pack.id} lies at ${pack.url}`, {
+    hint: 'Download it, and write the path of its zip there instead.',
+  });
 }
 
 async function packsAt(pattern: string): Promise<string[]> {

@@ -2,6 +2,7 @@ import { defaultPlatform, type Platform } from '../core/platform.ts';
 import type { ImageReference } from '../core/reference.ts';
 import type { Position } from '../core/yaml.ts';
 import type { Policy } from '../pack/policy.ts';
+import type { DependencyMode } from '../pack/marketplace/follow.ts';
 import { parseOrganization } from '../pack/policy-organizations.ts';
 
 /** A text of a manifest, and where it stands. */
@@ -27,6 +28,23 @@ export interface RegistrySettings {
   readonly caFile?: string;
 }
 
+/** A pack of the marketplace that the manifest asks for, and where. */
+export interface ManifestMarketplacePack extends Position {
+  /** Its id, or its name in the marketplace. */
+  readonly pack: string;
+  /** An exact version, or `*`. */
+  readonly version: string;
+  readonly dependencies: DependencyMode;
+}
+
+/** Where packs of the marketplace come from. */
+export interface MarketplaceSettings {
+  /** Absent: the public marketplace. */
+  readonly url?: string;
+  /** Absolute. */
+  readonly caFile?: ManifestText;
+}
+
 /** Which images of the packs are wanted besides those that items name as theirs. */
 export interface Include {
   readonly defaultImages: boolean;
@@ -45,6 +63,10 @@ export interface ExportManifest {
   readonly name: string;
   /** Paths, or patterns that stand for several. */
   readonly packs: readonly ManifestText[];
+  readonly marketplacePacks: readonly ManifestMarketplacePack[];
+  /** `xsoar_config.json` files, absolute. */
+  readonly xsoarConfigs: readonly ManifestText[];
+  readonly marketplace: MarketplaceSettings;
   readonly images: readonly ManifestImage[];
   /** Patterns of images that are left out. */
   readonly exclude: readonly ManifestText[];
@@ -59,6 +81,8 @@ export interface ExportManifest {
   readonly volumeSize: number;
   /** Seconds after which a bundle is not to be imported any more; absent: never. */
   readonly expiresAfter?: number;
+  /** Carry the packs that are built zips too. */
+  readonly carriesPacks: boolean;
   readonly keys: readonly string[];
 }
 
@@ -78,6 +102,9 @@ export const emptyManifest: ExportManifest = {
   path: '',
   name: 'content',
   packs: [],
+  marketplacePacks: [],
+  xsoarConfigs: [],
+  marketplace: {},
   images: [],
   exclude: [],
   platform: defaultPlatform,
@@ -85,6 +112,7 @@ export const emptyManifest: ExportManifest = {
   policy: defaultPolicy,
   registries: new Map(),
   volumeSize: defaultVolumeSize,
+  carriesPacks: false,
   keys: [],
 };
 

@@ -4,8 +4,10 @@ import { blobsOf, totalSize, type LockedImage } from '../core/image.ts';
 import type { ImageSource } from '../core/ports.ts';
 import { formatReference } from '../core/reference.ts';
 import { onePerImage, packVolumes } from '../archive/volumes.ts';
+import type { CarriedPack } from '../bundle/carried-packs.ts';
 import { planVolumes, type BundleContent, type BundledImage } from '../bundle/document.ts';
 import { reportVersion, type PlanReport } from '../schema/reports.ts';
+import { packsToCarry } from './packs-to-carry.ts';
 import { reportArchives, reportError, totalsOf } from './report.ts';
 import { resolveAll, type Resolved } from './resolve.ts';
 import type { Selection } from './selection.ts';
@@ -72,7 +74,7 @@ export function planReportOf(
     schemaVersion: reportVersion,
     name: content.name,
     platform: content.platform,
-    packs: selection.packs.map(({ id, version }) => (version === undefined ? { id } : { id, version })),
+    packs: reportPacks(selection, content.packs),
     images: reportImages(selection, resolved),
     excluded: reportExcluded(selection, images, left),
     archives: reportArchives(planVolumes(content)),
@@ -80,6 +82,16 @@ export function planReportOf(
     savings: savingsOf(images, savingsShown),
     errors: resolved.errors.map(reportError),
   };
+}
+
+function reportPacks({ manifest, packs }: Selection, carried: readonly CarriedPack[]): PlanReport['packs'] {
+  const zips = new Set(carried.map(({ zip }) => zip));
+  return packs.map(({ id, version, zip, requiredBy }) => ({
+    id,
+    ...(version === undefined ? {} : { version }),
+    ...(requiredBy === undefined ? {} : { requiredBy: [...requiredBy] }),
+    ...(manifest.carriesPacks ? { carried: zip !== undefined && zips.has(zip) } : {}),
+  }));
 }
 
 function reportImages({ findings }: Selection, { images, disputes }: Resolved): PlanReport['images'] {
@@ -111,19 +123,21 @@ function reportExcluded(
   return left === undefined ? { images } : { images, bytes: bytesOnlyIn([...left.values()], kept) };
 }
 
-/** Divides the images into volumes: what a bundle is to hold. Throws `E_IMAGE_TOO_LARGE`. */
+/** Divides the images into volumes: what a bundle is to hold. Throws `E_IMAGE_TOO_LARGE`, or
+ * `E_PACK_INVALID` when two packs that are to be carried have one id. */
 export function contentOf(
-  { manifest, findings }: Selection,
+  selection: Selection,
   images: readonly BundledImage[],
   perImage: boolean,
 ): BundleContent {
+  const { manifest, findings } = selection;
   const { name, platform, volumeSize, expiresAfter } = manifest;
   const byReference = new Map(images.map((bundled) => [bundled.image.reference, bundled]));
   const locked = images.map(({ image }) => image);
   const groups = perImage ? onePerImage(locked, volumeSize) : packVolumes(locked, volumeSize);
   const volumes = groups.map((group) => group.flatMap(({ reference }) => byReference.get(reference) ?? []));
   return {
-    ...{ name, platform, volumes, packs: [] },
+    ...{ name, platform, volumes, packs: packsToCarry(selection) },
     findings: findings.filter(
       ({ severity, reference }) => severity === 'warning' && byReference.has(reference),
     ),

@@ -15,6 +15,7 @@ import { exportSchemaId } from '../schema/export-manifest.ts';
 import type { ImageUse } from '../schema/parts.ts';
 import { excludeImages, unusedPatterns, type ExcludedImage } from './exclude.ts';
 import { loadExportManifest } from './load-manifest.ts';
+import { fetchMarketplacePacks, type FetchedPack } from './marketplace-packs.ts';
 import { readManifestFiles } from './manifest-files.ts';
 import { emptyManifest, placeIn, type ExportManifest } from './manifest.ts';
 import type { WantedImage } from './resolve.ts';
@@ -22,7 +23,7 @@ import type { WantedImage } from './resolve.ts';
 /** What somebody wants to carry: a manifest read, its packs scanned. Nothing has been asked of a registry. */
 export interface Selection {
   readonly manifest: ExportManifest;
-  readonly packs: readonly PackInfo[];
+  readonly packs: readonly SelectedPack[];
   /** Each image once, in the order of the names. */
   readonly wanted: readonly WantedImage[];
   /** What the manifest leaves out although something needs it. */
@@ -31,9 +32,18 @@ export interface Selection {
   readonly findings: readonly BundleFinding[];
 }
 
+export interface SelectedPack extends PackInfo {
+  /** For a pack that only others need: the ids of those that led here, from the one that was asked for. */
+  readonly requiredBy?: readonly string[];
+}
+
 export interface SelectOptions {
   /** The user's home folder, for `~/` in a manifest. */
   readonly home: string;
+  /** Absolute folder for what comes from a marketplace, kept from run to run. */
+  readonly cacheDir: string;
+  /** How requests name the program. Default: `packferry`. */
+  readonly userAgent?: string;
   readonly emit: Emit;
   readonly signal: AbortSignal;
 }
@@ -45,7 +55,8 @@ export interface SelectOptions {
 export async function select(paths: readonly string[], options: SelectOptions): Promise<Selection> {
   const manifest = await manifestOf(paths, options);
   const files = await readManifestFiles(manifest);
-  const { packs, uses } = await scanPacks(files.packs, {
+  const fetched = await fetchMarketplacePacks(manifest, files.requests, options);
+  const { packs, uses } = await scanPacks([...files.packs, ...fetched.map(({ zip }) => zip)], {
     ...manifest.include,
     native: files.native,
     emit: options.emit,
@@ -60,7 +71,20 @@ export async function select(paths: readonly string[], options: SelectOptions): 
     if (finding.severity === 'error') continue;
     options.emit({ type: 'note', level: 'warning', message: findingText(finding) });
   }
-  return { manifest, packs, wanted: kept, excluded, findings };
+  return { manifest, packs: withChains(packs, fetched), wanted: kept, excluded, findings };
+}
+
+/** The packs, told for each that came as a dependency who needs it, and the version that the marketplace tells. */
+function withChains(packs: readonly PackInfo[], fetched: readonly FetchedPack[]): SelectedPack[] {
+  const byZip = new Map(fetched.map((pack) => [pack.zip, pack]));
+  return packs.map((pack) => {
+    const { version, requiredBy = [] } = byZip.get(pack.path) ?? {};
+    return {
+      ...pack,
+      ...(version === undefined ? {} : { version }),
+      ...(requiredBy.length === 0 ? {} : { requiredBy }),
+    };
+  });
 }
 
 /** Each image once, in the order of the names, with everything that needs it. */

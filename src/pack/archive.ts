@@ -2,7 +2,14 @@ import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { ArchiveBudget } from './archive-budget.ts';
 import type { PassingMember, ReadOptions } from './archive-member.ts';
-import { fileSource, formatOf, memorySource, tarBlock, type ArchiveSource } from './archive-source.ts';
+import {
+  fileSource,
+  formatOf,
+  memorySource,
+  tarBlock,
+  type ArchiveFormat,
+  type ArchiveSource,
+} from './archive-source.ts';
 import type { FoundPack, Place } from './layout.ts';
 import { MemberTree } from './member-tree.ts';
 import { readTar } from './tar.ts';
@@ -21,9 +28,7 @@ interface Archive extends Place {
 
 /** Is this file a zip or tar archive, or something compressed that may be one? Asks its content, not its name. */
 export async function isArchive(path: string): Promise<boolean> {
-  return await fileSource(path).withAccess(
-    async (access) => formatOf(await access.readAt(0, tarBlock)) !== undefined,
-  );
+  return (await formatAt(fileSource(path))) !== undefined;
 }
 
 /**
@@ -54,11 +59,12 @@ async function find(archive: Archive, options: FindOptions): Promise<FoundPack[]
     return Promise.resolve();
   };
   await readMembers(archive, { path, budget, signal, limitOf: () => undefined }, add);
-  const { packs, archives } = await walk(tree.root, bareName(archive.name), options);
+  const { packs, archives } = await walk(tree.root, bareName(archive.name), options, true);
   const inner = new Set<unknown>(archives);
   for (const file of archives) file.take(limits.nestedArchive);
 
-  const found = [...packs];
+  const isZip = archive.level === 1 && (await formatAt(archive.source)) === 'zip';
+  const found = packs.map((pack) => (isZip && isBuilt(pack, tree.root) ? { ...pack, zip: path } : pack));
   let index = -1;
   const fill = async ({ content }: PassingMember): Promise<void> => {
     index += 1;
@@ -103,8 +109,7 @@ async function readMembers(
   options: ReadOptions,
   pass: (passing: PassingMember) => Promise<void>,
 ): Promise<void> {
-  const start = await source.withAccess((access) => access.readAt(0, tarBlock));
-  const format = formatOf(start);
+  const format = await formatAt(source);
   if (format === undefined) {
     throw new PackferryError('E_PACK_INVALID', `${path}: no zip or tar archive`, {
       hint: 'Download or copy it again, or give it another name if it is none.',
@@ -112,6 +117,15 @@ async function readMembers(
   }
   if (format === 'zip') await readZip(source, options, pass);
   else await readTar(source, format === 'tar.gz', options, pass);
+}
+
+function formatAt(source: ArchiveSource): Promise<ArchiveFormat | undefined> {
+  return source.withAccess(async (access) => formatOf(await access.readAt(0, tarBlock)));
+}
+
+/** Does the archive hold this pack, as a build writes it, and nothing above it? */
+function isBuilt({ identity, builtMetadata }: FoundPack, root: Place): boolean {
+  return builtMetadata !== undefined && identity === root.identity;
 }
 
 /** Whatever the libraries say about an archive, with its name. */

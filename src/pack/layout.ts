@@ -22,6 +22,8 @@ export interface FoundPack extends Place {
   readonly metadata: PackFile | undefined;
   /** The `metadata.json` that builds and contributions write, when there is one. */
   readonly builtMetadata: PackFile | undefined;
+  /** The zip file that is this pack as it was built, with the pack at its top: it can be uploaded as it is. */
+  readonly zip?: string;
   /** Every YAML file that may be an item, in the order of their paths. */
   readonly files: readonly PackFile[];
   /** Is it one item that was named itself, so that its file stands in no pack? */

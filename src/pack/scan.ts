@@ -23,6 +23,8 @@ export interface PackInfo extends PackLabel {
    */
   readonly id: string;
   readonly path: string;
+  /** The file, when the pack is a built zip that can be uploaded as it is. */
+  readonly zip?: string;
 }
 
 export interface PackScan {
@@ -107,7 +109,11 @@ async function readShare(
   return {
     packs: content
       .filter(({ wasSeen }) => !wasSeen)
-      .map(({ pack, reading }) => ({ path: pack.path, ...reading.label })),
+      .map(({ pack: { path, zip }, reading }) => ({
+        path,
+        ...(zip === undefined ? {} : { zip }),
+        ...reading.label,
+      })),
     uses: read.flatMap(({ reading }) => reading.uses),
     files: fresh.reduce((sum, { pack }) => sum + pack.files.length, 0),
     mistakes: read.flatMap(({ reading }) => reading.mistakes),

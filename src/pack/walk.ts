@@ -48,18 +48,31 @@ interface Owner {
   readonly inside: string;
   /** A pack, or the loose items outside any pack? */
   readonly isPack: boolean;
+  /** Is this folder the top of an archive? */
+  readonly isTop: boolean;
 }
 
 /**
  * Finds the packs in a folder or an archive, by what it holds: it may be a pack, have packs in it, be a content
  * repository (which has `Packs`), or have items directly in it. Items outside any pack come as one found pack under
- * the name of `root`. Symbolic links inside are skipped with a warning, so the search stays below `root`. Sorted by
+ * the name of `root`. An archive (`isArchive`) with `metadata.json` at its top is a built pack, whatever else it holds. Symbolic links inside are skipped with a warning, so the search stays below `root`. Sorted by
  * path.
  */
-export async function walk(root: TreeFolder, name: string, options: FindOptions): Promise<Walked> {
+export async function walk(
+  root: TreeFolder,
+  name: string,
+  options: FindOptions,
+  isArchive = false,
+): Promise<Walked> {
   const loose = draftAt(root, name);
   const result = { packs: [loose], archives: [] };
-  await walkFolder(root, name, { draft: loose, inside: '', isPack: false }, result, options);
+  await walkFolder(
+    root,
+    name,
+    { draft: loose, inside: '', isPack: false, isTop: isArchive },
+    result,
+    options,
+  );
   return {
     packs: result.packs.filter((pack) => hasMetadata(pack) || pack.files.length > 0),
     archives: result.archives,
@@ -86,14 +99,14 @@ async function walkFolder(
   options.signal?.throwIfAborted();
   const entries = (await folder.entries()).filter((entry) => !entry.name.startsWith('.'));
   let owner = outer;
-  if (!outer.isPack && isPack(entries)) {
-    owner = { draft: draftAt(folder, name), inside: '', isPack: true };
+  if (!outer.isPack && (isPack(entries) || (outer.isTop && isBuilt(entries)))) {
+    owner = { draft: draftAt(folder, name), inside: '', isPack: true, isTop: false };
     result.packs.push(owner.draft);
   }
   const { draft, inside, isPack: isOfPack } = owner;
   for (const entry of isOfPack ? entries : contentOf(entries)) {
     if (entry.kind === 'folder') {
-      const below = { ...owner, inside: `${inside}${entry.name}/` };
+      const below = { ...owner, isTop: false, inside: `${inside}${entry.name}/` };
       if (isWanted(entry.name, options)) await walkFolder(entry, entry.name, below, result, options);
     } else if (entry.kind !== 'file') {
       const what = entry.kind === 'link' ? 'a link' : 'no regular file';
@@ -115,6 +128,12 @@ function isPack(entries: readonly TreeEntry[]): boolean {
   if (hasFile(entries, metadataName)) return true;
   if (hasFile(entries, builtMetadataName) && hasFolder(entries, contributionFolders)) return true;
   return !isRepository(entries) && hasFolder(entries, packFolders);
+}
+
+/** Packs of fields, layouts and the like have no folder that tells. */
+function isBuilt(entries: readonly TreeEntry[]): boolean {
+  const holdsOthers = entries.some(({ kind, name }) => kind === 'file' && isArchiveName(name));
+  return hasFile(entries, builtMetadataName) && !isRepository(entries) && !holdsOthers;
 }
 
 function isRepository(entries: readonly TreeEntry[]): boolean {

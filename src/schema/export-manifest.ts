@@ -5,10 +5,38 @@ export const exportSchemaId = 'packferry.export/v1';
 
 const nonEmpty = z.string().min(1);
 
-const packEntry = z.strictObject({
-  path: nonEmpty.describe(
-    'A pack, a folder of packs, or a pattern with *, **, ? and [...] for several of them. Relative to the manifest.',
-  ),
+const packEntry = z.union([
+  z
+    .strictObject({
+      path: nonEmpty.describe(
+        'A pack, a folder of packs, or a pattern with *, **, ? and [...] for several of them. Relative to the manifest.',
+      ),
+    })
+    .describe('Packs on the disk.'),
+  z
+    .strictObject({
+      marketplace: nonEmpty.describe('The id of a pack, or its name in the marketplace.'),
+      version: nonEmpty.exactOptional().describe('An exact version, or * for the current one. Default: *.'),
+      dependencies: z
+        .enum(['none', 'mandatory', 'all'])
+        .exactOptional()
+        .describe('Which of the packs that it needs are wanted too, on every level. Default: mandatory.'),
+    })
+    .describe('A pack of the marketplace.'),
+  z
+    .strictObject({
+      xsoarConfig: nonEmpty.describe(
+        'An xsoar_config.json: its packs of the marketplace with what they must have, and its custom packs. Relative to the manifest.',
+      ),
+    })
+    .describe('The packs that a server is set up with.'),
+]);
+
+const marketplace = z.strictObject({
+  url: nonEmpty
+    .exactOptional()
+    .describe('The address of the folder that holds index.zip. Default: the public marketplace of XSOAR.'),
+  caFile: nonEmpty.exactOptional().describe('PEM file of certificate authorities. Relative to the manifest.'),
 });
 
 const imageEntry = z.union([
@@ -74,6 +102,7 @@ export const exportManifestSchema = z.strictObject({
     .regex(/^[a-z0-9][a-z0-9._-]*$/, 'lower-case letters, digits, dot, dash and underscore, at most 64')
     .describe('The stream of bundles that this manifest makes, for instance soc-content.'),
   packs: z.array(packEntry).exactOptional().describe('Content packs whose images are wanted.'),
+  marketplace: marketplace.exactOptional().describe('Where the packs of the marketplace come from.'),
   images: z.array(imageEntry).exactOptional().describe('Images that no pack names.'),
   exclude: z
     .array(nonEmpty)
@@ -125,6 +154,10 @@ export const exportManifestSchema = z.strictObject({
         .describe(
           'How long the bundle may be imported, in hours, days or weeks: 12h, 90d, 4w. Default: for ever.',
         ),
+      packs: z
+        .boolean()
+        .exactOptional()
+        .describe('Also carry the packs that are built zips, ready for upload. Default: false.'),
     })
     .exactOptional(),
   sign: z

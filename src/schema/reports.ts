@@ -47,7 +47,16 @@ export const planReport = z.object({
   schemaVersion,
   name: z.string(),
   platform,
-  packs: z.array(z.object({ id: z.string(), version: z.string().exactOptional() })),
+  packs: z.array(
+    z.object({
+      id: z.string(),
+      version: z.string().exactOptional(),
+      /** For a pack that only others need: their ids, from the one that was asked for. */
+      requiredBy: z.array(z.string()).exactOptional(),
+      /** Where packs are carried: is this one? */
+      carried: z.boolean().exactOptional(),
+    }),
+  ),
   images: z.array(plannedImage),
   /** What the manifest leaves out. Sizes are absent where they were not asked for or could not be had. */
   excluded: z.object({
@@ -96,6 +105,8 @@ export const exportReport = z.object({
   sumsSha256: z.string(),
   bytesFetched: size,
   archives: z.array(z.object({ file: z.string(), bytes: size, sha256: z.string() })),
+  /** Content packs that are carried along. */
+  packs: z.array(z.object({ id: z.string(), version: z.string() })),
   totals,
 });
 
@@ -140,6 +151,8 @@ export const importReport = z.object({
   bundle: z.object({ ...bundleHead, sumsSha256: z.string(), signers: z.array(signer) }),
   dryRun: z.boolean(),
   targets: z.array(z.object({ name: z.string(), images: z.array(importedImage) })),
+  /** The zips of carried packs that were written out; absent when this was not asked for. */
+  packs: z.array(z.string()).exactOptional(),
 });
 
 /** What `keygen --json` prints. */

@@ -31,7 +31,7 @@ test('a program that uses the library plans, exports, opens and imports with wha
     const pack = await writePack(at('Sample'), references);
     const run = { emit: silent, signal: new AbortController().signal };
 
-    const selection = await select([pack], { home: folder, ...run });
+    const selection = await select([pack], { home: folder, cacheDir: path.join(folder, 'cache'), ...run });
     const { report, resolved } = await planExport({ selection, source, perImage: false, jobs: 2, ...run });
     t.is(report.totals.images, 2);
 

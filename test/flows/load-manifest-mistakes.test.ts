@@ -216,21 +216,52 @@ test(
   '5:26',
   /another origin/,
 );
+test('a pack without anything', refuses, `${head}packs: [{}]\n`, '3:9', /path, marketplace, xsoarConfig/);
 test(
-  'a pack of the marketplace',
+  'a pack twice over',
   refuses,
-  `${head}packs: [{marketplace: P, version: "*"}]\n`,
-  '3:10',
-  /packs\[0\]\.marketplace is not supported yet/,
+  `${head}packs: [{path: a, marketplace: b}]\n`,
+  '3:9',
+  /do not go together/,
+);
+test('a misspelt kind of pack', refuses, `${head}packs: [{marketplce: b}]\n`, '3:10', /"marketplace"/);
+test(
+  'a version of a path',
+  refuses,
+  `${head}packs: [{path: a, version: 1.0.0}]\n`,
+  '3:19',
+  /"version" does not/,
 );
 test(
-  'a list of packs of a server',
+  'a number as version of a pack',
   refuses,
-  `${head}packs: [{xsoarConfig: x.json}]\n`,
-  '3:10',
-  /not supported yet/,
+  `${head}packs: [{marketplace: a, version: 1.0}]\n`,
+  '3:35',
+  /version must be a text/,
 );
-for (const key of ['packs', 'importer', 'audience']) {
+test(
+  'unknown dependencies',
+  refuses,
+  `${head}packs: [{marketplace: a, dependencies: some}]\n`,
+  '3:40',
+  /none or mandatory or all/,
+);
+test('an empty name of a pack', refuses, `${head}packs: [{marketplace: ""}]\n`, '3:23', /is empty/);
+test(
+  'a marketplace that is no address',
+  refuses,
+  `${head}packs: [{marketplace: a}]\nmarketplace: {url: "ftp://m.io"}\n`,
+  '4:20',
+  /no address of a marketplace/,
+);
+test(
+  'packs that are no truth',
+  refuses,
+  `${head}images: [a]\nbundle: {packs: [x]}\n`,
+  '4:17',
+  /true or false/,
+);
+for (const key of ['importer', 'audience']) {
   test(`bundle.${key}`, refuses, `${head}images: [a]\nbundle: {${key}: [x]}\n`, '4:10', /not supported yet/);
 }
 test('a list', refuses, '- a\n', '1:1', /the manifest must be a mapping/);

@@ -15,6 +15,7 @@ test('there are samples', (t) => {
   t.deepEqual(samples.sort(), [
     'content-repository.yml',
     'images-only.yml',
+    'marketplace.yml',
     'one-pack.yml',
     'private-registry.yml',
     'sample.yml',

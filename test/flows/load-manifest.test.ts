@@ -27,6 +27,9 @@ test('defaults are filled in', async (t) => {
     path: path.join(folder, 'm.yml'),
     name: 'soc',
     packs: [],
+    marketplacePacks: [],
+    xsoarConfigs: [],
+    marketplace: {},
     platform: { os: 'linux', architecture: 'amd64' },
     exclude: [],
     include: { defaultImages: true, testPlaybooks: false, alternatives: false, native: [] },
@@ -43,6 +46,7 @@ test('defaults are filled in', async (t) => {
     },
     registries: new Map(),
     volumeSize: 4_294_967_295,
+    carriesPacks: false,
     keys: [],
   });
 });
@@ -151,4 +155,26 @@ test('a manifest over the limit', async (t) => {
   const file = path.join(await folderWith(t, { 'm.yml': '' }), 'm.yml');
   await truncate(file, limits.exportManifest + 1);
   await errorOf(t, 'E_MANIFEST_UNREADABLE', () => loadExportManifest(file));
+});
+
+test('packs of the marketplace, with defaults and without', async (t) => {
+  const { folder, manifest } = await load(t, [
+    'packs:',
+    '  - marketplace: Hello World',
+    '  - { marketplace: B, version: 1.2.3, dependencies: all }',
+    '  - xsoarConfig: x.json',
+    'marketplace: { url: "https://m.example/packs", caFile: ca.pem }',
+    'bundle: { packs: true }',
+  ]);
+  t.deepEqual(manifest.packs, []);
+  t.deepEqual(manifest.marketplacePacks, [
+    { pack: 'Hello World', version: '*', dependencies: 'mandatory', line: 4, column: 18 },
+    { pack: 'B', version: '1.2.3', dependencies: 'all', line: 5, column: 20 },
+  ]);
+  t.deepEqual(manifest.xsoarConfigs, [{ text: path.join(folder, 'x.json'), line: 6, column: 18 }]);
+  t.deepEqual(manifest.marketplace, {
+    url: 'https://m.example/packs',
+    caFile: { text: path.join(folder, 'ca.pem'), line: 7, column: 56 },
+  });
+  t.true(manifest.carriesPacks);
 });

@@ -1,8 +1,10 @@
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import { loadExportManifest } from '../../src/flows/load-manifest.ts';
 import { readManifestFiles } from '../../src/flows/manifest-files.ts';
 import { errorOf, folderWith } from '../helpers/pack-folder.ts';
+import { projectRoot } from '../helpers/pack-root.ts';
 
 const head = ['schema: packferry.export/v1', 'name: soc'];
 
@@ -41,4 +43,39 @@ test('everything that is missing, at once and with its place', async (t) => {
       ['E_MANIFEST_INVALID', '5:28'],
     ],
   );
+});
+
+test('packs of the marketplace come from the manifest and from xsoar_config.json, custom packs from the disk', async (t) => {
+  const folder = await folderWith(t, {
+    'm.yml': [...head, 'packs: [{xsoarConfig: x.json}, {marketplace: B, dependencies: none}]'].join('\n'),
+    'x.json': JSON.stringify({
+      marketplace_packs: [{ id: 'A', version: '1.0.0' }],
+      custom_packs: [{ id: 'Own', url: 'zips/Own.zip' }],
+    }),
+  });
+  const files = await readManifestFiles(await loadExportManifest(path.join(folder, 'm.yml')));
+  t.deepEqual(files.packs, [path.join(folder, 'zips', 'Own.zip')]);
+  t.deepEqual(files.requests, [
+    { pack: 'B', version: '*', dependencies: 'none', line: 3, column: 46 },
+    {
+      ...{ pack: 'A', version: '1.0.0', dependencies: 'mandatory', line: 3, column: 23 },
+      file: path.join(folder, 'x.json'),
+    },
+  ]);
+});
+
+// A real file of a public repository; not part of the project.
+const real = path.join(projectRoot, '..', 'shared', 'corpus', 'xsoar_config.json');
+
+test('a real xsoar_config.json, where it is there', async (t) => {
+  if (!existsSync(real)) {
+    t.pass(`no ${real}`);
+    return;
+  }
+  const text = [...head, `packs: [{xsoarConfig: ${JSON.stringify(real)}}]`].join('\n');
+  const folder = await folderWith(t, { 'm.yml': text });
+  const { requests, packs } = await readManifestFiles(await loadExportManifest(path.join(folder, 'm.yml')));
+  t.is(requests.length, 5);
+  t.is(requests[0]?.pack, 'FeedJSON');
+  t.is(packs.length, 2);
 });

@@ -14,7 +14,12 @@ async function usage(t: ExecutionContext, image: string): Promise<UsageReport> {
     'Packs/B/Scripts/L.yml': script('L', 'type: python', 'dockerimage: demisto/pytan'),
   });
   const signal = new AbortController().signal;
-  const selection = await select([path.join(root, 'Packs')], { home: root, emit: () => undefined, signal });
+  const selection = await select([path.join(root, 'Packs')], {
+    home: root,
+    cacheDir: path.join(root, 'cache'),
+    emit: () => undefined,
+    signal,
+  });
   return findUsage(image, selection);
 }
 

@@ -274,3 +274,18 @@ test('an abort ends reading an archive', async (t) => {
   const work = scanPacks([path.join(root, 'x.zip')], { ...usual, emit, signal: stop.signal });
   await t.throwsAsync(work, { is: reason });
 });
+
+test('which zips are packs that can be uploaded as they are', async (t) => {
+  const zipsOf = async (name: string, archive: Uint8Array): Promise<(string | undefined)[]> => {
+    const { packs, root } = await scanned(t, name, archive);
+    return packs.map(({ zip }) => zip && path.relative(root, zip));
+  };
+  t.deepEqual(await zipsOf('BuiltPack.zip', zipOfFiles(built)), ['BuiltPack.zip']);
+  const fields = { 'metadata.json': built['metadata.json'], 'IncidentFields/f.json': '{}' };
+  t.deepEqual(await zipsOf('Fields.zip', zipOfFiles(fields)), ['Fields.zip'], 'nothing but fields');
+  t.deepEqual(await zipsOf('source.zip', zipOfFiles({ 'Scripts/script-One.yml': one })), [undefined]);
+  const inFolder = Object.entries(built).map(([name, content]) => [`BuiltPack/${name}`, content] as const);
+  t.deepEqual(await zipsOf('folder.zip', zipOfFiles(Object.fromEntries(inFolder))), [undefined]);
+  const nested = zipOfFiles({ 'BuiltPack.zip': zipOfFiles(built) });
+  t.deepEqual(await zipsOf('nested.zip', nested), [undefined]);
+});

@@ -4,6 +4,7 @@ import { exportBundle } from '../../flows/export.ts';
 import { confirmLocked } from '../../flows/frozen.ts';
 import { readLock, resolveFromLock } from '../../flows/lock.ts';
 import { refuseMoved } from '../../flows/moved.ts';
+import { warnOfUncarried } from '../../flows/packs-to-carry.ts';
 import { planReportOf } from '../../flows/plan.ts';
 import { policyErrors, throwForbidden } from '../../flows/policy-errors.ts';
 import { resolveAll, unresolved, type Resolved, type ResolveOptions } from '../../flows/resolve.ts';
@@ -17,7 +18,7 @@ import type { Action, CommonOptions, Outcome, Session } from '../session.ts';
 import { count } from '../text/plural.ts';
 import { lockFileOf } from './lock.ts';
 import { planNotes, planTable } from './plan-text.ts';
-import { withManifestSource } from './sources.ts';
+import { selecting, withManifestSource } from './sources.ts';
 
 export interface ExportOptions extends CommonOptions {
   readonly output: string;
@@ -29,6 +30,7 @@ export interface ExportOptions extends CommonOptions {
   readonly frozenLock?: boolean;
   readonly dryRun?: boolean;
   readonly keepGoing?: boolean;
+  readonly withPacks?: boolean;
   readonly witness?: string;
   readonly jobs: number;
 }
@@ -36,10 +38,8 @@ export interface ExportOptions extends CommonOptions {
 /** `export MANIFEST -o DIR` */
 export const exportCommand: Action<ExportOptions> = async (session, paths, options) => {
   const { emit, signal, context } = session;
-  const selection = withVolumeSize(
-    await select(paths, { home: context.home, emit, signal }),
-    options.volumeSize,
-  );
+  const selection = withOptions(await select(paths, selecting(session)), options);
+  warnOfUncarried(selection, emit);
   return withManifestSource(session, selection.manifest, async (source) => {
     const perImage = options.perImage ?? false;
     if (options.dryRun === true)
@@ -115,10 +115,14 @@ async function fromLock(
   return options.dryRun === true ? resolved : confirmLocked(resolved, lock, resolving);
 }
 
-function withVolumeSize(selection: Selection, text: string | undefined): Selection {
-  if (text === undefined) return selection;
-  const volumeSize = sizeOf(text);
-  return { ...selection, manifest: { ...selection.manifest, volumeSize } };
+/** What the command line says wins over the manifest. */
+function withOptions(selection: Selection, { volumeSize, withPacks }: ExportOptions): Selection {
+  const manifest = {
+    ...selection.manifest,
+    ...(volumeSize === undefined ? {} : { volumeSize: sizeOf(volumeSize) }),
+    ...(withPacks === true ? { carriesPacks: true } : {}),
+  };
+  return { ...selection, manifest };
 }
 
 function sizeOf(text: string): number {
@@ -154,6 +158,7 @@ function summaryOf({
   status,
   totals,
   archives,
+  packs,
   bytesFetched,
   signer,
 }: ExportReport): string {
@@ -162,6 +167,7 @@ function summaryOf({
     return `${dir} already holds this bundle: ${name} ${sequence}, ${count(totals.images, 'image')}, ${size}.`;
   return [
     `Wrote ${name} ${sequence} to ${dir}: ${count(totals.images, 'image')} in ${count(archives.length, 'archive')}, ${size}; ${formatSize(bytesFetched)} fetched.`,
+    ...(packs.length === 0 ? [] : [`${count(packs.length, 'pack')} carried along.`]),
     `Signed by ${signer ?? ''}.`,
     `Carry the folder over, then: packferry import ${dir} --trusted-keys ALLOWED_SIGNERS`,
   ].join('\n');

@@ -1,8 +1,9 @@
 import { formatSize } from '../../core/size.ts';
-import { PackferryError } from '../../core/errors.ts';
+import { asPackferryError, PackferryError } from '../../core/errors.ts';
 import { blobsOf, totalSize } from '../../core/image.ts';
 import { formatReference, parseReference } from '../../core/reference.ts';
-import { openBundle } from '../../bundle/open.ts';
+import { extractPacks } from '../../bundle/carried-packs.ts';
+import { openBundle, type VerifiedBundle } from '../../bundle/open.ts';
 import { closeTargets, findTargets, openTargets } from '../../flows/endpoint.ts';
 import { chooseImages, importBundle, type ImportPlan } from '../../flows/import.ts';
 import type { ImportReport } from '../../schema/reports.ts';
@@ -16,6 +17,7 @@ export interface ImportOptions extends CommonOptions {
   readonly trustedKeys?: string;
   readonly to?: readonly string[];
   readonly image?: readonly string[];
+  readonly packsTo?: string;
   readonly dryRun?: boolean;
   readonly keepGoing?: boolean;
   readonly yes?: boolean;
@@ -34,7 +36,11 @@ export const importCommand: Action<ImportOptions> = async (session, [dir = ''], 
   chooseImages(bundle, only);
   const targets = await openTargets(found, signal);
   try {
-    const { report, errors, approved } = await importBundle({
+    const {
+      report: delivered,
+      errors: failures,
+      approved,
+    } = await importBundle({
       bundle,
       targets,
       only,
@@ -45,12 +51,53 @@ export const importCommand: Action<ImportOptions> = async (session, [dir = ''], 
       emit,
       signal,
     });
-    if (!approved) return { report, text: '', summary: 'Nothing was loaded.' };
-    return { report, text: importText(report), summary: summaryOf(report), errors: sumUp(errors, options) };
+    if (!approved) return { report: delivered, text: '', summary: 'Nothing was loaded.' };
+    const errors = [...sumUp(failures, options)];
+    const report = { ...delivered, ...(await writePacks(session, bundle, options, errors)) };
+    const summary = [summaryOf(report), ...packsSummary(report, bundle, options)].join('\n');
+    return { report, text: importText(report), summary, errors };
   } finally {
     await closeTargets(targets);
   }
 };
+
+/**
+ * Writes the carried packs out, after the images that they need. A fault is added to the others: the images are there
+ * all the same, and the report says so.
+ */
+async function writePacks(
+  { signal }: Session,
+  bundle: VerifiedBundle,
+  { packsTo, dryRun, keepGoing }: ImportOptions,
+  errors: PackferryError[],
+): Promise<Pick<ImportReport, 'packs'>> {
+  if (packsTo === undefined || dryRun === true || (errors.length > 0 && keepGoing !== true)) return {};
+  signal.throwIfAborted();
+  try {
+    return { packs: await extractPacks(bundle, packsTo) };
+  } catch (fault) {
+    signal.throwIfAborted();
+    const error = asPackferryError(fault);
+    errors.push(error.with(`${packsTo}: the packs could not be written: ${error.message}`));
+    return {};
+  }
+}
+
+function packsSummary(
+  { packs }: ImportReport,
+  { document }: VerifiedBundle,
+  { packsTo, dryRun }: ImportOptions,
+): string[] {
+  const carried = count(document.packs.length, 'pack');
+  if (packsTo === undefined) {
+    const hint = `The bundle carries ${carried}: --packs-to DIR writes them out for upload.`;
+    return document.packs.length === 0 ? [] : [hint];
+  }
+  if (packs !== undefined) return [`${count(packs.length, 'pack')} written to ${packsTo}, ready for upload.`];
+  return [
+    dryRun === true ? `${carried} would be written to ${packsTo}.` : `No pack was written to ${packsTo}.`,
+  ];
+}
 
 /** With --keep-going, some failures among successes are a partial success, and the exit status says so. */
 function sumUp(errors: readonly PackferryError[], options: ImportOptions): readonly PackferryError[] {

@@ -11,7 +11,7 @@ import { timeToWrite } from '../context.ts';
 import type { Action, CommonOptions } from '../session.ts';
 import { count } from '../text/plural.ts';
 import { table } from '../text/table.ts';
-import { withManifestSource } from './sources.ts';
+import { selecting, withManifestSource } from './sources.ts';
 
 export interface LockOptions extends CommonOptions {
   readonly jobs: number;
@@ -28,7 +28,7 @@ export function lockFileOf({ manifest }: Selection, named: string | undefined): 
 /** `lock MANIFEST` */
 export const lock: Action<LockOptions> = async (session, paths, options) => {
   const { emit, signal, context } = session;
-  const selection = await select(paths, { home: context.home, emit, signal });
+  const selection = await select(paths, selecting(session));
   throwForbidden(selection.findings);
   const file = lockFileOf(selection, options.lock);
   const old = await readLock(file);

@@ -4,7 +4,7 @@ import type { AssessedImage, OutdatedReport } from '../../schema/reports-tags.ts
 import type { Action, CommonOptions } from '../session.ts';
 import { count } from '../text/plural.ts';
 import { table } from '../text/table.ts';
-import { withRegistries } from './sources.ts';
+import { selecting, withRegistries } from './sources.ts';
 
 export interface OutdatedOptions extends CommonOptions {
   readonly anyVersion?: boolean;
@@ -14,7 +14,7 @@ export interface OutdatedOptions extends CommonOptions {
 /** `outdated MANIFEST or PACK...` */
 export const outdated: Action<OutdatedOptions> = async (session, paths, options) => {
   const { emit, signal, context } = session;
-  const { wanted, manifest } = await select(paths, { home: context.home, emit, signal });
+  const { wanted, manifest } = await select(paths, selecting(session));
   return withRegistries(session, manifest, async (source) => {
     const { report, errors } = await findOutdated({
       ...{ wanted, source, platform: manifest.platform, jobs: options.jobs, emit, signal },

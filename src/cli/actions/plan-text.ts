@@ -50,8 +50,14 @@ export function planTree({ name, packs, images }: PlanReport): string {
 }
 
 /** Further lines for the summary of a plan: what is left out, what leaving out would save, what a witness said. */
-export function planNotes({ images, excluded, savings, totals }: PlanReport): string[] {
+export function planNotes({ images, packs, excluded, savings, totals }: PlanReport): string[] {
   const lines: string[] = [];
+  const needed = packs.filter(({ requiredBy }) => requiredBy !== undefined).length;
+  if (needed > 0) lines.push(`Packs that others need: ${needed}.`);
+  if (packs.some(({ carried }) => carried !== undefined)) {
+    const carried = packs.filter((pack) => pack.carried === true).length;
+    lines.push(`Carried: ${carried} of ${count(packs.length, 'pack')}.`);
+  }
   if (excluded.images.length > 0) {
     const size = excluded.bytes === undefined ? '' : `, ${formatSize(excluded.bytes)}`;
     const unknown = excluded.images.filter(({ bytes }) => bytes === undefined).length;

@@ -1,4 +1,5 @@
 import { formatSize } from '../../core/size.ts';
+import { warnOfUncarried } from '../../flows/packs-to-carry.ts';
 import { planExport } from '../../flows/plan.ts';
 import { policyErrors } from '../../flows/policy-errors.ts';
 import { unresolved } from '../../flows/resolve.ts';
@@ -7,7 +8,7 @@ import type { PlanReport } from '../../schema/reports.ts';
 import type { Action, CommonOptions } from '../session.ts';
 import { count } from '../text/plural.ts';
 import { planNotes, planTable, planTree } from './plan-text.ts';
-import { withManifestSource } from './sources.ts';
+import { selecting, withManifestSource } from './sources.ts';
 
 export interface PlanOptions extends CommonOptions {
   readonly jobs: number;
@@ -18,8 +19,9 @@ export interface PlanOptions extends CommonOptions {
 
 /** `plan MANIFEST or PACK...` */
 export const plan: Action<PlanOptions> = async (session, paths, options) => {
-  const { emit, signal, context } = session;
-  const selection = await select(paths, { home: context.home, emit, signal });
+  const { emit, signal } = session;
+  const selection = await select(paths, selecting(session));
+  warnOfUncarried(selection, emit);
   return withManifestSource(session, selection.manifest, async (source) => {
     const perImage = options.perImage ?? false;
     const { report, resolved } = await planExport({

@@ -1,9 +1,8 @@
-import path from 'node:path';
 import { PackferryError } from '../../core/errors.ts';
 import { formatSize } from '../../core/size.ts';
 import { searchImages } from '../../flows/search.ts';
 import type { SearchReport } from '../../schema/reports-tags.ts';
-import type { Context } from '../context.ts';
+import { cacheFolderOf } from '../context.ts';
 import type { Action, CommonOptions } from '../session.ts';
 import { count } from '../text/plural.ts';
 import { table } from '../text/table.ts';
@@ -32,12 +31,6 @@ export const search: Action<SearchOptions> = async ({ emit, signal, context }, w
   });
   return { report, text: searchText(report), summary: summaryOf(report) };
 };
-
-/** XDG base directories: a path that is not absolute does not count. */
-function cacheFolderOf({ env, home }: Context): string {
-  const named = env['XDG_CACHE_HOME'] ?? '';
-  return path.join(path.isAbsolute(named) ? named : path.join(home, '.cache'), 'packferry');
-}
 
 function searchText({ images }: SearchReport): string {
   if (images.length === 0) return 'No image fits.';

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { messageOf, PackferryError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { ImageSource } from '../../core/ports.ts';
@@ -5,9 +6,18 @@ import type { ExportManifest } from '../../flows/manifest.ts';
 import { readFile } from '../../pack/read-file.ts';
 import type { RegistrySettings } from '../../registry/options.ts';
 import { withOrigins } from '../../flows/origins.ts';
+import type { SelectOptions } from '../../flows/selection.ts';
 import { openRegistrySource } from '../../registry/source.ts';
 import type { TagSource } from '../../registry/tags.ts';
+import { cacheFolderOf } from '../context.ts';
 import type { Session } from '../session.ts';
+
+/** What `select` needs of the world. Downloads from a marketplace are kept in the user's cache folder. */
+export function selecting({ context, emit, signal }: Session): SelectOptions {
+  const { home, tool } = context;
+  const cacheDir = path.join(cacheFolderOf(context), 'marketplace');
+  return { home, cacheDir, userAgent: `${tool.name}/${tool.version}`, emit, signal };
+}
 
 /** Runs with the registries that a manifest describes as the source of images, and closes them afterwards. */
 export async function withRegistries<T>(

@@ -4,11 +4,12 @@ import type { UsageReport } from '../../schema/reports-tags.ts';
 import type { Action, CommonOptions } from '../session.ts';
 import { count } from '../text/plural.ts';
 import { table } from '../text/table.ts';
+import { selecting } from './sources.ts';
 
 /** `usage IMAGE MANIFEST or PACK...` */
-export const usage: Action<CommonOptions> = async ({ emit, signal, context }, args) => {
+export const usage: Action<CommonOptions> = async (session, args) => {
   const [image = '', ...paths] = args;
-  const selection = await select(paths, { home: context.home, emit, signal });
+  const selection = await select(paths, selecting(session));
   const report = findUsage(image, selection);
   return { report, text: usageText(report), summary: summaryOf(report) };
 };

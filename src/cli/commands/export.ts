@@ -31,6 +31,7 @@ export const addExport: AddCommand = (program, bind) =>
       '--keep-going',
       'when a blob cannot be fetched, fetch the others before giving up: the next run has less to do',
     )
+    .option('--with-packs', 'also carry the packs that are built zips, ready for upload')
     .addOption(witnessOption())
     .addOption(jobsOption('blobs that are fetched', 6))
     .action(bind(async () => (await import('../actions/export.ts')).exportCommand));

@@ -17,6 +17,7 @@ export const addImport: AddCommand = (program, bind) =>
     )
     .addOption(trustedKeysOption())
     .option('--image <reference>', 'only this image; may be repeated', collectValues)
+    .option('--packs-to <dir>', 'also write the carried packs into this folder, ready for upload')
     .option('--dry-run', 'verify and compare, load nothing')
     .option('--keep-going', 'go on with the other images when one fails')
     .option('-y, --yes', 'do not ask')

@@ -69,6 +69,11 @@ export function fillOptions(options: MarketplaceOptions): FilledOptions {
   };
 }
 
+/** Throws `E_ENDPOINT_INVALID` when this cannot be the address of a marketplace. */
+export function checkMarketplaceUrl(written: string): void {
+  parseBase(written);
+}
+
 /** Ends in a slash, so that relative paths lead below it. */
 function parseBase(written: string): URL {
   const url = URL.canParse(written) ? new URL(written) : undefined;
