@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { PackferryError } from '../core/errors.ts';
 import type { DockerApi } from './docker-api.ts';
 import { askDocker } from './docker-ask.ts';
-import { noAnswer } from './engine-fault.ts';
+import { inTime } from './patience.ts';
 
 /** What is known of an engine once it has answered. */
 export interface EngineFacts {
@@ -33,9 +33,7 @@ export async function learnFacts(
   answerWithin: number,
   signal?: AbortSignal,
 ): Promise<EngineFacts> {
-  const patience = AbortSignal.timeout(answerWithin);
-  const both = signal === undefined ? patience : AbortSignal.any([signal, patience]);
-  try {
+  return inTime(api.name, answerWithin, signal, async (both) => {
     const version = required(api, await askDocker(api, { path: '/version', signal: both }, versionAnswer));
     const info = required(api, await askDocker(api, { path: '/info', signal: both }, infoAnswer));
     const isPodman = version.Components?.some(({ Name }) => Name === 'Podman Engine') ?? false;
@@ -45,10 +43,7 @@ export async function learnFacts(
       product: isPodman ? 'podman' : 'docker',
       idOf: isContainerd ? 'manifest' : 'config',
     };
-  } catch (fault) {
-    if (fault === patience.reason) throw noAnswer(api.name, answerWithin);
-    throw fault;
-  }
+  });
 }
 
 function required<T>(api: DockerApi, answer: T | undefined): T {

@@ -10,6 +10,12 @@ import type { DockerApi } from './docker-api.ts';
 import { wordsOf } from './docker-ask.ts';
 import { denied, engineFault } from './engine-fault.ts';
 import { loadFailed, readLoadAnswer } from './load-answer.ts';
+import { watchIdle } from './patience.ts';
+
+export interface LoadOptions extends DeliverOptions {
+  /** Milliseconds in which the engine neither takes a byte nor says anything, after which the load has failed. */
+  readonly loadIdle: number;
+}
 
 /**
  * Streams one image into `POST /images/load` and reads the answer. The archive ends with its commit record, which is
@@ -21,42 +27,57 @@ export async function loadImage(
   api: DockerApi,
   image: LockedImage,
   source: ImageSource,
-  options: DeliverOptions,
+  options: LoadOptions,
 ): Promise<void> {
-  const { signal, onBytes } = options;
+  const { signal, onBytes, loadIdle } = options;
   const ended = new AbortController();
+  const idle = watchIdle(loadIdle);
   const archive = emitArchive(planArchive([image], { commitRecord: 'last' }), {
     openBlob: (blob, unwanted) => source.openBlob(image, blob, { signal: unwanted }),
     name: image.reference,
     ...(signal === undefined ? {} : { signal }),
-    ...(onBytes === undefined ? {} : { onBytes }),
+    onBytes: (bytes) => {
+      idle.alive();
+      onBytes?.(bytes);
+    },
   });
   // Without a listener a fault would end the process; it is read from `errored` below.
   archive.on('error', () => undefined);
   try {
     // quiet=0: the answer then has lines from the start of unpacking on, and not only at its end.
     const request = { method: 'POST', path: '/images/load', query: { quiet: '0' } } as const;
-    const stop = signal === undefined ? ended.signal : AbortSignal.any([signal, ended.signal]);
-    await readAnswer(await api.send({ ...request, body: archive, signal: stop }), image);
+    const stop = AbortSignal.any([ended.signal, idle.signal, ...(signal === undefined ? [] : [signal])]);
+    const answer = await api.send({ ...request, body: archive, signal: stop });
+    await readAnswer(answer, image, idle.alive);
   } catch (fault) {
     signal?.throwIfAborted();
+    if (idle.signal.aborted) throw hangs(api, image, loadIdle);
     throw archive.errored ?? connectionFault(fault, api, image);
   } finally {
+    idle.stop();
     // Closes what is still open on both sides: the connection, and the blob that was being read.
     ended.abort();
     archive.destroy();
   }
 }
 
-async function readAnswer(answer: IncomingMessage, image: LockedImage): Promise<void> {
+async function readAnswer(answer: IncomingMessage, image: LockedImage, onLine: () => void): Promise<void> {
+  onLine();
   if (answer.statusCode === 200) {
-    await readLoadAnswer(answer, image.reference);
+    await readLoadAnswer(answer, image.reference, onLine);
     return;
   }
   const words = wordsOf(await collect(answer, limits.errorBody, `${image.reference}: the engine's answer`));
   const { statusCode } = answer;
   if (statusCode === 401 || statusCode === 403) throw denied(image.reference, `the engine said: ${words}`);
   throw loadFailed(image.reference, words);
+}
+
+function hangs(api: DockerApi, image: LockedImage, milliseconds: number): PackferryError {
+  const what = `${image.reference}: ${api.name}: for ${milliseconds / 1000} s the load went neither forward nor back`;
+  return new PackferryError('E_LOAD_FAILED', what, {
+    hint: 'The engine hangs, or its disk does: look into its log, restart it, then run again.',
+  });
 }
 
 function connectionFault(fault: unknown, api: DockerApi, image: LockedImage): PackferryError {

@@ -15,12 +15,19 @@ import type { DockerConnection } from './docker-connection.ts';
 import { learnFacts, type EngineFacts } from './docker-facts.ts';
 import { loadImage } from './docker-load.ts';
 import { compareHeld, type Comparison } from './held-image.ts';
+import { inTime } from './patience.ts';
 
 export interface DockerTargetOptions {
   readonly signal?: AbortSignal;
   /** Milliseconds that the engine may take to say what it is. Default: 30 seconds. */
   readonly answerWithin?: number;
+  /** Milliseconds that the engine may take to tell about an image. Default: 60 seconds. */
+  readonly inspectWithin?: number;
+  /** Milliseconds that a load may stand still, with no byte taken and no line of the answer. Default: 10 minutes. */
+  readonly loadIdle?: number;
 }
+
+type Patience = Required<Pick<DockerTargetOptions, 'inspectWithin' | 'loadIdle'>>;
 
 /** Inspections that are asked for at the same time. */
 const inspections = 8;
@@ -35,7 +42,9 @@ export async function openDockerTarget(
 ): Promise<ImageTarget> {
   const api = await connectDocker(connection);
   try {
-    return new DockerTarget(api, await learnFacts(api, options.answerWithin ?? 30_000, options.signal));
+    const { answerWithin = 30_000, inspectWithin = 60_000, loadIdle = 600_000, signal } = options;
+    const facts = await learnFacts(api, answerWithin, signal);
+    return new DockerTarget(api, facts, { inspectWithin, loadIdle });
   } catch (fault) {
     api.close();
     throw fault;
@@ -46,9 +55,11 @@ class DockerTarget implements ImageTarget {
   readonly name: string;
   readonly #api: DockerApi;
   readonly #facts: EngineFacts;
+  readonly #patience: Patience;
 
-  constructor(api: DockerApi, facts: EngineFacts) {
+  constructor(api: DockerApi, facts: EngineFacts, patience: Patience) {
     this.name = api.name;
+    this.#patience = patience;
     this.#api = api;
     this.#facts = facts;
   }
@@ -71,7 +82,7 @@ class DockerTarget implements ImageTarget {
     const held = await this.#compare(image, options.signal);
     if (held.state === 'same') return { bytesSent: 0, bytesSkipped: bytes };
     if (held.state === 'other') throw this.#tagConflict(image, held.id);
-    await loadImage(this.#api, image, source, options);
+    await loadImage(this.#api, image, source, { ...options, loadIdle: this.#patience.loadIdle });
     return { bytesSent: bytes, bytesSkipped: 0 };
   }
 
@@ -95,7 +106,10 @@ class DockerTarget implements ImageTarget {
   }
 
   #compare(image: LockedImage, signal: AbortSignal | undefined): Promise<Comparison> {
-    return compareHeld(this.#api, this.#facts, image, signal);
+    const what = `${image.reference}: ${this.name}`;
+    return inTime(what, this.#patience.inspectWithin, signal, (both) =>
+      compareHeld(this.#api, this.#facts, image, both),
+    );
   }
 
   /** A load would move the name in silence, and containers would start from another image than the site chose. */

@@ -14,11 +14,16 @@ const event = z.object({
  * Reads the answer to `POST /images/load` to its end. Docker answers 200 before it knows how the load will go: a
  * failure is an error line, or plain text after the words of success. Resolves when the engine said that it loaded
  * and nothing to the contrary; that is its word only, and has to be confirmed. Errors: `E_LOAD_FAILED`,
- * `E_ENGINE_PROTOCOL`; faults of the stream are thrown as they are.
+ * `E_ENGINE_PROTOCOL`; faults of the stream are thrown as they are. `onLine` is called with every line.
  */
-export async function readLoadAnswer(answer: Readable, image: string): Promise<void> {
+export async function readLoadAnswer(
+  answer: Readable,
+  image: string,
+  onLine: () => void = () => undefined,
+): Promise<void> {
   let loaded = false;
   for await (const line of readNdjson(answer, { name: `${image}: loading` })) {
+    onLine();
     if (line.kind === 'junk') throw notAnEvent(image, line.text);
     const parsed = event.safeParse(line.value);
     if (!parsed.success) throw notAnEvent(image, JSON.stringify(line.value));
