@@ -104,12 +104,13 @@ async function survey(
   const answers: Presence[] = [];
   for (const image of images) {
     signal?.throwIfAborted();
-    answers.push(await presenceOf(good, index, image, signal));
+    answers.push(await presenceOf(dir, good, index, image, signal));
   }
   return answers;
 }
 
 async function presenceOf(
+  dir: string,
   good: GoodBlobs,
   index: LayoutIndex,
   image: LockedImage,
@@ -118,10 +119,15 @@ async function presenceOf(
   const name = layoutName(parseReference(image.reference));
   const holders = index.manifests.filter((entry) => isNamed(entry, name));
   const other = holders.find(({ digest }) => digest !== image.manifest.digest);
-  if (other !== undefined) return { state: 'conflict', holder: other.digest };
+  if (other !== undefined) return { state: 'conflict', holder: other.digest, hint: freeingHint(dir, name) };
   if (holders.length === 0) return { state: 'absent' };
   for (const blob of blobsOf(image)) if (!(await good.has(blob, signal))) return { state: 'absent' };
   return { state: 'present' };
+}
+
+function freeingHint(dir: string, name: string): string {
+  const file = path.join(dir, layoutFiles.index);
+  return `Give another folder, or take the entry of ${name} out of ${file} (the blobs may stay), then run again.`;
 }
 
 /** Resolves to whether the blob had to be sent. */

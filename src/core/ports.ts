@@ -28,11 +28,16 @@ export interface ImageSource {
 }
 
 /** What a target says of one image before anything is sent. */
-export type Presence =
-  | { readonly state: 'present' }
-  | { readonly state: 'absent' }
-  /** The name stands for another image there. */
-  | { readonly state: 'conflict'; readonly holder: string };
+export type Presence = { readonly state: 'present' } | { readonly state: 'absent' } | Conflict;
+
+/** The name stands for another image there. */
+export interface Conflict {
+  readonly state: 'conflict';
+  /** What the target calls that image: an ID or a digest. */
+  readonly holder: string;
+  /** How the name is freed at this target. */
+  readonly hint: string;
+}
 
 export interface DeliverOptions {
   readonly signal?: AbortSignal;

@@ -1,8 +1,8 @@
 import pLimit from 'p-limit';
-import { PackferryError } from '../core/errors.ts';
 import { blobsOf, totalSize, type LockedImage } from '../core/image.ts';
 import type {
   Confirmation,
+  Conflict,
   DeliverOptions,
   Delivery,
   ImageSource,
@@ -10,6 +10,7 @@ import type {
   Presence,
 } from '../core/ports.ts';
 import { nameOf, parseReference, tagNameOf } from '../core/reference.ts';
+import { tagConflict } from '../core/tag-conflict.ts';
 import { connectDocker, type DockerApi } from './docker-api.ts';
 import type { DockerConnection } from './docker-connection.ts';
 import { learnFacts, type EngineFacts } from './docker-facts.ts';
@@ -68,7 +69,7 @@ class DockerTarget implements ImageTarget {
     const limit = pLimit(inspections);
     try {
       return await Promise.all(
-        images.map((image) => limit(async () => presenceOf(await this.#compare(image, signal)))),
+        images.map((image) => limit(async () => this.#presenceOf(image, await this.#compare(image, signal)))),
       );
     } finally {
       // After a fault nobody waits for the rest.
@@ -81,7 +82,7 @@ class DockerTarget implements ImageTarget {
     // Asked again here: between the survey and now a name may have been given to another image.
     const held = await this.#compare(image, options.signal);
     if (held.state === 'same') return { bytesSent: 0, bytesSkipped: bytes };
-    if (held.state === 'other') throw this.#tagConflict(image, held.id);
+    if (held.state === 'other') throw tagConflict(this.name, image.reference, this.#conflict(image, held.id));
     await loadImage(this.#api, image, source, { ...options, loadIdle: this.#patience.loadIdle });
     return { bytesSent: bytes, bytesSkipped: 0 };
   }
@@ -112,30 +113,24 @@ class DockerTarget implements ImageTarget {
     );
   }
 
-  /** A load would move the name in silence, and containers would start from another image than the site chose. */
-  #tagConflict(image: LockedImage, holder: string): PackferryError {
+  #presenceOf(image: LockedImage, held: Comparison): Presence {
+    switch (held.state) {
+      case 'same':
+        return { state: 'present' };
+      case 'other':
+        return this.#conflict(image, held.id);
+      case 'absent':
+      case 'faulty':
+        return { state: 'absent' };
+    }
+  }
+
+  #conflict(image: LockedImage, holder: string): Conflict {
     const reference = parseReference(image.reference);
     const name = tagNameOf(reference) ?? image.reference;
     const aside = `${nameOf(reference)}:${holder.replace('sha256:', 'was-').slice(0, 16)}`;
     const command = this.#facts.product;
-    return new PackferryError(
-      'E_TAG_CONFLICT',
-      `${image.reference}: at ${this.name} that name stands for another image, ${holder}`,
-      {
-        hint: `Keep the old image under another name with "${command} tag ${name} ${aside}", free the name with "${command} rmi ${name}", then run again.`,
-      },
-    );
-  }
-}
-
-function presenceOf(held: Comparison): Presence {
-  switch (held.state) {
-    case 'same':
-      return { state: 'present' };
-    case 'other':
-      return { state: 'conflict', holder: held.id };
-    case 'absent':
-    case 'faulty':
-      return { state: 'absent' };
+    const hint = `Keep the old image under another name with "${command} tag ${name} ${aside}", free the name with "${command} image rm ${name}", then run again.`;
+    return { state: 'conflict', holder, hint };
   }
 }

@@ -4,6 +4,7 @@ import { silent, type Emit } from '../core/events.ts';
 import { blobsOf, totalSize, type LockedImage } from '../core/image.ts';
 import type { ImageTarget, Presence } from '../core/ports.ts';
 import { formatReference, parseReference } from '../core/reference.ts';
+import { tagConflict } from '../core/tag-conflict.ts';
 import type { VerifiedBundle } from '../bundle/open.ts';
 import { BundleSource, lockedImageOf } from '../bundle/source.ts';
 import { reportVersion, type ImportedImage, type ImportReport } from '../schema/reports.ts';
@@ -45,7 +46,9 @@ export interface Imported {
 
 /**
  * Brings the images of a verified bundle to targets: asks each what is there, sends what is missing, and believes
- * only the target's own answer to the question whether exactly this image is there now.
+ * only the target's own answer to the question whether exactly this image is there now. Names that stand for other
+ * images are known before anything is sent: without `keepGoing` all of them are thrown then, as `E_TAG_CONFLICT`. A dry
+ * run tells them in its report.
  */
 export async function importBundle(options: ImportOptions): Promise<Imported> {
   const images = chooseImages(options.bundle, options.only);
@@ -57,6 +60,7 @@ export async function importBundle(options: ImportOptions): Promise<Imported> {
       images: images.map((image, index) => ({ image, presence: answers[index] ?? { state: 'absent' } })),
     });
   }
+  if (!options.dryRun && !options.keepGoing) refuseConflicts(targets);
   const plan: ImportPlan = { bundle: options.bundle, targets };
   const approved = options.dryRun || (await options.approve(plan));
   const errors: PackferryError[] = [];
@@ -86,7 +90,20 @@ export function chooseImages(bundle: VerifiedBundle, only: readonly string[]): L
   return all.filter(({ reference }) => wanted.has(reference));
 }
 
-/** Brings the images to one target and adds what failed to `errors`. After a failure, of whatever target, no more starts. */
+function refuseConflicts(targets: ImportPlan['targets']): void {
+  const conflicts = targets.flatMap(({ target, images }) =>
+    images.flatMap(({ image, presence }) =>
+      presence.state === 'conflict' ? [tagConflict(target.name, image.reference, presence)] : [],
+    ),
+  );
+  const [first] = conflicts;
+  if (first === undefined) return;
+  if (conflicts.length === 1) throw first;
+  const message = `nothing was sent: ${conflicts.length} names stand for other images`;
+  throw new PackferryError('E_TAG_CONFLICT', message, { errors: conflicts });
+}
+
+/** Brings the images to one target and adds what failed to `errors`. After a failure, of whatever target, no more starts; a dry run goes on. */
 async function deliverAll(
   target: ImageTarget,
   surveyed: readonly SurveyedImage[],
@@ -101,7 +118,7 @@ async function deliverAll(
   const source = new BundleSource(options.bundle);
   const one = async ({ image, presence }: SurveyedImage): Promise<ImportedImage> => {
     signal.throwIfAborted();
-    if (errors.length > 0 && !options.keepGoing) return pending(image);
+    if (errors.length > 0 && !options.keepGoing && !options.dryRun) return pending(image);
     const done = await deliverOne(target, image, presence, source, { ...options, emit });
     if ('error' in done) errors.push(done.error);
     return done.image;
@@ -135,7 +152,7 @@ async function deliverOne(
   if (options.dryRun && presence.state === 'absent') return { image: base };
   emit({ type: 'started', task: 'deliver', item, bytes: size });
   try {
-    if (presence.state === 'conflict') throw conflict(target, image, presence.holder);
+    if (presence.state === 'conflict') throw tagConflict(target.name, item, presence);
     const onBytes = (bytes: number): void => emit({ type: 'progress', task: 'deliver', item, bytes });
     const delivery = await target.deliver(image, source, { signal, onBytes });
     const answer = await target.confirm(image, signal);
@@ -144,21 +161,19 @@ async function deliverOne(
     return { image: { ...base, ...delivery, status: 'loaded', id: answer.id } };
   } catch (fault) {
     signal.throwIfAborted();
-    const error = asPackferryError(fault);
+    const error = naming(item, asPackferryError(fault));
     emit({ type: 'failed', task: 'deliver', item, error });
     return { image: { ...base, status: 'failed', error: reportError(error) }, error };
   }
 }
 
-function pending({ reference }: LockedImage): ImportedImage {
-  return { reference, status: 'pending', bytesSent: 0, bytesSkipped: 0 };
+/** A fault of the disk or of a stream knows nothing of images. */
+function naming(reference: string, error: PackferryError): PackferryError {
+  return error.message.includes(reference) ? error : error.with(`${reference}: ${error.message}`);
 }
 
-function conflict(target: ImageTarget, image: LockedImage, holder: string): PackferryError {
-  const message = `${image.reference}: on ${target.name} this name stands for another image (${holder})`;
-  return new PackferryError('E_TAG_CONFLICT', message, {
-    hint: 'Nothing was changed. Give the old image another name or remove the name there, then import again.',
-  });
+function pending({ reference }: LockedImage): ImportedImage {
+  return { reference, status: 'pending', bytesSent: 0, bytesSkipped: 0 };
 }
 
 function notConfirmed(target: ImageTarget, image: LockedImage, reason: string): PackferryError {
