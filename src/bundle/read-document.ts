@@ -1,7 +1,7 @@
 import { PackferryError } from '../core/errors.ts';
 import { parseStrictJson } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
-import { formatReference, parseReference } from '../core/reference.ts';
+import { formatReference, parseReference, tagNameOf } from '../core/reference.ts';
 import { planArchive, type ArchivePlan } from '../archive/plan.ts';
 import { bundleSchema, bundleSchemaId, type BundleDocument, type BundleImage } from '../schema/bundle.ts';
 import { archiveEntry } from './document.ts';
@@ -67,15 +67,19 @@ function checkSupported({ requires, audience }: BundleDocument): void {
 
 /** Names are fully qualified, each stands for one image, and each image lies in an archive that is listed. */
 function checkReferences(document: BundleDocument): void {
-  const seen = new Set<string>();
+  const seen = new Map<string, string>();
   const archives = new Set(document.archives.map(({ file }) => file));
   if (archives.size !== document.archives.length) throw malformed('an archive is listed twice');
-  for (const { reference, archive } of document.images) {
-    if (formatReference(parseReference(reference)) !== reference)
-      throw malformed(`${reference} is not fully qualified`);
+  for (const { reference, archive, manifest } of document.images) {
+    const parsed = parseReference(reference);
+    if (formatReference(parsed) !== reference) throw malformed(`${reference} is not fully qualified`);
     if (seen.has(reference)) throw malformed(`${reference} is listed twice`);
+    // Engines leave the digest out of a name that has a tag.
+    const name = tagNameOf(parsed) ?? reference;
+    if ((seen.get(name) ?? manifest.digest) !== manifest.digest)
+      throw malformed(`${name} is the name of two images`);
     if (!archives.has(archive)) throw malformed(`${reference} lies in ${archive}, which is not listed`);
-    seen.add(reference);
+    seen.set(reference, manifest.digest).set(name, manifest.digest);
   }
 }
 

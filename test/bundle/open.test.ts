@@ -280,6 +280,17 @@ test(
   'E_BUNDLE_MALFORMED',
 );
 test(
+  'two images whose names differ by the digest only, which engines leave out',
+  misdescribed,
+  (d) => ({
+    ...d,
+    images: d.images.map((image, at) =>
+      at < 2 ? { ...image, reference: `docker.io/demisto/x:1@${image.manifest.digest}` } : image,
+    ),
+  }),
+  'E_BUNDLE_MALFORMED',
+);
+test(
   'a short name',
   misdescribed,
   (d) => ({
