@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import * as z from 'zod';
 import { isDigest, type Digest } from '../core/digest.ts';
 import type { LockedImage } from '../core/image.ts';
@@ -55,7 +56,8 @@ function compare(held: Inspection, facts: EngineFacts, image: LockedImage): Comp
   const id = /^[0-9a-f]{64}$/.test(held.Id) ? `sha256:${held.Id}` : held.Id;
   // An image that was pulled by its index has the index's digest as ID; the manifest is one of its members.
   const member = held.Manifests?.find(({ Descriptor }) => Descriptor.digest === image.manifest.digest);
-  const isMeant = id === image[facts.idOf].digest || member !== undefined;
+  const isMeant =
+    id === image[facts.idOf].digest || member !== undefined || isPulledByIndex(held, facts, image);
   if (!isDigest(id) || !isMeant) return { state: 'other', id: engineWords(id) };
 
   // Docker 29 tells layers from the config alone, whether their content is there or not.
@@ -72,6 +74,19 @@ function compare(held: Inspection, facts: EngineFacts, image: LockedImage): Comp
     return faulty(`says that it is for ${told}, not ${os}/${architecture}`);
   }
   return { state: 'same', id };
+}
+
+/**
+ * Before API 1.48 the containerd store does not tell of which manifests an index consists. Then equal layers and an equal
+ * platform have to do: an image that was pulled by its index must not pass for another one.
+ */
+function isPulledByIndex(held: Inspection, { idOf }: EngineFacts, image: LockedImage): boolean {
+  if (idOf !== 'manifest' || held.Manifests) return false;
+  const { os, architecture } = image.platform;
+  const diffIds = image.layers.map(({ diffId }) => diffId);
+  return (
+    isDeepStrictEqual(held.RootFS?.Layers, diffIds) && held.Os === os && held.Architecture === architecture
+  );
 }
 
 function faulty(what: string): Comparison {
