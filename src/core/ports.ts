@@ -28,7 +28,9 @@ export interface ImageSource {
 }
 
 /** What a target says of one image before anything is sent. */
-export type Presence = { readonly state: 'present' } | { readonly state: 'absent' } | Conflict;
+export type Presence =
+  /** `id` is what the target calls the image, where that is not the digest of the configuration. */
+  { readonly state: 'present'; readonly id?: Digest } | { readonly state: 'absent' } | Conflict;
 
 /** The name stands for another image there. */
 export interface Conflict {
@@ -60,6 +62,8 @@ export type Confirmation =
 export interface ImageTarget {
   /** The endpoint URL, for reports. */
   readonly name: string;
+  /** Set by engines: they keep no name without a tag, and an image that has none can only be run by its ID. */
+  readonly tagsOnly?: boolean;
   /** One answer per image, in the same order. Throws when the target cannot be asked. */
   survey(images: readonly LockedImage[], signal?: AbortSignal): Promise<readonly Presence[]>;
   /** Sends what is missing; every blob is verified on the way. Resolves when the target took it, not yet confirmed. */

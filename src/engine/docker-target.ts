@@ -54,6 +54,7 @@ export async function openDockerTarget(
 
 class DockerTarget implements ImageTarget {
   readonly name: string;
+  readonly tagsOnly = true;
   readonly #api: DockerApi;
   readonly #facts: EngineFacts;
   readonly #patience: Patience;
@@ -116,7 +117,7 @@ class DockerTarget implements ImageTarget {
   #presenceOf(image: LockedImage, held: Comparison): Presence {
     switch (held.state) {
       case 'same':
-        return { state: 'present' };
+        return { state: 'present', id: held.id };
       case 'other':
         return this.#conflict(image, held.id);
       case 'absent':

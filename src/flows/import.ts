@@ -1,9 +1,10 @@
 import pLimit from 'p-limit';
+import type { Digest } from '../core/digest.ts';
 import { asPackferryError, PackferryError } from '../core/errors.ts';
 import { silent, type Emit } from '../core/events.ts';
 import { blobsOf, totalSize, type LockedImage } from '../core/image.ts';
 import type { ImageTarget, Presence } from '../core/ports.ts';
-import { formatReference, parseReference } from '../core/reference.ts';
+import { formatReference, parseReference, tagNameOf } from '../core/reference.ts';
 import { tagConflict } from '../core/tag-conflict.ts';
 import type { VerifiedBundle } from '../bundle/open.ts';
 import { BundleSource, lockedImageOf } from '../bundle/source.ts';
@@ -146,8 +147,10 @@ async function deliverOne(
   const base = pending(image);
   const size = totalSize(blobsOf(image));
   if (presence.state === 'present') {
+    const { id = image.config.digest } = presence;
     emit({ type: 'skipped', task: 'deliver', item, reason: 'already present', bytes: size });
-    return { image: { ...base, status: 'present', id: image.config.digest, bytesSkipped: size } };
+    noteNameless(target, image, id, emit);
+    return { image: { ...base, status: 'present', id, bytesSkipped: size } };
   }
   if (options.dryRun && presence.state === 'absent') return { image: base };
   emit({ type: 'started', task: 'deliver', item, bytes: size });
@@ -158,6 +161,7 @@ async function deliverOne(
     const answer = await target.confirm(image, signal);
     if (!answer.confirmed) throw notConfirmed(target, image, answer.reason);
     emit({ type: 'done', task: 'deliver', item, bytes: size });
+    noteNameless(target, image, answer.id, emit);
     return { image: { ...base, ...delivery, status: 'loaded', id: answer.id } };
   } catch (fault) {
     signal.throwIfAborted();
@@ -165,6 +169,13 @@ async function deliverOne(
     emit({ type: 'failed', task: 'deliver', item, error });
     return { image: { ...base, status: 'failed', error: reportError(error) }, error };
   }
+}
+
+/** Content that asks for such an image by its name would not find it. */
+function noteNameless(target: ImageTarget, { reference }: LockedImage, id: Digest, emit: Emit): void {
+  if (target.tagsOnly !== true || tagNameOf(parseReference(reference)) !== undefined) return;
+  const message = `${reference}: has no tag, hence no name on ${target.name}: it can only be run by its ID, ${id}`;
+  emit({ type: 'note', level: 'warning', message });
 }
 
 /** A fault of the disk or of a stream knows nothing of images. */

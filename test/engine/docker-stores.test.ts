@@ -1,5 +1,6 @@
 import test from 'ava';
 import { composeImage } from '../../bin/demo/sample-images.ts';
+import type { Digest } from '../../src/core/digest.ts';
 import type { Presence } from '../../src/core/ports.ts';
 import { openDockerTarget } from '../../src/engine/docker-target.ts';
 import { lockComposed } from '../helpers/compose.ts';
@@ -11,7 +12,7 @@ const image = composeImage({ files: [{ path: 'a', content: 'a' }] });
 const locked = lockComposed('docker.io/demisto/sample:1.0', image);
 const untagged = lockComposed(`docker.io/demisto/sample@${locked.manifest.digest}`, image);
 const layers = locked.layers.map((layer) => layer.diffId);
-const otherDigest = `sha256:${'0'.repeat(64)}`;
+const otherDigest: Digest = `sha256:${'0'.repeat(64)}`;
 
 const platform = { Os: 'linux', Architecture: 'amd64' };
 const rootfs = { RootFS: { Type: 'layers', Layers: layers } };
@@ -115,8 +116,40 @@ test(
   holds,
   containerdInfo,
   { Id: otherDigest, ...platform, ...rootfs, ...manifests(manifest, true) },
-  present,
+  { state: 'present', id: otherDigest },
   true,
+);
+test(
+  'containerd store before API 1.48: pulled by an index',
+  holds,
+  containerdInfo,
+  { Id: otherDigest, ...platform, ...rootfs },
+  { state: 'present', id: otherDigest },
+  true,
+);
+test(
+  'containerd store before API 1.48: pulled by the index of an image with other layers',
+  holds,
+  containerdInfo,
+  { Id: otherDigest, ...platform, RootFS: { Layers: [otherDigest] } },
+  conflict(otherDigest),
+  false,
+);
+test(
+  'containerd store before API 1.48: pulled by an index for another platform',
+  holds,
+  containerdInfo,
+  { Id: otherDigest, Os: 'linux', Architecture: 'arm64', ...rootfs },
+  conflict(otherDigest),
+  false,
+);
+test(
+  'containerd store: an index that does not hold the image, although its layers are the same',
+  holds,
+  containerdInfo,
+  { Id: otherDigest, ...platform, ...rootfs, ...manifests(config, true) },
+  conflict(otherDigest),
+  false,
 );
 test(
   'containerd store: the config digest is no ID',

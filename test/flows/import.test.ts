@@ -2,6 +2,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
 import { openOciTarget } from '../../src/archive/oci-target.ts';
+import type { VerifiedBundle } from '../../src/bundle/open.ts';
+import { digestOf } from '../../src/core/digest.ts';
 import { PackferryError } from '../../src/core/errors.ts';
 import { silent, type Event } from '../../src/core/events.ts';
 import type { ImageTarget } from '../../src/core/ports.ts';
@@ -10,21 +12,25 @@ import { sampleReferences, withBundleFixture } from '../helpers/bundle-fixture.t
 
 type Settings = Omit<ImportOptions, 'targets' | 'emit'>;
 
+function settingsFor(bundle: VerifiedBundle): Settings {
+  return {
+    bundle,
+    only: [],
+    dryRun: false,
+    keepGoing: false,
+    jobs: 1,
+    approve: () => Promise.resolve(true),
+    signal: new AbortController().signal,
+  };
+}
+
 /** Runs with an import of a verified bundle in sight, and a layout folder as target. */
 async function withImport(
   use: (settings: Settings, target: ImageTarget, layout: string) => Promise<void>,
 ): Promise<void> {
   await withBundleFixture(async ({ folder, write, open }) => {
     await write(path.join(folder, 'bundle'));
-    const settings: Settings = {
-      bundle: await open(path.join(folder, 'bundle')),
-      only: [],
-      dryRun: false,
-      keepGoing: false,
-      jobs: 1,
-      approve: () => Promise.resolve(true),
-      signal: new AbortController().signal,
-    };
+    const settings = settingsFor(await open(path.join(folder, 'bundle')));
     const layout = path.join(folder, 'target');
     await use(settings, await openOciTarget(layout), layout);
   });
@@ -84,6 +90,45 @@ test('a dry run tells the state of every image, names that are taken or not', as
         .sort(),
     );
     t.is(errors.length, 2);
+  });
+});
+
+test('the id of an image is the one that the target gives it, loaded or present', async (t) => {
+  await withImport(async (settings, target) => {
+    const id = digestOf('index');
+    const engine: ImageTarget = {
+      ...target,
+      survey: (images) => Promise.resolve(images.map(() => ({ state: 'present', id }))),
+    };
+    const { report } = await importBundle({ ...settings, targets: [engine], emit: silent });
+    t.deepEqual(new Set(report.targets[0]?.images.map((image) => image.id)), new Set([id]));
+  });
+});
+
+test('an image without a tag has no name on an engine, and the import says so', async (t) => {
+  await withBundleFixture(async ({ folder, write, open, content, images }) => {
+    const [image] = images;
+    if (image === undefined) throw new Error('no image');
+    const reference = `docker.io/demisto/python3@${image.manifest.digest}`;
+    const volumes = [[{ image: { ...image, reference }, usedBy: [] }]];
+    await write(path.join(folder, 'bundle'), { content: { ...content(), volumes } });
+    const bundle = await open(path.join(folder, 'bundle'));
+    const layout = await openOciTarget(path.join(folder, 'target'));
+    const warningsAt = async (target: ImageTarget): Promise<string[]> => {
+      const warnings: string[] = [];
+      await importBundle({
+        ...settingsFor(bundle),
+        targets: [target],
+        emit: (event) => {
+          if (event.type === 'note') warnings.push(event.message);
+        },
+      });
+      return warnings;
+    };
+    t.deepEqual(await warningsAt(layout), []);
+    const [warning, ...more] = await warningsAt({ ...layout, tagsOnly: true });
+    for (const part of [reference, image.config.digest]) t.true(warning?.includes(part), warning);
+    t.is(more.length, 0);
   });
 });
 
