@@ -75,7 +75,7 @@ test.serial(
       t.deepEqual(await target.confirm(locked), { confirmed: true, id: locked.config.digest });
       t.is(await output(dockerd, locked.reference), 'carried across\n');
 
-      t.deepEqual(await target.survey([locked]), [{ state: 'present' }]);
+      t.like(await target.survey([locked]), [{ state: 'present' }]);
       t.deepEqual(await target.deliver(locked, composedSource([])), { bytesSent: 0, bytesSkipped: size });
     });
   }),
@@ -106,9 +106,7 @@ test.serial(
       const before = await held(dockerd);
 
       const locked = lockComposed(reference, other);
-      t.deepEqual(await target.survey([locked]), [
-        { state: 'conflict', holder: old.config.descriptor.digest },
-      ]);
+      t.like(await target.survey([locked]), [{ state: 'conflict', holder: old.config.descriptor.digest }]);
       const error = await t.throwsAsync(target.deliver(locked, composedSource([other])), {
         instanceOf: PackferryError,
         code: 'E_TAG_CONFLICT',
