@@ -62,13 +62,14 @@ export async function main(): Promise<void> {
   const onSignal = (name: 'SIGINT' | 'SIGTERM'): void => {
     const status = name === 'SIGINT' ? 130 : 143;
     if (stop.signal.aborted) process.exit(status);
-    context.stderr.write(
-      `\n${name === 'SIGINT' ? 'Interrupted' : 'Terminated'}: stopping. Once more to stop at once.\n`,
-    );
+    // First, so that bars are gone when the message comes.
     stop.abort(
       new PackferryError(name === 'SIGINT' ? 'E_INTERRUPTED' : 'E_TERMINATED', 'stopped before the end', {
         hint: 'Run the same command again: it goes on where this one stopped.',
       }),
+    );
+    context.stderr.write(
+      `${name === 'SIGINT' ? 'Interrupted' : 'Terminated'}: stopping. Once more to stop at once.\n`,
     );
   };
   process.on('SIGINT', onSignal);

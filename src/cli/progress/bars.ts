@@ -1,6 +1,7 @@
 import { MultiBar, Presets, type SingleBar } from 'cli-progress';
 import type { Event, Task } from '../../core/events.ts';
 import { formatSize } from '../../core/size.ts';
+import { count } from '../text/plural.ts';
 import { visible } from '../text/visible.ts';
 import type { Output } from '../context.ts';
 import { formatSeconds, Meter } from './meter.ts';
@@ -14,6 +15,7 @@ interface Shown {
   readonly meter: Meter;
   readonly total: SingleBar;
   readonly items: Map<string, SingleBar>;
+  readonly present: { items: number; bytes: number };
 }
 
 /**
@@ -45,16 +47,23 @@ export function barRenderer(stderr: Output): Renderer {
       meter: new Meter(event.items, event.bytes, Date.now()),
       total,
       items: new Map(),
+      present: { items: 0, bytes: 0 },
     });
   };
   const say = (line: string): void => {
     if (bars === undefined || shown.size === 0) stderr.write(`${line}\n`);
     else bars.log(`${line}\n`);
   };
+  // A rerun may find hundreds of blobs that are there: one line tells of all.
+  const tellPresent = ({ items, bytes }: Shown['present']): void => {
+    if (items === 0) return;
+    bars?.log(`skipped ${count(items, 'blob')} (${formatSize(bytes)}): already present\n`);
+  };
   const end = (task: Task): void => {
     const state = shown.get(task);
     if (state === undefined || bars === undefined) return;
     shown.delete(task);
+    tellPresent(state.present);
     for (const bar of [...state.items.values(), state.total]) bars.remove(bar);
     if (shown.size > 0) return;
     bars.stop();
@@ -89,6 +98,15 @@ export function barRenderer(stderr: Output): Renderer {
       task.total.update(itemsDone, { text: `${words} ${itemsDone} of ${items}` });
     }
   };
+  const skip = (event: Extract<Event, { type: 'skipped' }>): void => {
+    const state = shown.get(event.task);
+    if (state === undefined || event.task !== 'pull') {
+      say(`skipped ${itemName(event)}: ${event.reason}`);
+      return;
+    }
+    state.present.items += 1;
+    state.present.bytes += event.bytes ?? 0;
+  };
   const emit = (event: Event): void => {
     if (event.type === 'planned') start(event);
     else if (event.type === 'finished') end(event.task);
@@ -96,7 +114,7 @@ export function barRenderer(stderr: Output): Renderer {
       say(`${event.level === 'warning' ? 'warning: ' : ''}${visible(event.message)}`);
     else advance(event);
     if (event.type === 'failed') say(`failed ${itemName(event)} (${event.error.code})`);
-    if (event.type === 'skipped') say(`skipped ${itemName(event)}: ${event.reason}`);
+    if (event.type === 'skipped') skip(event);
   };
   const stop = (): void => {
     for (const task of [...shown.keys()]) end(task);

@@ -12,8 +12,21 @@ export interface Renderer {
   readonly stop: () => void;
 }
 
-/** The renderer that is wanted; `auto` means bars on a terminal and plain lines elsewhere. */
+/**
+ * The renderer that is wanted; `auto` means bars on a terminal and plain lines elsewhere. It ends with the run: what is
+ * said of an interruption stands below it, and nothing is drawn over it.
+ */
 export function makeRenderer(context: Context, kind: ProgressKind): Renderer {
+  const renderer = rendererOf(context, kind);
+  const { signal } = context;
+  signal.addEventListener('abort', renderer.stop, { once: true });
+  const emit: Emit = (event) => {
+    if (!signal.aborted) renderer.emit(event);
+  };
+  return { emit, stop: renderer.stop };
+}
+
+function rendererOf(context: Context, kind: ProgressKind): Renderer {
   const { env, stderr } = context;
   const onTerminal = stderr.isTTY === true;
   const isLog = env['TERM'] === 'dumb' || !['', 'false', '0'].includes(env['CI'] ?? '');

@@ -119,7 +119,7 @@ test('bars: a total appears, percentages do not fall, and the terminal is restor
     percentages,
     [...percentages].sort((a, b) => a - b),
   );
-  t.true(text.includes('skipped blob bbbbbbbbbbbb: already present'));
+  t.true(text.includes('skipped 1 blob (512.0 KiB): already present'));
   restored(t, text);
 });
 
