@@ -1,29 +1,10 @@
 import { STATUS_CODES } from 'node:http';
 import { PackferryError, type ErrorCode } from '../core/errors.ts';
+import { Refusal, retryAfterOf } from '../core/http-faults.ts';
 import { printable, readRefusalWords, type RefusalWords } from './refusal-words.ts';
 import { headerOf, type Answer } from './transport.ts';
 
-/** An answer that is no success. Kept as the cause of the error that is reported. */
-export class Refusal extends Error {
-  override readonly name = 'Refusal';
-  readonly status: number;
-  /** How long the server wants to be left alone, in milliseconds. */
-  readonly retryAfter: number | undefined;
-
-  constructor(status: number, retryAfter: number | undefined) {
-    super(`HTTP status ${status}`);
-    this.status = status;
-    this.retryAfter = retryAfter;
-  }
-}
-
-const passing = new Set([408, 429, 500, 502, 503, 504]);
 const unknownCodes = ['MANIFEST_UNKNOWN', 'NAME_UNKNOWN', 'BLOB_UNKNOWN'];
-
-/** Is this error, as `refusalOf` made it, worth another try? */
-export function isPassingRefusal(error: PackferryError): boolean {
-  return error.cause instanceof Refusal && passing.has(error.cause.status);
-}
 
 /** Reads an answer that is no success and makes the error to report: what was asked, who answered, in which words. */
 export async function refusalOf(answer: Answer, what: string): Promise<PackferryError> {
@@ -36,14 +17,6 @@ export async function refusalOf(answer: Answer, what: string): Promise<Packferry
     hint: hintFor(code, answer),
     cause: new Refusal(status, retryAfterOf(headerOf(answer, 'retry-after'), Date.now())),
   });
-}
-
-/** `Retry-After` in milliseconds from `now` on: seconds or a date (RFC 9110, section 10.2.3). */
-export function retryAfterOf(header: string | undefined, now: number): number | undefined {
-  if (header === undefined) return undefined;
-  if (/^\d{1,9}$/.test(header)) return Number(header) * 1000;
-  const date = Date.parse(header);
-  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }
 
 function codeFor(status: number, words: RefusalWords): ErrorCode {

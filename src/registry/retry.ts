@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asPackferryError, type PackferryError } from '../core/errors.ts';
-import { isPassing } from './connection-fault.ts';
+import { isPassing, isPassingRefusal, Refusal } from '../core/http-faults.ts';
 import { interrupted } from './interrupted.ts';
-import { isPassingRefusal, Refusal } from './refusal.ts';
 
 export interface RetryPolicy {
   /** Repetitions after the first try. */

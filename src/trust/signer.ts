@@ -12,7 +12,7 @@ export interface Signer {
   readonly fingerprint: string;
   /** `ssh-ed25519 AAAA...`, without a comment. */
   readonly publicKey: string;
-  /** As it stands with the key: any text. */
+  /** Whatever text stands with the key. */
   readonly comment: string;
   /** The armored SSHSIG file of a message (OpenSSH, PROTOCOL.sshsig). */
   sign(message: Uint8Array, namespace: string): Promise<string>;

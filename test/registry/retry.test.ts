@@ -1,6 +1,6 @@
 import test from 'ava';
 import { PackferryError } from '../../src/core/errors.ts';
-import { Refusal, retryAfterOf } from '../../src/registry/refusal.ts';
+import { Refusal, retryAfterOf } from '../../src/core/http-faults.ts';
 import { delayAfter, withRetries } from '../../src/registry/retry.ts';
 
 const policy = { retries: 5, retryDelay: 100 };

@@ -1,26 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import { PackferryError, type ErrorCode } from '../../core/errors.ts';
-
-/** An answer that is no success. Kept as the cause of the error that is reported. */
-export class Refusal extends Error {
-  override readonly name = 'Refusal';
-  readonly status: number;
-  /** How long the server wants to be left alone, in milliseconds. */
-  readonly retryAfter: number | undefined;
-
-  constructor(status: number, retryAfter: number | undefined) {
-    super(`HTTP status ${status}`);
-    this.status = status;
-    this.retryAfter = retryAfter;
-  }
-}
-
-const passing = new Set([408, 429, 500, 502, 503, 504]);
-
-/** Is this error, as `refusalOf` made it, worth another try? */
-export function isPassingRefusal(error: PackferryError): boolean {
-  return error.cause instanceof Refusal && passing.has(error.cause.status);
-}
+import { Refusal, retryAfterOf } from '../../core/http-faults.ts';
 
 /** Does this error, as `refusalOf` made it, say that there is no such file? */
 export function isAbsence(error: PackferryError): boolean {
@@ -40,14 +20,6 @@ export function refusalOf(
     hint: hints[code] ?? 'Check the address of the marketplace.',
     cause: new Refusal(status, retryAfterOf(answer.retryAfter, Date.now())),
   });
-}
-
-/** `Retry-After` in milliseconds from `now` on: seconds or a date (RFC 9110, section 10.2.3). */
-export function retryAfterOf(header: string | undefined, now: number): number | undefined {
-  if (header === undefined) return undefined;
-  if (/^\d{1,9}$/.test(header)) return Number(header) * 1000;
-  const date = Date.parse(header);
-  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }
 
 const hints: Partial<Record<ErrorCode, string>> = {

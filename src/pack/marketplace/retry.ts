@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asPackferryError, type PackferryError } from '../../core/errors.ts';
-import { isPassing, refuseAborted } from './fault.ts';
-import { isPassingRefusal, Refusal } from './refusal.ts';
+import { isPassing, isPassingRefusal, Refusal } from '../../core/http-faults.ts';
+import { refuseAborted } from './fault.ts';
 
 export interface RetryPolicy {
   /** Repetitions after the first try. */

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { PackferryError } from '../../../src/core/errors.ts';
-import { Refusal, retryAfterOf } from '../../../src/pack/marketplace/refusal.ts';
+import { Refusal, retryAfterOf } from '../../../src/core/http-faults.ts';
 import { delayAfter } from '../../../src/pack/marketplace/retry.ts';
 
 const policy = { retries: 5, retryDelay: 100 };
