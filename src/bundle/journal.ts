@@ -1,8 +1,9 @@
-import { open, readFile, type FileHandle } from 'node:fs/promises';
+import { open, readFile, stat, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { syncFolder } from '../archive/atomic-file.ts';
 import { isDigest, type Digest } from '../core/digest.ts';
 import { systemCodeOf } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
 import { bundleFiles } from './names.ts';
 
 /** What an unfinished export left: which content it was for, its fixed facts, and how far each blob came. */
@@ -17,9 +18,12 @@ export interface JournalState {
 
 /** Reads the journal of an unfinished export; undefined when there is none, or none that can be used. */
 export async function readJournal(dir: string): Promise<JournalState | undefined> {
+  const file = path.join(dir, bundleFiles.journal);
   let text: string;
   try {
-    text = await readFile(path.join(dir, bundleFiles.journal), 'utf8');
+    // One that is far too long was not written here.
+    if ((await stat(file)).size > limits.journal) return undefined;
+    text = await readFile(file, 'utf8');
   } catch (fault) {
     if (systemCodeOf(fault) === 'ENOENT') return undefined;
     throw fault;

@@ -39,6 +39,8 @@ export const limits = {
   witnessPage: 4 * 1024 * 1024,
   exportManifest: 1024 * 1024,
   lock: 20 * 1024 * 1024,
+  /** The journal of an unfinished export; one line for each 8 MiB. */
+  journal: 64 * 1024 * 1024,
   /** `index.zip` of a marketplace. */
   marketplaceIndex: 512 * 1024 * 1024,
   /** A JSON file in that index: what a pack says of itself, its versions, the list of paid packs. */
