@@ -1,6 +1,6 @@
 import test from 'ava';
 import { PackferryError } from '../../src/core/errors.ts';
-import { Refusal, retryAfterOf } from '../../src/core/http-faults.ts';
+import { Refusal } from '../../src/core/http-faults.ts';
 import { delayAfter, withRetries } from '../../src/registry/retry.ts';
 
 const policy = { retries: 5, retryDelay: 100 };
@@ -37,20 +37,6 @@ test('501 is final', waits, refused(501), 0, undefined);
 test('404 is final', waits, refused(404), 0, undefined);
 test('429 waits as long as asked', waits, refused(429, 7000), 0, [7000, 7000]);
 test('429 for longer than two minutes is final', waits, refused(429, 121_000), 0, undefined);
-
-const now = Date.UTC(2026, 0, 1);
-const readsRetryAfter = test.macro({
-  exec(t, header: string | undefined, expected: number | undefined) {
-    t.is(retryAfterOf(header, now), expected);
-  },
-  title: (title) => `Retry-After: ${title ?? ''}`,
-});
-
-test('seconds', readsRetryAfter, '12', 12_000);
-test('a date', readsRetryAfter, 'Thu, 01 Jan 2026 00:00:30 GMT', 30_000);
-test('a date that has passed', readsRetryAfter, 'Wed, 31 Dec 2025 00:00:00 GMT', 0);
-test('rubbish', readsRetryAfter, 'soon', undefined);
-test('absent', readsRetryAfter, undefined, undefined);
 
 test('retry: an abort ends the wait', async (t) => {
   const stop = new AbortController();

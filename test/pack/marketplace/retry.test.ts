@@ -1,6 +1,6 @@
 import test from 'ava';
 import { PackferryError } from '../../../src/core/errors.ts';
-import { Refusal, retryAfterOf } from '../../../src/core/http-faults.ts';
+import { Refusal } from '../../../src/core/http-faults.ts';
 import { delayAfter } from '../../../src/pack/marketplace/retry.ts';
 
 const policy = { retries: 5, retryDelay: 100 };
@@ -39,17 +39,3 @@ test('a bad certificate', isFinal, broken('DEPTH_ZERO_SELF_SIGNED_CERT'), 0);
 test('after the last one', isFinal, broken('ECONNRESET'), 5);
 test('a file that is not there', isFinal, refused(404), 0);
 test('a wait of more than two minutes', isFinal, refused(429, 121_000), 0);
-
-const now = Date.UTC(2026, 0, 1);
-const reads = test.macro({
-  exec(t, header: string | undefined, expected: number | undefined) {
-    t.is(retryAfterOf(header, now), expected);
-  },
-  title: (title) => `Retry-After: ${title ?? ''}`,
-});
-
-test('seconds', reads, '12', 12_000);
-test('a date', reads, 'Thu, 01 Jan 2026 00:00:30 GMT', 30_000);
-test('a date that is over', reads, 'Wed, 31 Dec 2025 00:00:00 GMT', 0);
-test('something else', reads, 'soon', undefined);
-test('none', reads, undefined, undefined);
