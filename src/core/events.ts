@@ -34,6 +34,16 @@ export type Event =
     }
   | { readonly type: 'failed'; readonly task: Task; readonly item: string; readonly error: PackferryError }
   | { readonly type: 'finished'; readonly task: Task }
+  | {
+      /** Nothing moves for `what` (an image, a blob, a host) before `until`: a server asked for patience, or a fault may pass. */
+      readonly type: 'waiting';
+      readonly what: string;
+      /** Why, in words for people: the fault, or what the server said. */
+      readonly reason: string;
+      readonly milliseconds: number;
+      /** When it goes on: ISO 8601, UTC. */
+      readonly until: string;
+    }
   | { readonly type: 'note'; readonly level: 'info' | 'warning'; readonly message: string };
 
 /** Where events go. Must return quickly and never throw. */

@@ -6,7 +6,7 @@ import { visible } from '../text/visible.ts';
 import type { Output } from '../context.ts';
 import { formatSeconds, Meter } from './meter.ts';
 import type { Renderer } from './renderer.ts';
-import { itemName, taskWords } from './words.ts';
+import { itemName, taskWords, waitingLine } from './words.ts';
 
 /** Most items that get a bar of their own; fewer where the terminal is low. */
 const mostBars = 8;
@@ -69,7 +69,7 @@ export function barRenderer(stderr: Output): Renderer {
     bars.stop();
     bars = undefined;
   };
-  const advance = (event: Exclude<Event, { type: 'note' | 'planned' | 'finished' }>): void => {
+  const advance = (event: Exclude<Event, { type: 'note' | 'planned' | 'finished' | 'waiting' }>): void => {
     const task = shown.get(event.task);
     if (task === undefined || bars === undefined) return;
     task.meter.add(event);
@@ -110,6 +110,7 @@ export function barRenderer(stderr: Output): Renderer {
   const emit = (event: Event): void => {
     if (event.type === 'planned') start(event);
     else if (event.type === 'finished') end(event.task);
+    else if (event.type === 'waiting') say(waitingLine(event));
     else if (event.type === 'note')
       say(`${event.level === 'warning' ? 'warning: ' : ''}${visible(event.message)}`);
     else advance(event);

@@ -50,6 +50,7 @@ export class Meter {
         break;
       case 'planned':
       case 'finished':
+      case 'waiting':
       case 'note':
     }
   }

@@ -5,7 +5,7 @@ import { visible } from '../text/visible.ts';
 import type { Output } from '../context.ts';
 import { formatSeconds, Meter } from './meter.ts';
 import type { Renderer } from './renderer.ts';
-import { itemName, taskWords } from './words.ts';
+import { itemName, taskWords, waitingLine } from './words.ts';
 
 const heartbeat = 10_000;
 
@@ -64,6 +64,8 @@ function lineOf(event: Event): string | undefined {
       return `failed ${itemName(event)} (${event.error.code})`;
     case 'note':
       return `${event.level === 'warning' ? 'warning: ' : ''}${visible(event.message)}`;
+    case 'waiting':
+      return waitingLine(event);
     case 'started':
     case 'progress':
     case 'finished':
