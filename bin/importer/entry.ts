@@ -6,5 +6,8 @@ import { main } from '../../src/cli/main.ts';
 /** Put here by the bundler, from package.json. */
 declare const packferryTool: { readonly name: string; readonly version: string };
 
-if (process.argv[2] === '--licences') process.stdout.write(getAsset('licences', 'utf8'));
-else void main({ tool: packferryTool, importerFile: process.execPath });
+if (process.argv[2] === '--licences') {
+  // A pager that is closed early is no fault.
+  process.stdout.on('error', () => undefined);
+  process.stdout.write(getAsset('licences', 'utf8'));
+} else void main({ tool: packferryTool, importerFile: process.execPath });

@@ -21,7 +21,9 @@ async function packagePart(folder: string): Promise<string> {
   ) as Record<string, unknown>;
   const files = (await readdir(folder)).filter((file) => /^(licen[cs]e|copying|notice)/i.test(file)).sort();
   const texts = await Promise.all(files.map((file) => readFile(path.join(folder, file), 'utf8')));
-  const header = `${String(name)} ${String(version)} (${String(license)})`;
+  // Old packages name it in other ways.
+  const kind = typeof license === 'string' ? ` (${license})` : '';
+  const header = `${String(name)} ${String(version)}${kind}`;
   return part(header, texts.join('\n'));
 }
 

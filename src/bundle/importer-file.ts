@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { constants } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import { messageOf, PackferryError } from '../core/errors.ts';
+import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { BundleImporter } from '../schema/bundle.ts';
 import { writeFileWhole } from './files.ts';
@@ -82,23 +83,36 @@ async function* unchanged(file: string, { sha256 }: BundleImporter): AsyncGenera
 }
 
 async function* reading(file: string): AsyncGenerator<Buffer> {
+  const handle = await openFile(file);
   let size = 0;
   try {
-    for await (const chunk of createReadStream(file, {
-      highWaterMark: 1024 * 1024,
-    }) as AsyncIterable<Buffer>) {
+    const content = handle.createReadStream({ highWaterMark: 1024 * 1024 });
+    for await (const chunk of content as AsyncIterable<Buffer>) {
       size += chunk.length;
       if (size > limits.importer) throw new Error(`it is over the limit of ${limits.importer} bytes`);
       yield chunk;
     }
   } catch (cause) {
-    throw unusable(`the importer ${file} cannot be read: ${messageOf(cause)}`, cause);
+    throw unusable(`${file} cannot be read: ${messageOf(cause)}`, cause);
+  } finally {
+    await handle.close();
   }
+}
+
+/** Opens a regular file; a pipe does not block. */
+async function openFile(file: string): Promise<FileHandle> {
+  const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK).catch((cause: unknown) => {
+    const isMissing = systemCodeOf(cause) === 'ENOENT';
+    throw unusable(isMissing ? `there is no importer ${file}` : `${file}: ${messageOf(cause)}`, cause);
+  });
+  if ((await handle.stat()).isFile()) return handle;
+  await handle.close();
+  throw unusable(`${file} is no regular file`);
 }
 
 function unusable(message: string, cause?: unknown): PackferryError {
   return new PackferryError('E_IMPORTER_UNUSABLE', message, {
-    hint: 'Run "npm run importer" in a clone of packferry, and name the file that it makes: --with-importer FILE.',
+    hint: 'Run "npm run importer" in a clone of packferry and give the file that it makes: --with-importer FILE.',
     cause,
   });
 }
