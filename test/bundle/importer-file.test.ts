@@ -68,6 +68,7 @@ test('a folder', refuses, (file) => mkdir(file), /no regular file/);
 test('a pipe, which does not block', refuses, (file) => execOk('mkfifo', [file]), /no regular file/);
 test('an empty file', refuses, (file) => writeFile(file, ''), /no program for Linux on x64/);
 test('a script', refuses, (file) => writeFile(file, `#!/bin/sh\n# ${importerMark('1.0.0')}\n`), /no program/);
+test('the beginning of a program', refuses, (file) => writeFile(file, '\u007fELF\u0002\u0001'), /no program/);
 test('a program for arm64', refuses, standIn({ machine: 183 }), /no program for Linux on x64/);
 test('Node without packferry', refuses, standIn({ mark: '' }), /no importer of packferry/);
 test('words that only look like the mark', refuses, standIn({ mark: importerMark('${v}') }), /no importer/);

@@ -141,6 +141,18 @@ test.serial(
 );
 
 test.serial(
+  'the importer exports too, and carries itself',
+  needing(['linux-x64'], async (t) => {
+    await withCarried(t, async ({ at, key, manifest }, run, exported) => {
+      const exportingIt = ['export', manifest, '-o', at('again'), '--key', key, '--with-importer', '--json'];
+      const report = JSON.parse(ok(t, await run(exportingIt))) as ExportReport;
+      t.deepEqual(report.importers, exported.importers);
+      t.deepEqual(report.archives, exported.archives);
+    });
+  }),
+);
+
+test.serial(
   'the importer loads its bundle into Docker',
   needing(['linux-x64', 'dockerd', 'docker', 'root'], async (t) => {
     await withCarried(t, async ({ bundle, trusted }, run) => {
