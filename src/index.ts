@@ -39,6 +39,7 @@ export { openSigner, type Signer } from './trust/signer.ts';
 export type { VerifiedSigner } from './trust/verify.ts';
 
 // Bundles
+export { openImporter, type CarriedImporter } from './bundle/importer-file.ts';
 export { openBundle, type OpenBundleOptions, type VerifiedBundle } from './bundle/open.ts';
 
 // Use cases

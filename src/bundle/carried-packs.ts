@@ -7,7 +7,7 @@ import { messageOf, PackferryError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { BundleDocument } from '../schema/bundle.ts';
 import { atMost, openBundleStream, readingFile } from './folder.ts';
-import { packFolder, packPath } from './names.ts';
+import { bundleFiles, packFolder, packPath } from './names.ts';
 import { damaged } from './signed-list.ts';
 
 /** A content pack that a bundle is to carry: a zip file as it can be uploaded to a server. */
@@ -77,7 +77,7 @@ async function* hashing(zip: string, hash: ReturnType<typeof createHash>): Async
 
 /** sha256 in hex of a file of the bundle that is no archive. Throws `E_LIMIT_EXCEEDED` before it reads one that is too large. */
 export async function hashBundleFile(dir: string, name: string, signal?: AbortSignal): Promise<string> {
-  const maxBytes = name.startsWith(`${packFolder}/`) ? limits.carriedPack : limits.bundleText;
+  const maxBytes = limitOf(name);
   const aborting = signal === undefined ? {} : { signal };
   const content = await openBundleStream(dir, name, atMost(name, maxBytes), aborting);
   const hash = createHash('sha256');
@@ -86,6 +86,11 @@ export async function hashBundleFile(dir: string, name: string, signal?: AbortSi
   };
   await readingFile(name, readAll, signal);
   return hash.digest('hex');
+}
+
+function limitOf(name: string): number {
+  if (name === bundleFiles.importer) return limits.importer;
+  return name.startsWith(`${packFolder}/`) ? limits.carriedPack : limits.bundleText;
 }
 
 /**

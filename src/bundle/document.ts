@@ -10,6 +10,7 @@ import {
 } from '../schema/bundle.ts';
 import type { ImageUse } from '../schema/parts.ts';
 import type { CarriedPack } from './carried-packs.ts';
+import type { CarriedImporter } from './importer-file.ts';
 import { archiveName } from './names.ts';
 
 /** An image that a bundle is to carry, with the places that need it. */
@@ -29,6 +30,8 @@ export interface BundleContent {
   readonly findings: readonly BundleFinding[];
   /** Content packs that are carried along. */
   readonly packs: readonly CarriedPack[];
+  /** The program that is to import it, where a site has none. */
+  readonly importer?: CarriedImporter;
   /** Seconds after `createdAt` when the bundle is not to be imported any more; absent: never. */
   readonly expiresAfter?: number;
 }
@@ -41,10 +44,10 @@ export interface PlannedVolume {
 }
 
 /**
- * What makes two contents the same bundle: the images by name and digest, how they are divided, and the packs. Who
+ * What makes two contents the same bundle: the images by name and digest, how they are divided, the packs, and the importer. Who
  * needs an image, and which mirror answered, may change without a byte of the archives changing.
  */
-export function contentIdentity({ name, platform, volumes, packs }: BundleContent): string {
+export function contentIdentity({ name, platform, volumes, packs, importer }: BundleContent): string {
   return JSON.stringify({
     name,
     platform,
@@ -57,18 +60,21 @@ export function contentIdentity({ name, platform, volumes, packs }: BundleConten
       ]),
     ),
     packs: packs.map(({ id, version }) => [id, version]).sort(),
+    importer: importer?.entry.sha256,
   });
 }
 
 /** The same of a bundle that is there. */
-export function documentIdentity({ name, platform, images, archives, packs }: BundleDocument): string {
+export function documentIdentity(document: BundleDocument): string {
+  const { name, platform, images, archives, packs, importers: [entry] = [] } = document;
   const volumes = archives.map(({ file }) =>
     images
       .filter(({ archive }) => archive === file)
       .map((image) => ({ image: { ...image, platform }, usedBy: [] })),
   );
   const carried = packs.map(({ id, version }) => ({ id, version, zip: '' }));
-  return contentIdentity({ name, platform, volumes, packs: carried, findings: [] });
+  const importer = entry === undefined ? {} : { importer: { path: '', entry } };
+  return contentIdentity({ name, platform, volumes, packs: carried, findings: [], ...importer });
 }
 
 /** Plans every archive of a bundle. The same content gives the same plans. */
@@ -125,6 +131,7 @@ export function makeDocument(
     ),
     archives: volumes.map(({ file, plan }) => archiveEntry(file, plan, facts.sha256.get(file) ?? '')),
     packs: [...facts.packs],
+    ...(content.importer === undefined ? {} : { importers: [content.importer.entry] }),
     requires: [],
     base: [],
     findings: [...content.findings],
@@ -145,6 +152,13 @@ export function blobPlaces(plan: ArchivePlan): { digest: Digest; offset: number;
   return plan.entries.flatMap((entry) =>
     entry.kind === 'blob' ? [{ digest: entry.blob.digest, offset: entry.dataOffset, size: entry.size }] : [],
   );
+}
+
+/** The files that bundle.json itself gives the sums of. */
+export function describedFiles(
+  document: Pick<BundleDocument, 'archives' | 'packs' | 'importers'>,
+): { readonly file: string; readonly sha256: string }[] {
+  return [...document.archives, ...document.packs, ...(document.importers ?? [])];
 }
 
 /** The text of a JSON file of a bundle: indented, so that people can read and compare it. */

@@ -3,12 +3,13 @@ import { asPackferryError, messageOf, PackferryError, systemCodeOf } from '../co
 import { partName } from './names.ts';
 
 /**
- * Writes a small file so that it appears under its name only when it is whole and synced. The `.part` file is always
- * made anew, so that nobody can lay a link in its place. Throws `E_OUTPUT_UNWRITABLE` or `E_DISK_FULL`.
+ * Writes a file so that it appears under its name only when it is whole and synced. The `.part` file is always
+ * made anew, so that nobody can lay a link in its place. Throws `E_OUTPUT_UNWRITABLE` or `E_DISK_FULL`;
+ * errors of `content` come through.
  */
 export async function writeFileWhole(
   file: string,
-  content: string | Uint8Array,
+  content: string | Uint8Array | AsyncIterable<Uint8Array>,
   mode: number,
 ): Promise<void> {
   const part = partName(file);
@@ -18,6 +19,7 @@ export async function writeFileWhole(
     await rename(part, file);
   } catch (cause) {
     await rm(part, { force: true }).catch(() => undefined);
+    if (cause instanceof PackferryError) throw cause;
     if (['ENOSPC', 'EDQUOT'].includes(systemCodeOf(cause) ?? '')) {
       throw asPackferryError(cause).with(`${file}: the disk is full`);
     }
@@ -28,10 +30,16 @@ export async function writeFileWhole(
   }
 }
 
-async function fill(part: string, content: string | Uint8Array, mode: number): Promise<void> {
+async function fill(
+  part: string,
+  content: Parameters<typeof writeFileWhole>[1],
+  mode: number,
+): Promise<void> {
   const handle = await open(part, 'wx', mode);
   try {
-    await handle.writeFile(content);
+    const isWhole = typeof content === 'string' || content instanceof Uint8Array;
+    // writeFile of a handle goes on where the last one ended.
+    for await (const piece of isWhole ? [content] : content) await handle.writeFile(piece);
     await handle.sync();
   } finally {
     await handle.close();

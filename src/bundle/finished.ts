@@ -34,9 +34,9 @@ export async function readFinished(dir: string): Promise<FinishedBundle | undefi
   return { document, sumsSha256: createHash('sha256').update(sums).digest('hex') };
 }
 
-/** The archives are there and have their sizes; they are not read. Throws `E_BUNDLE_INCOMPLETE`. */
+/** The archives and the importer are there and have their sizes; they are not read. Throws `E_BUNDLE_INCOMPLETE`. */
 export async function checkSizes(dir: string, document: BundleDocument): Promise<void> {
-  for (const { file, size } of document.archives) {
+  for (const { file, size } of [...document.archives, ...(document.importers ?? [])]) {
     const stats = await lstat(path.join(dir, file)).catch(() => undefined);
     if (stats?.size !== size) {
       throw new PackferryError(

@@ -5,6 +5,8 @@ export const bundleFiles = {
   document: 'bundle.json',
   readme: 'README.txt',
   loader: 'load.sh',
+  /** Packferry itself, for sites that have no Node. Only where it is asked for. */
+  importer: 'packferry-linux-x64',
   /** Only while an export is under way: what is finished, so that a rerun goes on. */
   journal: 'export.journal',
   /** Only while an export is running: who writes into the folder. */

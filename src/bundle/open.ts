@@ -5,6 +5,7 @@ import type { VerifiedSigner } from '../trust/verify.ts';
 import { hashBundleFile } from './carried-packs.ts';
 import { checkArchiveFile } from './check-archive.ts';
 import { checkImages } from './check-images.ts';
+import { describedFiles } from './document.ts';
 import { listFolder, type FolderListing } from './folder.ts';
 import { bundleFiles, packFolder } from './names.ts';
 import { readDocument, type ReadDocument } from './read-document.ts';
@@ -120,12 +121,12 @@ function checkFresh(document: BundleDocument, now: Date): void {
   });
 }
 
-/** bundle.json and the signed list agree on archives and packs. */
+/** bundle.json and the signed list agree on archives, packs and the importer. */
 function checkAgreement({ document }: ReadDocument, sums: Sums): void {
-  const described = new Map(
-    [...document.archives, ...document.packs].map(({ file, sha256 }) => [file, sha256]),
+  const described = new Map(describedFiles(document).map(({ file, sha256 }) => [file, sha256]));
+  const carried = [...sums.keys()].filter(
+    (name) => name.startsWith(`${packFolder}/`) || name === bundleFiles.importer,
   );
-  const carried = [...sums.keys()].filter((name) => name.startsWith(`${packFolder}/`));
   const errors = [...new Set([...described.keys(), ...carried])]
     .filter((file) => sums.get(file) !== described.get(file))
     .map((file) => {

@@ -1,6 +1,6 @@
 import { totalSize } from '../core/image.ts';
 import { formatSize } from '../core/size.ts';
-import type { BundleDocument } from '../schema/bundle.ts';
+import type { BundleDocument, BundleImporter } from '../schema/bundle.ts';
 import { bundleNamespace } from '../trust/verify.ts';
 import type { Signer } from '../trust/signer.ts';
 import { bundleFiles } from './names.ts';
@@ -25,7 +25,7 @@ Load it with packferry
     packferry import . --trusted-keys /path/to/allowed_signers
 
 verifies everything, loads what is missing into the local Docker engine, and checks what the engine then holds.
-
+${(document.importers ?? []).map(importerText).join('')}
 
 Load it with stock tools
 ------------------------
@@ -63,5 +63,36 @@ What is in it
 -------------
 
 ${document.images.map(({ reference, archive }) => `    ${archive}  ${reference}`).join('\n')}
+`;
+}
+
+/** How to run the importer that came along, and what has to be done first. */
+function importerText({ file }: BundleImporter): string {
+  return `
+
+Where packferry is not installed
+--------------------------------
+
+${file} is packferry as one program, for Linux on x86-64 with glibc 2.28 or later (RHEL 8, Debian 10, Ubuntu 20.04
+and what came after them). It needs neither Node nor a network.
+
+A program that checks the bundle in which it came proves nothing: a false one would find everything good. So copy it off
+the medium, which may not keep or not grant the permission to run it, and look at the copy before you run it:
+
+    cp ${file} /path/to/packferry
+    sha256sum /path/to/packferry
+
+The hash has to be the one that the sender gave you on another way than this bundle; the export printed it. Or do step 1 of
+"Load it with stock tools" below: when the signature is good, the hash has to be the one in the signed list:
+
+    grep ${file} ${bundleFiles.sums}
+
+Only then:
+
+    chmod +x /path/to/packferry
+    /path/to/packferry import . --trusted-keys /path/to/allowed_signers
+
+The Node in it heeds the environment variables NODE_OPTIONS and NODE_EXTRA_CA_CERTS: unset them unless they are yours.
+"/path/to/packferry --licences" prints the licences of everything in it.
 `;
 }

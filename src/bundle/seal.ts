@@ -6,7 +6,7 @@ import type { Emit } from '../core/events.ts';
 import type { BundleDocument } from '../schema/bundle.ts';
 import type { Signer } from '../trust/signer.ts';
 import { bundleNamespace } from '../trust/verify.ts';
-import { documentText } from './document.ts';
+import { describedFiles, documentText } from './document.ts';
 import { writeFileWhole } from './files.ts';
 import { loaderText } from './loader.ts';
 import { bundleFiles } from './names.ts';
@@ -27,7 +27,7 @@ export async function sealBundle(document: BundleDocument, options: SealOptions)
     [bundleFiles.readme, readmeText(document, signer)],
     [bundleFiles.loader, loaderText()],
   ]);
-  const sums = new Map([...document.archives, ...document.packs].map(({ file, sha256 }) => [file, sha256]));
+  const sums = new Map(describedFiles(document).map(({ file, sha256 }) => [file, sha256]));
   for (const [name, text] of texts) {
     await writeFileWhole(path.join(dir, name), text, name === bundleFiles.loader ? 0o755 : 0o644);
     sums.set(name, createHash('sha256').update(text).digest('hex'));

@@ -4,6 +4,7 @@ import type { Digest } from '../core/digest.ts';
 import { messageOf, PackferryError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import { formatSize } from '../core/size.ts';
+import type { BundleImporter } from '../schema/bundle.ts';
 import type { PlannedVolume } from './document.ts';
 import { readJournal, type JournalState } from './journal.ts';
 import { bundleFiles, isLitter, packFolder, partName } from './names.ts';
@@ -66,12 +67,20 @@ function isOwnFile(name: string): boolean {
 }
 
 /** Refuses before the first byte when the disk cannot hold the bundle. */
-export async function checkSpace(dir: string, volumes: readonly PlannedVolume[]): Promise<void> {
+export async function checkSpace(
+  dir: string,
+  volumes: readonly PlannedVolume[],
+  importer?: BundleImporter,
+): Promise<void> {
   let need = 0;
-  for (const { file, plan } of volumes) {
+  const files = [
+    ...volumes.map(({ file, plan }) => ({ file, size: plan.size })),
+    ...(importer === undefined ? [] : [importer]),
+  ];
+  for (const { file, size } of files) {
     // What an earlier run took counts as it lies on the disk: some file systems allocate a file when it is made.
     const kept = await Promise.all([file, partName(file)].map((name) => allocated(path.join(dir, name))));
-    need += Math.max(0, plan.size - Math.max(...kept));
+    need += Math.max(0, size - Math.max(...kept));
   }
   const { bavail, bsize } = await statfs(dir);
   if (need > bavail * bsize) {

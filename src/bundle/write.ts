@@ -20,6 +20,7 @@ import {
   type BundleContent,
   type PlannedVolume,
 } from './document.ts';
+import { writeImporter } from './importer-file.ts';
 import { Journal, type JournalState } from './journal.ts';
 import { readDocument } from './read-document.ts';
 import { sealBundle } from './seal.ts';
@@ -63,7 +64,7 @@ export async function writeBundle(options: WriteBundleOptions): Promise<WrittenB
   const plan = digestOf(contentIdentity(options.content));
   checkReadable(volumes, options);
   const earlier = await takeUp(options.dir, plan, options.emit);
-  await checkSpace(options.dir, volumes);
+  await checkSpace(options.dir, volumes, options.content.importer?.entry);
 
   const createdAt = earlier?.createdAt ?? utcSeconds(options.now);
   const sequence = earlier?.sequence ?? Math.floor(options.now.getTime() / 1000);
@@ -123,6 +124,7 @@ async function fill(
   options: WriteBundleOptions,
 ): Promise<Filled> {
   const packs = await writePacks(options.dir, options.content.packs);
+  if (options.content.importer !== undefined) await writeImporter(options.dir, options.content.importer);
   const archives: ArchiveFile[] = [];
   try {
     for (const volume of volumes) archives.push(await ArchiveFile.open(options.dir, volume));

@@ -3,7 +3,9 @@ import { homedir } from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
 import type { Readable, Writable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
 import type { Owner } from '../bundle/export-lock.ts';
+import { bundleFiles } from '../bundle/names.ts';
 import { PackferryError, systemCodeOf } from '../core/errors.ts';
 
 /** An output of the program: a terminal, a file or a pipe. */
@@ -26,6 +28,8 @@ export interface Context {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly home: string;
   readonly tool: { readonly name: string; readonly version: string };
+  /** Where the self-contained importer is, once it has been made. */
+  readonly importerFile: string;
   /** The one reading of the clock. */
   readonly now: Date;
   /** This process, for locks. */
@@ -34,16 +38,19 @@ export interface Context {
   readonly signal: AbortSignal;
 }
 
-/** The context of this process. */
-export function processContext(signal: AbortSignal): Context {
+/** What the program knows of itself. */
+export type Identity = Pick<Context, 'tool' | 'importerFile'>;
+
+/** The context of this process; `identity` where there are no files to read it from. */
+export function processContext(signal: AbortSignal, identity = installed()): Context {
   const { stdin, stdout, stderr, env } = process;
   return {
     stdin,
     stdout,
     stderr,
     env,
-    home: homedir(),
-    tool: toolOf(),
+    home: homeOf(),
+    ...identity,
     now: new Date(),
     owner: thisProcess,
     signal,
@@ -63,11 +70,25 @@ export const thisProcess: Owner = {
   },
 };
 
+/** The folder of users who have none, as system accounts name it; nothing is found in it. */
+const noHome = '/nonexistent';
+
+/** A user whom the machine does not know has no home, as those of containers. */
+function homeOf(): string {
+  try {
+    return homedir() || noHome;
+  } catch {
+    return noHome;
+  }
+}
+
 /** Name and version, from package.json: three folders up from the compiled file. */
-function toolOf(): Context['tool'] {
-  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
+function installed(): Identity {
+  const root = new URL('../../../', import.meta.url);
+  const text = readFileSync(new URL('package.json', root), 'utf8');
   const { name, version } = JSON.parse(text) as { name: string; version: string };
-  return { name, version };
+  const importerFile = fileURLToPath(new URL(`dist/importer/${bundleFiles.importer}`, root));
+  return { tool: { name, version }, importerFile };
 }
 
 /** Where packferry keeps what it can get again. XDG base directories: a path that is not absolute does not count. */

@@ -9,7 +9,7 @@ import {
   systemCodeOf,
   type ExitStatus,
 } from '../core/errors.ts';
-import { processContext, type Context } from './context.ts';
+import { processContext, type Context, type Identity } from './context.ts';
 import { printErrors } from './print-error.ts';
 import { makeProgram } from './program.ts';
 
@@ -54,11 +54,11 @@ function usageError(
 }
 
 /** The program: signals and closed pipes of this process, then `run`. */
-export async function main(): Promise<void> {
+export async function main(identity?: Identity): Promise<void> {
   const stop = new AbortController();
   // Every request and stream of the run listens to it: their number is bounded by --jobs, not by Node's default of ten.
   setMaxListeners(0, stop.signal);
-  const context = processContext(stop.signal);
+  const context = processContext(stop.signal, identity);
   const onSignal = (name: 'SIGINT' | 'SIGTERM'): void => {
     const status = name === 'SIGINT' ? 130 : 143;
     if (stop.signal.aborted) process.exit(status);

@@ -24,6 +24,7 @@ const codes = {
   E_OUTPUT_UNWRITABLE: [2, 'the output cannot be written'],
   E_IMAGE_TOO_LARGE: [2, 'an image does not fit into a volume'],
   E_IMAGE_NOT_IN_BUNDLE: [2, 'the bundle does not hold this image'],
+  E_IMPORTER_UNUSABLE: [2, 'the self-contained importer is missing, or the file is none'],
   E_KEY_UNREADABLE: [2, 'the key file cannot be read'],
   E_KEY_UNSUPPORTED: [2, 'this kind of key cannot sign'],
   E_KEY_PASSPHRASE: [2, 'the passphrase of a key is missing or wrong'],

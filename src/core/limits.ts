@@ -12,6 +12,8 @@ export const limits = {
   bundleText: 20 * 1024 * 1024,
   /** A content pack that a bundle carries; the largest are some 100 MB. */
   carriedPack: 4 * 1024 * 1024 * 1024,
+  /** The self-contained importer; Node takes some 90 to 130 MB of it. */
+  importer: 512 * 1024 * 1024,
   signature: 64 * 1024,
   allowedSigners: 1024 * 1024,
   keyFile: 64 * 1024,

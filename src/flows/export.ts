@@ -5,6 +5,7 @@ import type { ImageSource } from '../core/ports.ts';
 import { readFinished, type FinishedBundle } from '../bundle/finished.ts';
 import { contentIdentity, documentIdentity, type BundleContent } from '../bundle/document.ts';
 import { withExportLock, type Owner } from '../bundle/export-lock.ts';
+import type { CarriedImporter } from '../bundle/importer-file.ts';
 import { openBundle } from '../bundle/open.ts';
 import { allowedSignersLine } from '../trust/allowed-signers-line.ts';
 import { parseAllowedSigners } from '../trust/allowed-signers.ts';
@@ -15,7 +16,7 @@ import { reportVersion, type ExportReport } from '../schema/reports.ts';
 import type { Signer } from '../trust/signer.ts';
 import { contentOf } from './plan.ts';
 import { throwForbidden } from './policy-errors.ts';
-import { bundleHead, totalsOf } from './report.ts';
+import { bundleHead, reportImporters, totalsOf } from './report.ts';
 import { throwUnresolved, type Resolved } from './resolve.ts';
 import type { Selection } from './selection.ts';
 
@@ -29,6 +30,8 @@ export interface ExportOptions {
   /** The process that exports: two into one folder would spoil each other's work. */
   readonly owner: Owner;
   readonly perImage: boolean;
+  /** From `openImporter`: packferry as a program of its own, to be carried along. */
+  readonly importer?: CarriedImporter;
   readonly keepGoing: boolean;
   /** Blobs that are fetched at the same time. */
   readonly jobs: number;
@@ -51,7 +54,11 @@ export async function exportBundle(options: ExportOptions): Promise<ExportReport
       hint: 'The packs use no image. Name packs or images in the manifest.',
     });
   }
-  const content = contentOf(selection, resolved.images, options.perImage);
+  const { importer } = options;
+  const content: BundleContent = {
+    ...contentOf(selection, resolved.images, options.perImage),
+    ...(importer === undefined ? {} : { importer }),
+  };
   await refuseFile(dir);
   const written = await withExportLock(dir, options.owner, async () => {
     const finished = await readFinished(dir);
@@ -120,6 +127,7 @@ function reportOf(
     bytesFetched,
     archives: document.archives.map(({ file, size, sha256 }) => ({ file, bytes: size, sha256 })),
     packs: document.packs.map(({ id, version }) => ({ id, version })),
+    importers: reportImporters(document),
     totals: totalsOf(document.images),
   };
 }

@@ -8,7 +8,7 @@ import type { SignatureOptions } from '../bundle/signed-list.ts';
 import type { BundleDocument } from '../schema/bundle.ts';
 import { reportVersion, type InspectReport } from '../schema/reports.ts';
 import type { AllowedSigners } from '../trust/allowed-signers.ts';
-import { bundleHead, reportSigners, totalsOf } from './report.ts';
+import { bundleHead, reportImporters, reportSigners, totalsOf } from './report.ts';
 
 export interface InspectOptions {
   /** The trusted keys, when the signature is to be checked too. */
@@ -49,6 +49,7 @@ export async function inspectBundle(dir: string, options: InspectOptions): Promi
       images: images.filter(({ archive }) => archive === file).map(({ reference }) => reference),
     })),
     packs: packs.map(({ id, version }) => ({ id, version })),
+    importers: reportImporters(document),
     totals: totalsOf(images),
   };
 }

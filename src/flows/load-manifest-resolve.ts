@@ -65,6 +65,7 @@ export function resolveManifest(file: YamlFile, bases: Bases): ExportManifest {
     volumeSize: parseSize(bundle.volumeSize ?? defaultVolumeSize),
     ...(bundle.expiresAfter === undefined ? {} : { expiresAfter: parseDuration(bundle.expiresAfter) }),
     carriesPacks: bundle.packs ?? false,
+    carriesImporter: (bundle.importer ?? []).length > 0,
     keys: (document.sign?.keys ?? []).map(asPath),
   };
 }

@@ -83,6 +83,8 @@ export interface ExportManifest {
   readonly expiresAfter?: number;
   /** Carry the packs that are built zips too. */
   readonly carriesPacks: boolean;
+  /** Carry the self-contained importer too. */
+  readonly carriesImporter: boolean;
   readonly keys: readonly string[];
 }
 
@@ -113,6 +115,7 @@ export const emptyManifest: ExportManifest = {
   registries: new Map(),
   volumeSize: defaultVolumeSize,
   carriesPacks: false,
+  carriesImporter: false,
   keys: [],
 };
 

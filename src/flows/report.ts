@@ -40,6 +40,13 @@ export function bundleHead(
   return { dir, name, sequence, createdAt };
 }
 
+/** The self-contained importer of a bundle as reports show it; one at most. */
+export function reportImporters({ importers = [] }: BundleDocument): VerifyReport['importers'] {
+  return importers.map(({ file, platform, version, size, sha256 }) => {
+    return { file, platform, version, bytes: size, sha256 };
+  });
+}
+
 /** Signers as reports show them. */
 export function reportSigners(signers: readonly VerifiedSigner[]): VerifyReport['signers'] {
   return signers.map(({ principal, fingerprint, keyType }) => ({ principal, fingerprint, keyType }));

@@ -1,6 +1,6 @@
 import type { VerifiedBundle } from '../bundle/open.ts';
 import { reportVersion, type VerifyReport } from '../schema/reports.ts';
-import { bundleHead, reportSigners } from './report.ts';
+import { bundleHead, reportImporters, reportSigners } from './report.ts';
 
 /** What there is to say of a bundle that was verified. */
 export function verifyReportOf({ dir, document, signers, sumsSha256 }: VerifiedBundle): VerifyReport {
@@ -10,6 +10,7 @@ export function verifyReportOf({ dir, document, signers, sumsSha256 }: VerifiedB
     signers: reportSigners(signers),
     sumsSha256,
     archives: document.archives.map(({ file, size }) => ({ file, bytes: size })),
+    importers: reportImporters(document),
     images: document.images.length,
   };
 }

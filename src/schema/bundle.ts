@@ -36,6 +36,15 @@ export const bundleFinding = z.object({
   line: z.int().positive().exactOptional(),
 });
 
+/** Packferry as a program of its own, for sites that have no Node. */
+export const bundleImporter = z.object({
+  file: z.literal('packferry-linux-x64'),
+  platform: z.literal('linux-x64'),
+  version: z.string(),
+  size,
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+});
+
 /** `bundle.json`: what a bundle says of itself. Unknown fields of a known major version are ignored. */
 export const bundleSchema = z.object({
   schema: z.literal(bundleSchemaId),
@@ -59,6 +68,8 @@ export const bundleSchema = z.object({
       sha256: z.string().regex(/^[0-9a-f]{64}$/),
     }),
   ),
+  /** At most one, since there is one name for it. */
+  importers: z.array(bundleImporter).max(1).exactOptional(),
   requires: z.array(descriptor),
   base: z.array(z.string()),
   findings: z.array(bundleFinding),
@@ -67,4 +78,5 @@ export const bundleSchema = z.object({
 export type BundleDocument = z.infer<typeof bundleSchema>;
 export type BundleImage = z.infer<typeof bundleImage>;
 export type BundleArchive = z.infer<typeof bundleArchive>;
+export type BundleImporter = z.infer<typeof bundleImporter>;
 export type BundleFinding = z.infer<typeof bundleFinding>;

@@ -158,6 +158,12 @@ export const exportManifestSchema = z.strictObject({
         .boolean()
         .exactOptional()
         .describe('Also carry the packs that are built zips, ready for upload. Default: false.'),
+      importer: z
+        .array(z.literal('linux-x64'))
+        .exactOptional()
+        .describe(
+          'Also carry packferry as a program for these platforms, for sites without Node. Default: none.',
+        ),
     })
     .exactOptional(),
   sign: z

@@ -96,6 +96,11 @@ const bundleHead = {
   createdAt: z.string(),
 };
 
+/** The self-contained importer that the bundle carries, if any. Its hash is to reach the closed side on another way. */
+const importers = z.array(
+  z.object({ file: z.string(), platform: z.string(), version: z.string(), bytes: size, sha256: z.string() }),
+);
+
 /** What `export --json` prints. */
 export const exportReport = z.object({
   schemaVersion,
@@ -107,6 +112,7 @@ export const exportReport = z.object({
   archives: z.array(z.object({ file: z.string(), bytes: size, sha256: z.string() })),
   /** Content packs that are carried along. */
   packs: z.array(z.object({ id: z.string(), version: z.string() })),
+  importers,
   totals,
 });
 
@@ -119,6 +125,7 @@ export const verifyReport = z.object({
   signers: z.array(signer),
   sumsSha256: z.string(),
   archives: z.array(z.object({ file: z.string(), bytes: size })),
+  importers,
   images: size,
 });
 
@@ -132,6 +139,7 @@ export const inspectReport = z.object({
   images: z.array(reportedImage),
   archives: z.array(z.object({ file: z.string(), bytes: size, images: z.array(z.string()) })),
   packs: z.array(z.object({ id: z.string(), version: z.string().exactOptional() })),
+  importers,
   totals,
 });
 

@@ -2,8 +2,10 @@ import { createHash } from 'node:crypto';
 import { link, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { openImporter } from '../../src/bundle/importer-file.ts';
 import { bundleNamespace } from '../../src/trust/verify.ts';
 import { makeTrust, withBundleFixture, type BundleFixture } from '../helpers/bundle-fixture.ts';
+import { writeStandIn } from '../helpers/importer-file.ts';
 import { execTool, type ExecResult } from '../helpers/system-exec.ts';
 import { needing, systemTools, type ToolName } from '../helpers/system-tools.ts';
 
@@ -18,7 +20,9 @@ async function withShell(
     const dir = path.join(fixture.folder, 'a bundle');
     const zip = path.join(fixture.folder, 'HelloWorld.zip');
     await writeFile(zip, 'the bytes of a pack');
-    const content = { ...fixture.content(), packs: [{ id: 'HelloWorld', version: '1.2.3', zip }] };
+    const importer = await openImporter(await writeStandIn(path.join(fixture.folder, 'importer')));
+    const packs = [{ id: 'HelloWorld', version: '1.2.3', zip }];
+    const content = { ...fixture.content(), packs, importer };
     await fixture.write(dir, { content });
     await writeFile(path.join(fixture.folder, 'allowed_signers'), fixture.allowedLine);
     const [program, ...first] = shell;
@@ -46,7 +50,7 @@ async function refuses(t: ExecutionContext, check: Check, words: string): Promis
 
 for (const [name, shell, needs] of shells) {
   test(
-    `load.sh in ${name}: a good bundle is good, with packs and litter`,
+    `load.sh in ${name}: a good bundle is good, with packs, importer and litter`,
     needing(needs, async (t) => {
       await withShell(shell, async (dir, check) => {
         await mkdir(path.join(dir, 'System Volume Information'));
@@ -134,7 +138,7 @@ for (const [name, shell, needs] of shells) {
     `load.sh in ${name}: a list without archives is not a bundle that was loaded`,
     needing(needs, async (t) => {
       await withShell(shell, async (dir, check, { signer }) => {
-        for (const file of ['images-001.tar', 'packs', 'bundle.json']) {
+        for (const file of ['images-001.tar', 'packs', 'bundle.json', 'packferry-linux-x64']) {
           await rm(path.join(dir, file), { recursive: true });
         }
         const lines: string[] = [];

@@ -261,7 +261,14 @@ test(
   '4:17',
   /true or false/,
 );
-for (const key of ['importer', 'audience']) {
+test(
+  'an importer for another platform',
+  refuses,
+  `${head}images: [a]\nbundle: {importer: [linux-arm64]}\n`,
+  '4:21',
+  /must be linux-x64/,
+);
+for (const key of ['audience']) {
   test(`bundle.${key}`, refuses, `${head}images: [a]\nbundle: {${key}: [x]}\n`, '4:10', /not supported yet/);
 }
 test('a list', refuses, '- a\n', '1:1', /the manifest must be a mapping/);

@@ -47,6 +47,7 @@ test('defaults are filled in', async (t) => {
     registries: new Map(),
     volumeSize: 4_294_967_295,
     carriesPacks: false,
+    carriesImporter: false,
     keys: [],
   });
 });
@@ -164,7 +165,7 @@ test('packs of the marketplace, with defaults and without', async (t) => {
     '  - { marketplace: B, version: 1.2.3, dependencies: all }',
     '  - xsoarConfig: x.json',
     'marketplace: { url: "https://m.example/packs", caFile: ca.pem }',
-    'bundle: { packs: true }',
+    'bundle: { packs: true, importer: [linux-x64] }',
   ]);
   t.deepEqual(manifest.packs, []);
   t.deepEqual(manifest.marketplacePacks, [
@@ -177,4 +178,5 @@ test('packs of the marketplace, with defaults and without', async (t) => {
     caFile: { text: path.join(folder, 'ca.pem'), line: 7, column: 56 },
   });
   t.true(manifest.carriesPacks);
+  t.true(manifest.carriesImporter);
 });

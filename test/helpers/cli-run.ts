@@ -49,6 +49,7 @@ export class MemoryInput extends PassThrough implements Input {
 export interface RunOptions {
   readonly env?: Context['env'];
   readonly home?: string;
+  readonly importerFile?: string;
   readonly now?: Date;
   readonly signal?: AbortSignal;
   readonly stdin?: MemoryInput;
@@ -73,6 +74,7 @@ export async function runCli(argv: readonly string[], options: RunOptions = {}):
     env: options.env ?? {},
     home: options.home ?? '/nonexistent',
     tool: { name: 'packferry', version: '0.0.0-test' },
+    importerFile: options.importerFile ?? '/nonexistent/packferry-linux-x64',
     owner: thisProcess,
     now: options.now ?? new Date('2026-11-23T05:00:00Z'),
     signal: options.signal ?? new AbortController().signal,

@@ -6,6 +6,8 @@ export interface ExecOptions {
   /** The whole environment; that of the tests when absent. */
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
+  /** The user, by number, where the tests run as root. */
+  readonly uid?: number;
   /** Milliseconds after which the tool is killed. Default: two minutes. */
   readonly timeout?: number;
 }
@@ -27,6 +29,7 @@ export function execTool(
     const child = spawn(command, args, {
       env: options.env ?? process.env,
       cwd: options.cwd,
+      ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
       timeout: options.timeout ?? 120_000,
       killSignal: 'SIGKILL',
     });

@@ -6,8 +6,8 @@ import type { ExecutionContext } from 'ava';
 export type ToolName =
   'dockerd' | 'docker' | 'podman' | 'skopeo' | 'docker-registry' | 'ssh-keygen' | 'sshd' | 'busybox' | 'bash';
 
-/** What a test needs: a program, or to run as root. */
-export type Need = ToolName | 'root';
+/** What a test needs: a program, to run as root, or this kind of machine. */
+export type Need = ToolName | 'root' | 'linux-x64';
 
 export interface SystemTools {
   readonly root: boolean;
@@ -35,7 +35,12 @@ export function systemTools(): SystemTools {
       if (found === undefined) throw new Error(`${tool} is not on this machine`);
       return found;
     },
-    missing: (needs) => needs.filter((need) => (need === 'root' ? !root : find(need) === undefined)),
+    missing: (needs) =>
+      needs.filter((need) => {
+        if (need === 'root') return !root;
+        if (need === 'linux-x64') return `${process.platform}-${process.arch}` !== need;
+        return find(need) === undefined;
+      }),
   };
 }
 
@@ -57,7 +62,9 @@ export function needing(
       await implementation(t);
       return;
     }
-    const why = missing.map((need) => (need === 'root' ? 'not root' : `no ${need}`)).join(', ');
+    const why = missing
+      .map((need) => (need === 'root' || need === 'linux-x64' ? `not ${need}` : `no ${need}`))
+      .join(', ');
     const line = `left out: ${t.title} (${why})`;
     t.log(line);
     process.stderr.write(`${line}\n`);

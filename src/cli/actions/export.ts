@@ -1,5 +1,6 @@
 import { asPackferryError, PackferryError } from '../../core/errors.ts';
 import { parseSize, formatSize } from '../../core/size.ts';
+import { openImporter, type CarriedImporter } from '../../bundle/importer-file.ts';
 import { exportBundle } from '../../flows/export.ts';
 import { confirmLocked } from '../../flows/frozen.ts';
 import { readLock, resolveFromLock } from '../../flows/lock.ts';
@@ -31,6 +32,8 @@ export interface ExportOptions extends CommonOptions {
   readonly dryRun?: boolean;
   readonly keepGoing?: boolean;
   readonly withPacks?: boolean;
+  /** True without a file. */
+  readonly withImporter?: string | true;
   readonly witness?: string;
   readonly jobs: number;
 }
@@ -42,10 +45,13 @@ export const exportCommand: Action<ExportOptions> = async (session, paths, optio
   warnOfUncarried(selection, emit);
   return withManifestSource(session, selection.manifest, async (source) => {
     const perImage = options.perImage ?? false;
-    if (options.dryRun === true)
+    if (options.dryRun === true) {
+      await importerOf(session, selection, options);
       return dryRun(await resolve(session, selection, source, options), selection, perImage);
+    }
     throwForbidden(selection.findings);
-    // The key comes first: nobody wants to learn after an hour that it cannot be read.
+    // Key and importer come first: nobody wants to learn after an hour that they cannot be read.
+    const importer = await importerOf(session, selection, options);
     const signer = await signingKey(session, keyOf(selection, options), options.passphraseFile);
     const resolved = await resolve(session, selection, source, options);
     const now = timeToWrite(context);
@@ -60,6 +66,7 @@ export const exportCommand: Action<ExportOptions> = async (session, paths, optio
       signer,
       owner: context.owner,
       perImage,
+      ...(importer === undefined ? {} : { importer }),
       keepGoing,
       jobs,
       now,
@@ -70,6 +77,23 @@ export const exportCommand: Action<ExportOptions> = async (session, paths, optio
     return { report, text: '', summary: summaryOf(report) };
   });
 };
+
+/** The importer that is to be carried along, if any; one of another version will do, and that is said. */
+async function importerOf(
+  { context, emit }: Session,
+  { manifest }: Selection,
+  { withImporter }: ExportOptions,
+): Promise<CarriedImporter | undefined> {
+  if (withImporter === undefined && !manifest.carriesImporter) return undefined;
+  const file = typeof withImporter === 'string' ? withImporter : context.importerFile;
+  const importer = await openImporter(file);
+  const { version } = importer.entry;
+  if (version !== context.tool.version) {
+    const message = `${file} is an importer of packferry ${version}, this is ${context.tool.version}`;
+    emit({ type: 'note', level: 'warning', message });
+  }
+  return importer;
+}
 
 async function resolve(
   session: Session,
@@ -159,16 +183,30 @@ function summaryOf({
   totals,
   archives,
   packs,
+  importers,
   bytesFetched,
   signer,
 }: ExportReport): string {
   const size = formatSize(archives.reduce((sum, { bytes }) => sum + bytes, 0));
   if (status === 'present')
-    return `${dir} already holds this bundle: ${name} ${sequence}, ${count(totals.images, 'image')}, ${size}.`;
+    return [
+      `${dir} already holds this bundle: ${name} ${sequence}, ${count(totals.images, 'image')}, ${size}.`,
+      ...importerLines(importers),
+    ].join('\n');
   return [
     `Wrote ${name} ${sequence} to ${dir}: ${count(totals.images, 'image')} in ${count(archives.length, 'archive')}, ${size}; ${formatSize(bytesFetched)} fetched.`,
     ...(packs.length === 0 ? [] : [`${count(packs.length, 'pack')} carried along.`]),
+    ...importerLines(importers),
     `Signed by ${signer ?? ''}.`,
     `Carry the folder over, then: packferry import ${dir} --trusted-keys ALLOWED_SIGNERS`,
   ].join('\n');
+}
+
+/** A program that checks its own bundle proves nothing, so its hash has to be told. */
+function importerLines(importers: ExportReport['importers']): string[] {
+  return importers.flatMap(({ file, version, sha256 }) => [
+    `Carries the importer ${file} (packferry ${version}), sha256`,
+    `  ${sha256}`,
+    '  Give this hash to the closed side on another way: nobody has to believe the program before it is compared.',
+  ]);
 }

@@ -7,6 +7,7 @@ import { trustedKeys } from '../keys.ts';
 import type { Action, CommonOptions } from '../session.ts';
 import { count } from '../text/plural.ts';
 import { table } from '../text/table.ts';
+import { carriedImporter } from '../text/importer.ts';
 import { visible } from '../text/visible.ts';
 
 export interface InspectOptions extends CommonOptions {
@@ -44,6 +45,7 @@ function summaryOf({
   createdAt,
   totals,
   archives,
+  importers,
   signature,
   signers,
 }: InspectReport): string {
@@ -54,6 +56,7 @@ function summaryOf({
       : `Nothing was verified. For that: packferry verify ${dir} --trusted-keys ALLOWED_SIGNERS`;
   return [
     `${name} ${sequence} of ${createdAt}: ${count(totals.images, 'image')} in ${count(archives.length, 'archive')}, ${size}.`,
+    ...importers.map(carriedImporter),
     trust,
   ].join('\n');
 }

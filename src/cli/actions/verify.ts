@@ -5,6 +5,7 @@ import type { VerifyReport } from '../../schema/reports.ts';
 import { trustedKeys } from '../keys.ts';
 import type { Action, CommonOptions } from '../session.ts';
 import { count } from '../text/plural.ts';
+import { carriedImporter } from '../text/importer.ts';
 import { visible } from '../text/visible.ts';
 
 export interface VerifyOptions extends CommonOptions {
@@ -18,7 +19,16 @@ export const verify: Action<VerifyOptions> = async ({ context, emit, signal }, [
   return { report, text: '', summary: summaryOf(report) };
 };
 
-function summaryOf({ dir, name, sequence, createdAt, signers, archives, images }: VerifyReport): string {
+function summaryOf({
+  dir,
+  name,
+  sequence,
+  createdAt,
+  signers,
+  archives,
+  importers,
+  images,
+}: VerifyReport): string {
   const size = formatSize(archives.reduce((sum, { bytes }) => sum + bytes, 0));
   const who = signers
     .map(({ principal, fingerprint }) => `${visible(principal)} (${fingerprint})`)
@@ -26,5 +36,6 @@ function summaryOf({ dir, name, sequence, createdAt, signers, archives, images }
   return [
     `${dir} is good: ${name} ${sequence} of ${createdAt}, ${count(images, 'image')} in ${count(archives.length, 'archive')}, ${size}.`,
     `Signed by ${who}.`,
+    ...importers.map(carriedImporter),
   ].join('\n');
 }

@@ -32,6 +32,10 @@ export const addExport: AddCommand = (program, bind) =>
       'when a blob cannot be fetched, fetch the others before giving up: the next run has less to do',
     )
     .option('--with-packs', 'also carry the packs that are built zips, ready for upload')
+    .option(
+      '--with-importer [file]',
+      'also carry packferry as a program for linux-x64, for sites without Node: the one that "npm run importer" made, or this file',
+    )
     .addOption(witnessOption())
     .addOption(jobsOption('blobs that are fetched', 6))
     .action(bind(async () => (await import('../actions/export.ts')).exportCommand));

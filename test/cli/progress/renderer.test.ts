@@ -21,6 +21,7 @@ function show(kind: ProgressKind, isTTY = false, env: Record<string, string> = {
       env,
       home: '/nonexistent',
       owner: thisProcess,
+      importerFile: '/nonexistent/packferry-linux-x64',
       tool: { name: 'packferry', version: '0' },
       now: new Date(0),
       signal: new AbortController().signal,

@@ -1,0 +1,67 @@
+import path from 'node:path';
+import { build, type Plugin } from 'esbuild';
+import { importerMark } from '../../src/bundle/importer-file.ts';
+
+export interface Program {
+  /** One CommonJS file that needs nothing but Node. */
+  readonly text: string;
+  /** Folders of the packages that are in it, sorted, relative to the project. */
+  readonly packages: readonly string[];
+}
+
+/**
+ * Packages that are built of machine code, or that only what packferry never calls would need: dockerode's sessions with
+ * BuildKit. ssh2 takes its own JavaScript when a binding cannot be loaded.
+ */
+const leftOut = /\.node$|^cpu-features$|^@grpc\/|^protobufjs/;
+
+const leaveOut: Plugin = {
+  name: 'leave-out',
+  setup: (bundler) => {
+    bundler.onResolve({ filter: leftOut }, ({ path: name }) => ({ path: name, namespace: 'left-out' }));
+    bundler.onLoad({ filter: /./, namespace: 'left-out' }, ({ path: name }) => ({
+      contents: name.startsWith('@grpc/') || name.startsWith('protobufjs') ? '' : throwing(name),
+    }));
+  },
+};
+
+function throwing(name: string): string {
+  return `throw new Error(${JSON.stringify(`${name} is not in the importer`)});`;
+}
+
+/** Makes one file of the command line and its packages. The same sources give the same text, wherever they lie. */
+export async function bundleProgram(
+  root: string,
+  tool: { readonly name: string; readonly version: string },
+): Promise<Program> {
+  const { outputFiles, metafile } = await build({
+    absWorkingDir: root,
+    entryPoints: ['bin/importer/entry.ts'],
+    outfile: 'packferry.cjs',
+    bundle: true,
+    write: false,
+    metafile: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'cjs',
+    // A program inside a binary can load modules in one way only.
+    supported: { 'dynamic-import': false },
+    define: { packferryTool: JSON.stringify(tool) },
+    banner: { js: `// ${importerMark(tool.version)}` },
+    // node_modules may be a link; the names of the modules are to be the same then.
+    preserveSymlinks: true,
+    legalComments: 'none',
+    plugins: [leaveOut],
+    // package.json is not there to be found by its place; the entry says what stands in it.
+    logOverride: { 'empty-import-meta': 'silent' },
+    logLevel: 'warning',
+  });
+  const [file] = outputFiles;
+  if (file === undefined) throw new Error('esbuild wrote nothing');
+  return { text: file.text, packages: packagesOf(Object.keys(metafile.inputs)) };
+}
+
+function packagesOf(files: readonly string[]): string[] {
+  const folders = files.flatMap((file) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? []);
+  return [...new Set(folders)].map((folder) => path.posix.normalize(folder)).sort();
+}
