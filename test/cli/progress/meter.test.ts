@@ -4,9 +4,9 @@ import { formatSeconds, Meter } from '../../../src/cli/progress/meter.ts';
 
 test('items and bytes add up, and what was there already counts as done but not as moved', (t) => {
   const meter = new Meter(3, 1000, 0);
-  meter.add({ type: 'started', task: 'pull', item: 'a', bytes: 400 });
-  meter.add({ type: 'progress', task: 'pull', item: 'a', bytes: 100 });
-  meter.add({ type: 'skipped', task: 'pull', item: 'b', reason: 'already present', bytes: 500 });
+  meter.add({ type: 'started', task: 'pull', item: 'a', bytes: 400 }, 1000);
+  meter.add({ type: 'progress', task: 'pull', item: 'a', bytes: 100 }, 1000);
+  meter.add({ type: 'skipped', task: 'pull', item: 'b', reason: 'already present', bytes: 500 }, 1000);
   const { itemsDone, bytesDone, rate, secondsLeft } = meter.standing(2000);
   t.is(itemsDone, 1);
   t.is(bytesDone, 600);
@@ -18,17 +18,17 @@ test('the sum never falls: not when an item starts afresh, nor when events come 
   const meter = new Meter(1, 100, 0);
   const seen: number[] = [];
   for (const bytes of [10, 60, 0, 20, 70, 65]) {
-    meter.add({ type: 'progress', task: 'pull', item: 'a', bytes });
+    meter.add({ type: 'progress', task: 'pull', item: 'a', bytes }, 1000);
     seen.push(meter.standing(1000).bytesDone);
   }
   t.deepEqual(seen, [10, 60, 60, 60, 70, 70]);
-  meter.add({ type: 'done', task: 'pull', item: 'a', bytes: 100 });
+  meter.add({ type: 'done', task: 'pull', item: 'a', bytes: 100 }, 1000);
   t.is(meter.standing(1000).bytesDone, 100);
 });
 
 test('more bytes than planned are not shown', (t) => {
   const meter = new Meter(1, 100, 0);
-  meter.add({ type: 'done', task: 'pull', item: 'a', bytes: 150 });
+  meter.add({ type: 'done', task: 'pull', item: 'a', bytes: 150 }, 1000);
   t.is(meter.standing(1000).bytesDone, 100);
   t.is(meter.standing(1000).secondsLeft, 0);
 });
@@ -36,7 +36,7 @@ test('more bytes than planned are not shown', (t) => {
 test('nobody can tell how long it takes while nothing has moved', (t) => {
   const meter = new Meter(1, 100, 0);
   t.is(meter.standing(0).secondsLeft, undefined);
-  meter.add({ type: 'failed', task: 'pull', item: 'a', error: new PackferryError('E_IO', 'broken') });
+  meter.add({ type: 'failed', task: 'pull', item: 'a', error: new PackferryError('E_IO', 'broken') }, 1000);
   t.is(meter.standing(0).itemsDone, 1);
 });
 
