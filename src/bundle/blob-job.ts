@@ -64,14 +64,15 @@ export function nameOfJob(job: BlobJob): string {
   return `${first}${others > 0 ? ` (and ${others} more)` : ''}: blob ${job.blob.digest}`;
 }
 
-/** What a blob is, in few words: `layer of demisto/python3:3.12`, by the first image that needs it. */
-export function labelOfJob({ blob, image }: BlobJob): string {
+/** What a blob is, in few words: `layer of demisto/python3:3.12 and 2 more`, by the first image that needs it. */
+export function labelOfJob({ blob, image, references }: BlobJob): string {
   const kinds = [
     ['manifest', image.manifest],
     ['config', image.config],
   ] as const;
   const [kind = 'layer'] = kinds.find(([, { digest }]) => digest === blob.digest) ?? [];
-  return `${kind} of ${image.reference.replace(/^docker\.io\/(library\/)?/, '')}`;
+  const others = references.length > 1 ? ` and ${references.length - 1} more` : '';
+  return `${kind} of ${image.reference.replace(/^docker\.io\/(library\/)?/, '')}${others}`;
 }
 
 /**

@@ -43,10 +43,10 @@ export function layout(board: Board, size: Size, now: number): Line[] {
   return [...others.slice(0, room), ...totals];
 }
 
-/** As wide as the rest of the total's line allows. */
+/** As wide as the rest of the total's line allows; on narrow terminals names need the room more. */
 function barSizeFor(columns: number): number {
-  const room = columns >= wideFrom ? columns - 68 : columns - 43;
-  return room < 4 ? 0 : Math.min(30, room);
+  const room = columns >= wideFrom ? Math.min(30, columns - 68) : Math.min(10, columns - 43);
+  return room < 4 ? 0 : room;
 }
 
 function waitLines(board: Board, now: number): Line[] {

@@ -35,7 +35,7 @@ export class MovingRate {
   /** Bytes per second over the last `window`, or since the start where that is shorter. */
   over(window: number, now: number): number {
     const begin = Math.max(this.#start, now - window);
-    const before = this.#samples.findLast((sample) => sample.time < begin)?.moved ?? 0;
-    return (this.#moved - before) / (Math.max(1, now - begin) / 1000);
+    const before = begin > this.#start ? this.#samples.findLast(({ time }) => time <= begin)?.moved : 0;
+    return (this.#moved - (before ?? 0)) / (Math.max(1, now - begin) / 1000);
   }
 }

@@ -1,5 +1,5 @@
 import { Writable } from 'node:stream';
-import { Format, MultiBar, Presets, type SingleBar } from 'cli-progress';
+import cliProgress, { type MultiBar, type SingleBar } from 'cli-progress';
 import type { Output } from '../context.ts';
 import type { Line } from './layout.ts';
 
@@ -38,15 +38,15 @@ export class Screen {
   readonly #bars: MultiBar;
   readonly #lines: SingleBar[] = [];
   #last = '';
-  #columns = 0;
+  #columns = 80;
 
   /** `ascii` for terminals that may not have block characters. */
   constructor(stderr: Output, ascii: boolean) {
     this.#stderr = stderr;
     const preset = ascii
-      ? { ...Presets.legacy, barCompleteChar: '#', barIncompleteChar: '-' }
-      : Presets.shades_classic;
-    this.#bars = new MultiBar(
+      ? { ...cliProgress.Presets.legacy, barCompleteChar: '#', barIncompleteChar: '-' }
+      : cliProgress.Presets.shades_classic;
+    this.#bars = new cliProgress.MultiBar(
       {
         stream: this.#frame,
         clearOnComplete: true,
@@ -58,8 +58,11 @@ export class Screen {
         forceRedraw: true,
         // Its own clock is not needed: frames come from outside.
         fps: 1,
-        format: (options, { progress }, { barSize, part, text }: Line) => {
-          const bar = barSize === 0 ? '' : `${Format.BarFormat(progress, { ...options, barsize: barSize })} `;
+        format: (options, { progress }, { barSize = 0, part, text = '' }: Partial<Line>) => {
+          const bar =
+            barSize === 0
+              ? ''
+              : `${cliProgress.Format.BarFormat(progress, { ...options, barsize: barSize })} `;
           const percent = `${String(Math.floor(progress * 100)).padStart(3)}% `;
           return this.#cut(` ${part === undefined ? '' : `${bar}${percent}`}${text}`, ascii ? '~' : '…');
         },
@@ -70,11 +73,11 @@ export class Screen {
 
   /** Draws one frame; nothing is written when it is the same as before. There must be a line. */
   paint(lines: readonly Line[]): void {
-    const { columns = 80 } = this.#stderr;
+    const columns = this.#stderr.columns || 80;
     // A terminal that has become narrower has broken the old lines.
-    if (this.#columns !== columns) this.#bars.log(clearBelow);
+    if (this.#columns > columns) this.#bars.log(clearBelow);
     this.#columns = columns;
-    while (this.#lines.length < lines.length) this.#lines.push(this.#bars.create(1, 0, lines.at(-1)));
+    while (this.#lines.length < lines.length) this.#lines.push(this.#bars.create(1, 0));
     for (const bar of this.#lines.splice(lines.length)) this.#bars.remove(bar);
     // A key that is missing would keep its value from another line.
     lines.forEach((line, at) =>
@@ -104,7 +107,7 @@ export class Screen {
 
   /** The last column stays free: some terminals wrap as soon as it is written. */
   #cut(text: string, mark: string): string {
-    const room = Math.max(1, (this.#columns || 80) - 1);
+    const room = Math.max(1, this.#columns - 1);
     return text.length <= room ? text : `${text.slice(0, room - 1)}${mark}`;
   }
 }
