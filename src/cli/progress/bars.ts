@@ -6,7 +6,7 @@ import { Board } from './board.ts';
 import { layout } from './layout.ts';
 import { lineOf } from './lines.ts';
 import type { Renderer } from './renderer.ts';
-import { Screen } from './screen.ts';
+import { Screen, sizeOf } from './screen.ts';
 import { isBlob } from './words.ts';
 
 /** Milliseconds from one frame to the next. */
@@ -32,7 +32,7 @@ export function barRenderer(stderr: Output, { ascii, blobs }: BarOptions): Rende
   const paint = (): void => {
     const now = Date.now();
     // Asked anew for every frame: the user may have changed the size of the window.
-    const lines = layout(board, { rows: stderr.rows || 24, columns: stderr.columns || 80 }, now);
+    const lines = layout(board, sizeOf(stderr), now);
     if (lines.length > 0) {
       screen ??= new Screen(stderr, ascii);
       screen.paint(lines);

@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream';
 import cliProgress, { type MultiBar, type SingleBar } from 'cli-progress';
 import type { Output } from '../context.ts';
-import type { Line } from './layout.ts';
+import type { Line, Size } from './layout.ts';
 
 /** Gathers what the bars write, line by line, so that a terminal gets each frame in one piece. */
 class Frame extends Writable {
@@ -31,6 +31,11 @@ const clearBelow = '\u001b[J';
 const wrapLines = '\u001b[?7h';
 const cutLines = '\u001b[?7l';
 
+/** The size of a terminal; 80 by 24 where it is not known, which some systems say with 0. */
+export function sizeOf({ columns = 0, rows = 0 }: Output): Size {
+  return { columns: columns > 0 ? columns : 80, rows: rows > 0 ? rows : 24 };
+}
+
 /** Lines that are drawn in place at the bottom of a terminal, below what is said meanwhile. */
 export class Screen {
   readonly #stderr: Output;
@@ -38,6 +43,7 @@ export class Screen {
   readonly #bars: MultiBar;
   readonly #lines: SingleBar[] = [];
   #last = '';
+  #hasSaid = false;
   #columns = 80;
 
   /** `ascii` for terminals that may not have block characters. */
@@ -73,22 +79,21 @@ export class Screen {
 
   /** Draws one frame; nothing is written when it is the same as before. There must be a line. */
   paint(lines: readonly Line[]): void {
-    const columns = this.#stderr.columns || 80;
+    const { columns } = sizeOf(this.#stderr);
     // A terminal that has become narrower has broken the old lines.
     if (this.#columns > columns) this.#bars.log(clearBelow);
     this.#columns = columns;
     while (this.#lines.length < lines.length) this.#lines.push(this.#bars.create(1, 0));
     for (const bar of this.#lines.splice(lines.length)) this.#bars.remove(bar);
     // A key that is missing would keep its value from another line.
-    lines.forEach((line, at) =>
-      this.#lines[at]?.update(line.part ?? 0, { ...line, part: line.part ?? undefined }),
-    );
+    lines.forEach((line, at) => this.#lines[at]?.update(line.part ?? 0, { ...line, part: line.part }));
     this.#bars.update();
     this.#flush();
   }
 
   /** Puts a line above the bars, with the next frame. It may be longer than the terminal is wide. */
   say(line: string): void {
+    this.#hasSaid = true;
     this.#bars.log(`${clearBelow}${wrapLines}${line}\n${cutLines}`);
   }
 
@@ -101,8 +106,10 @@ export class Screen {
 
   #flush(): void {
     const text = this.#frame.take();
-    if (text !== this.#last) this.#stderr.write(text);
+    // The same words said twice make two frames that look alike.
+    if (this.#hasSaid || text !== this.#last) this.#stderr.write(text);
     this.#last = text;
+    this.#hasSaid = false;
   }
 
   /** The last column stays free: some terminals wrap as soon as it is written. */

@@ -42,6 +42,6 @@ export function isBlob({ item }: Pick<ItemEvent, 'item'>): boolean {
 /** The name of an item, with what it is: digests are cut to the length at which people compare them. */
 export function itemName(event: Extract<Event, { readonly item: string }>): string {
   const name = isBlob(event) ? `blob ${event.item.slice(7, 19)}` : event.item;
-  const label = 'label' in event && event.label !== undefined ? `, ${event.label}` : '';
+  const label = 'label' in event ? `, ${event.label}` : '';
   return visible(`${name}${label}`);
 }

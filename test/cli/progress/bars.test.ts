@@ -39,14 +39,14 @@ const blob = (letter: string): string => `sha256:${letter.repeat(64)}`;
 
 /** Layers of 1, 2, 3 ... MiB, all of them started, all of them half there. */
 function startLayers(emit: (event: Event) => void, letters: string): void {
-  const sizes = [...letters].map((_, at) => (at + 1) * mib);
+  const sizes = Array.from(letters, (_, at) => (at + 1) * mib);
   emit({
     type: 'planned',
     task: 'pull',
     items: sizes.length,
     bytes: sizes.reduce((sum, size) => sum + size, 0),
   });
-  [...letters].forEach((letter, at) => {
+  Array.from(letters).forEach((letter, at) => {
     const bytes = sizes[at] ?? 0;
     const item = blob(letter);
     emit({ type: 'started', task: 'pull', item, label: `layer of demisto/image-${letter}:1.0.0.1`, bytes });
@@ -107,7 +107,7 @@ const fits = test.macro({
       if (most > 1) t.regex(screen.lines[0] ?? '', /50% +16\.0 MiB +layer of demisto/);
     });
   },
-  title: (_, columns, rows) => `fits a terminal of ${columns} by ${rows}`,
+  title: (_, columns: number, rows: number) => `fits a terminal of ${columns} by ${rows}`,
 });
 test.serial(fits, 200, 50, 17);
 test.serial(fits, 80, 24, 13);
@@ -192,8 +192,12 @@ test.serial('what is said stands above the bars, whole, however long it is', (t)
       screen.lines.slice(-3).map((line) => line.includes('50%')),
       [true, true, true],
     );
+    for (let time = 0; time < 3; time += 1) {
+      emit({ type: 'note', level: 'warning', message: 'the same' });
+      pass(125);
+    }
     emit({ type: 'finished', task: 'pull' });
-    t.is(screen.lines.join(''), said);
+    t.is(screen.lines.join(''), `${said}${'warning: the same'.repeat(3)}`);
   });
 });
 
