@@ -21,7 +21,7 @@ export class ScreenOutput extends MemoryOutput {
   override _write(chunk: string | Buffer, encoding: BufferEncoding, done: () => void): void {
     const text = chunk.toString();
     this.writes.push(text);
-    for (const [part] of text.matchAll(/\u001b\[[?0-9]*[A-Za-z]|\n|[^\n\u001b]+/g)) {
+    for (const [part] of text.matchAll(/\u001b\[[?;0-9]*[A-Za-z]|\n|[^\n\u001b]+/g)) {
       if (part.startsWith('\u001b')) this.#control(part.slice(2));
       else if (part === '\n') this.#newLine();
       else this.#put(part);
@@ -42,7 +42,8 @@ export class ScreenOutput extends MemoryOutput {
       if (sequence.startsWith('?25')) this.hidesCursor = sequence.endsWith('l');
       else if (sequence.startsWith('?7')) this.wraps = sequence.endsWith('h');
       else throw new Error(`unknown mode: ${sequence}`);
-    } else if (sequence.endsWith('A')) this.#row = Math.max(0, this.#row - number);
+    } else if (sequence.endsWith('m')) return;
+    else if (sequence.endsWith('A')) this.#row = Math.max(0, this.#row - number);
     else if (sequence.endsWith('G')) this.#column = number - 1;
     else if (sequence.endsWith('K')) {
       this.#lines[this.#row] = sequence.startsWith('2') ? '' : line.slice(0, this.#column);

@@ -47,7 +47,7 @@ export class Board {
       const { bytes, present = 0, label = event.item } = event;
       running.set(event.item, { name: visible(label), bytes, at: present, since: before?.since ?? now });
     } else if (event.type === 'progress') {
-      if (before !== undefined) running.set(event.item, { ...before, at: event.bytes });
+      if (before !== undefined) running.set(event.item, { ...before, at: Math.max(before.at, event.bytes) });
     } else {
       running.delete(event.item);
       if (!work.isPlanned && running.size === 0) this.tasks.delete(event.task);
