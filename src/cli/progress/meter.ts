@@ -83,16 +83,21 @@ export class Meter {
 
   standing(now: number): Standing {
     const bytesDone = Math.min(this.#bytes, this.#counted);
-    const left = this.#bytes - bytesDone;
-    const rate = this.#rate.over(leftWindow, now);
+    const rate = this.#rate.over(rateWindow, now);
     return {
       items: this.#items,
       itemsDone: Math.min(this.#items, this.#ended.size),
       bytes: this.#bytes,
       bytesDone,
-      rate: this.#rate.over(rateWindow, now),
-      secondsLeft: left === 0 ? 0 : rate > 0 ? left / rate : undefined,
+      rate,
+      secondsLeft: this.#secondsFor(this.#bytes - bytesDone, rate, now),
     };
+  }
+
+  /** While nothing moves at all, nobody can tell. */
+  #secondsFor(left: number, rate: number, now: number): number | undefined {
+    if (left === 0) return 0;
+    return rate > 0 ? left / this.#rate.over(leftWindow, now) : undefined;
   }
 }
 
