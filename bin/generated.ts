@@ -7,6 +7,7 @@ import { exitStatusTable } from '../src/cli/exit-status.ts';
 import type { Context } from '../src/cli/context.ts';
 import { errorCodes, meaningOfCode, statusOfCode } from '../src/core/errors.ts';
 import { bundleSchema } from '../src/schema/bundle.ts';
+import { eventLine } from '../src/schema/events.ts';
 import { exportManifestSchema } from '../src/schema/export-manifest.ts';
 import { lockSchema } from '../src/schema/lock.ts';
 import * as reports from '../src/schema/reports.ts';
@@ -17,6 +18,7 @@ export function generatedFiles(context: Context): ReadonlyMap<string, string> {
     export: exportManifestSchema,
     lock: lockSchema,
     bundle: bundleSchema,
+    events: eventLine,
     'report-plan': reports.planReport,
     'report-lock': reports.lockReport,
     'report-export': reports.exportReport,

@@ -64,12 +64,24 @@ export function nameOfJob(job: BlobJob): string {
   return `${first}${others > 0 ? ` (and ${others} more)` : ''}: blob ${job.blob.digest}`;
 }
 
+/** What a blob is, in few words: `layer of demisto/python3:3.12 and 2 more`, by the first image that needs it. */
+export function labelOfJob({ blob, image, references }: BlobJob): string {
+  const kinds = [
+    ['manifest', image.manifest],
+    ['config', image.config],
+  ] as const;
+  const [kind = 'layer'] = kinds.find(([, { digest }]) => digest === blob.digest) ?? [];
+  const others = references.length > 1 ? ` and ${references.length - 1} more` : '';
+  return `${kind} of ${image.reference.replace(/^docker\.io\/(library\/)?/, '')}${others}`;
+}
+
 /**
  * Brings one blob to its places: what an earlier run wrote is hashed where it stands and gone on from, the rest comes
  * from the source; size and digest are checked before the blob counts. Returns the bytes that were fetched.
  */
 export async function runBlobJob(job: BlobJob, options: BlobJobOptions): Promise<number> {
   const item = job.blob.digest;
+  const label = labelOfJob(job);
   const from = Math.min(options.written, job.blob.size);
   if (from > 0) {
     const fetched = await fillFrom(job, from, options).catch((fault: unknown) => {
@@ -78,7 +90,14 @@ export async function runBlobJob(job: BlobJob, options: BlobJobOptions): Promise
       return undefined;
     });
     if (fetched === 0)
-      options.emit({ type: 'skipped', task: 'pull', item, reason: 'already present', bytes: job.blob.size });
+      options.emit({
+        type: 'skipped',
+        task: 'pull',
+        item,
+        label,
+        reason: 'already present',
+        bytes: job.blob.size,
+      });
     if (fetched !== undefined) return fetched;
   }
   return fillFrom(job, 0, options);
@@ -92,6 +111,7 @@ async function fillFrom(job: BlobJob, from: number, options: BlobJobOptions): Pr
   const { blob, places } = job;
   const [first] = places;
   if (first === undefined) return 0;
+  const about = { task: 'pull', item: blob.digest, label: labelOfJob(job) } as const;
   const hash = createHash('sha256');
   let bytes = 0;
   for await (const piece of first.archive.read(first.offset, first.offset + from, options.signal)) {
@@ -101,7 +121,7 @@ async function fillFrom(job: BlobJob, from: number, options: BlobJobOptions): Pr
     bytes += piece.length;
   }
   if (from < blob.size || from === 0) {
-    options.emit({ type: 'started', task: 'pull', item: blob.digest, bytes: blob.size, present: from });
+    options.emit({ type: 'started', ...about, bytes: blob.size, present: from });
     let noted = from;
     const content = await options.source.openBlob(job.image, blob, { from, signal: options.signal });
     for await (const chunk of content as AsyncIterable<Buffer>) {
@@ -122,6 +142,6 @@ async function fillFrom(job: BlobJob, from: number, options: BlobJobOptions): Pr
 
   await options.journal.note(blob.digest, bytes);
   for (const { archive } of places) archive.finish(blob.digest, options.signal);
-  if (bytes > from || from === 0) options.emit({ type: 'done', task: 'pull', item: blob.digest, bytes });
+  if (bytes > from || from === 0) options.emit({ type: 'done', ...about, bytes });
   return bytes - from;
 }

@@ -9,7 +9,7 @@ import type { ImageSource } from '../core/ports.ts';
 import type { BundleDocument } from '../schema/bundle.ts';
 import type { Signer } from '../trust/signer.ts';
 import { ArchiveFile } from './archive-file.ts';
-import { blobJobs, nameOfJob, runBlobJob, type BlobJob } from './blob-job.ts';
+import { blobJobs, labelOfJob, nameOfJob, runBlobJob, type BlobJob } from './blob-job.ts';
 import { writePacks } from './carried-packs.ts';
 import { checkImages } from './check-images.ts';
 import {
@@ -20,6 +20,7 @@ import {
   type BundleContent,
   type PlannedVolume,
 } from './document.ts';
+import { tellImages } from './image-progress.ts';
 import { writeImporter } from './importer-file.ts';
 import { Journal, type JournalState } from './journal.ts';
 import { readDocument } from './read-document.ts';
@@ -159,16 +160,17 @@ async function runJobs(
   setMaxListeners(4 * options.jobs + 16, signal);
   const errors: PackferryError[] = [];
   const limit = pLimit(options.jobs);
+  const emit = tellImages(jobs, options.emit);
   const run = async (job: BlobJob): Promise<number> => {
     if (signal.aborted) return 0;
     const written = earlier?.progress.get(job.blob.digest) ?? 0;
     try {
-      return await runBlobJob(job, { source: options.source, journal, written, emit: options.emit, signal });
+      return await runBlobJob(job, { source: options.source, journal, written, emit, signal });
     } catch (fault) {
       if (hasEnded(signal)) return 0;
       const error = withName(asPackferryError(fault), nameOfJob(job));
       errors.push(error);
-      options.emit({ type: 'failed', task: 'pull', item: job.blob.digest, error });
+      emit({ type: 'failed', task: 'pull', item: job.blob.digest, label: labelOfJob(job), error });
       if (!options.keepGoing) failed.abort();
       return 0;
     }

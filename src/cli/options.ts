@@ -11,6 +11,7 @@ export function addCommonOptions(command: Command): Command {
     .addOption(
       new Option('-q, --quiet', 'no progress and no summary; errors and warnings stay').helpGroup(common),
     )
+    .addOption(new Option('-v, --verbose', 'tell of every blob too, not only of images').helpGroup(common))
     .addOption(
       new Option(
         '--progress <kind>',

@@ -1,7 +1,8 @@
-import { asPackferryError, statusOfErrors, type ExitStatus } from '../core/errors.ts';
+import { asPackferryError, statusOfErrors, type ExitStatus, type PackferryError } from '../core/errors.ts';
 import type { Context } from './context.ts';
 import { failureText } from './failure.ts';
 import { printErrors } from './print-error.ts';
+import { writeEnding } from './progress/json-lines.ts';
 import { makeRenderer } from './progress/renderer.ts';
 import type { Action, CommonOptions } from './session.ts';
 
@@ -13,22 +14,28 @@ export async function runCommand<Options extends CommonOptions>(
   options: Options,
 ): Promise<ExitStatus> {
   const kind = options.quiet === true || options.progress === false ? 'none' : options.progress;
-  const renderer = makeRenderer(context, kind);
-  const debug = options.debug ?? false;
+  const renderer = makeRenderer(context, kind, options.verbose);
+  const end = (errors: readonly PackferryError[], summary?: string): ExitStatus => {
+    const status = statusOfErrors(errors);
+    if (kind === 'json') {
+      writeEnding(context.stderr, status, errors, summary);
+      return status;
+    }
+    if (summary !== undefined && options.quiet !== true) context.stderr.write(`${summary}\n`);
+    printErrors(context, errors, options.debug ?? false);
+    return status;
+  };
   try {
     const session = { context, emit: renderer.emit, signal: context.signal, pause: renderer.stop };
     const { report, text, summary, errors = [] } = await action(session, args, options);
     renderer.stop();
     if (options.json === true) context.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
     else if (text !== '') context.stdout.write(`${text}\n`);
-    if (summary !== undefined && options.quiet !== true) context.stderr.write(`${summary}\n`);
-    printErrors(context, errors, debug);
-    return statusOfErrors(errors);
+    return end(errors, summary);
   } catch (fault) {
     renderer.stop();
     const error = context.signal.aborted ? asPackferryError(context.signal.reason) : asPackferryError(fault);
     if (options.json === true) context.stdout.write(failureText(error));
-    printErrors(context, [error], debug);
-    return statusOfErrors([error]);
+    return end([error]);
   }
 }

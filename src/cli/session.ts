@@ -7,6 +7,7 @@ import type { ProgressKind } from './progress/kinds.ts';
 export interface CommonOptions {
   readonly json?: boolean;
   readonly quiet?: boolean;
+  readonly verbose?: boolean;
   readonly debug?: boolean;
   readonly progress: ProgressKind | false;
 }

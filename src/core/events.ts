@@ -5,7 +5,8 @@ export type Task = 'scan' | 'resolve' | 'pull' | 'sign' | 'verify' | 'deliver';
 
 /**
  * What long work tells while it runs. Flows emit these and never print; renderers in `cli` decide what is shown.
- * All sizes are bytes; `progress` is absolute per item and never falls.
+ * All sizes are bytes; `progress` is absolute per item. An item that starts anew is `started` once more and goes on from
+ * its `present`.
  */
 export type Event =
   | { readonly type: 'planned'; readonly task: Task; readonly items: number; readonly bytes: number }
@@ -13,6 +14,8 @@ export type Event =
       readonly type: 'started';
       readonly task: Task;
       readonly item: string;
+      /** What the item is, in words for people, where its name does not say so: `layer of demisto/python3:3.12`. */
+      readonly label?: string;
       readonly bytes?: number;
       /** Bytes of it that were there before: the item goes on from them. */
       readonly present?: number;
@@ -22,6 +25,7 @@ export type Event =
       readonly type: 'skipped';
       readonly task: Task;
       readonly item: string;
+      readonly label?: string;
       readonly reason: string;
       readonly bytes?: number;
     }
@@ -29,10 +33,29 @@ export type Event =
       readonly type: 'done';
       readonly task: Task;
       readonly item: string;
+      readonly label?: string;
       readonly bytes?: number;
       readonly detail?: string;
     }
-  | { readonly type: 'failed'; readonly task: Task; readonly item: string; readonly error: PackferryError }
+  | {
+      readonly type: 'failed';
+      readonly task: Task;
+      readonly item: string;
+      readonly label?: string;
+      readonly error: PackferryError;
+    }
+  | {
+      /** Every blob of an image is there. Its bytes are the sum of the three others. */
+      readonly type: 'image-complete';
+      readonly image: string;
+      readonly bytes: number;
+      /** Bytes that this run fetched for it. Each fetched byte counts for one image, the first to be complete with it. */
+      readonly fetched: number;
+      /** Bytes that an earlier run had brought. */
+      readonly present: number;
+      /** Bytes that it shares with images that were complete before it. */
+      readonly shared: number;
+    }
   | { readonly type: 'finished'; readonly task: Task }
   | {
       /** Nothing moves for `what` (an image, a blob, a host) before `until`: a server asked for patience, or a fault may pass. */

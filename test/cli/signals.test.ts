@@ -54,7 +54,7 @@ const interrupted = test.macro({
       try {
         const manifest = await manifestFor('slow.yml', registry.host);
         const argv = ['export', manifest, '-o', bundle, '--key', key];
-        const run = start([...argv, '--json']);
+        const run = start([...argv, '--json', '-v']);
         await halfWay(run, registry);
         run.child.kill(signal);
         const { status: ended, stdout, stderr } = await run.ended;

@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process';
 import process from 'node:process';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { launcher } from '../helpers/cli.ts';
 import { runCli } from '../helpers/cli-run.ts';
+import { ScreenOutput } from '../helpers/cli-screen.ts';
 import { withSite } from '../helpers/cli-site.ts';
+import { startSlow } from '../helpers/cli-slow-registry.ts';
 import { execTool } from '../helpers/system-exec.ts';
 
 interface Typed {
@@ -11,10 +13,21 @@ interface Typed {
   readonly screen: string;
 }
 
+interface TerminalOptions {
+  readonly size?: { readonly columns: number; readonly rows: number };
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** Runs packferry in a real terminal, which util-linux's `script` makes, and types an answer when it asks. */
-async function inTerminal(argv: readonly string[], question: string, answer: string): Promise<Typed> {
-  const quoted = [process.execPath, launcher, ...argv].map((word) => `'${word}'`).join(' ');
-  const env = { ...process.env, TERM: 'xterm', CI: '' };
+async function inTerminal(
+  argv: readonly string[],
+  question: string,
+  answer: string,
+  { size = { columns: 80, rows: 24 }, env: more = {} }: TerminalOptions = {},
+): Promise<Typed> {
+  const words = [process.execPath, launcher, ...argv].map((word) => `'${word}'`).join(' ');
+  const quoted = `stty columns ${size.columns} rows ${size.rows}; exec ${words}`;
+  const env = { ...process.env, TERM: 'xterm', CI: '', LC_ALL: 'C.UTF-8', ...more };
   const child = spawn('script', ['--quiet', '--return', '--command', quoted, '/dev/null'], { env });
   let screen = '';
   let asked = false;
@@ -28,17 +41,21 @@ async function inTerminal(argv: readonly string[], question: string, answer: str
   return { status: status ?? 128, screen };
 }
 
+/** Is there what makes a terminal? Says so when there is not. */
+async function hasTerminal(t: ExecutionContext): Promise<boolean> {
+  const tool = await execTool('script', ['--version']).catch(() => undefined);
+  if (tool?.stdout.includes('util-linux') === true) return true;
+  const line = `left out: ${t.title} (no script of util-linux)`;
+  t.log(line);
+  process.stderr.write(`${line}\n`);
+  t.pass();
+  return false;
+}
+
 test.serial(
   'on a real terminal: bars while it verifies, a question, and the terminal as it was',
   async (t) => {
-    const tool = await execTool('script', ['--version']).catch(() => undefined);
-    if (tool?.stdout.includes('util-linux') !== true) {
-      const line = `left out: ${t.title} (no script of util-linux)`;
-      t.log(line);
-      process.stderr.write(`${line}\n`);
-      t.pass();
-      return;
-    }
+    if (!(await hasTerminal(t))) return;
     await withSite(async ({ exporting, importing, at }) => {
       t.is((await runCli(exporting)).status, 0);
       const to = [...importing, '--to', `oci:${at('target')}`];
@@ -57,3 +74,72 @@ test.serial(
     });
   },
 );
+
+/** The same text on a terminal of ours, which does not wrap unnoticed. */
+function drawn(screen: string, columns: number, rows: number): ScreenOutput {
+  const output = new ScreenOutput(columns, rows);
+  output.write(screen.replaceAll('\r', '').replaceAll('\u0007', ''));
+  return output;
+}
+
+const stalls = test.macro({
+  async exec(t, columns: number, rows: number, largest: string, total: RegExp) {
+    if (!(await hasTerminal(t))) return;
+    await withSite(async ({ content, manifestFor, bundle, key }) => {
+      const registry = await startSlow(content);
+      try {
+        const argv = ['export', await manifestFor('slow.yml', registry.host), '-o', bundle, '--key', key];
+        // The large layers stall half-way: bars stay until Ctrl-C is typed.
+        const size = { columns, rows };
+        const { status, screen } = await inTerminal(argv, largest, '\u0003', { size });
+        t.is(status, 130, screen);
+        const end = screen.indexOf('Interrupted');
+        t.true(screen.slice(0, end).lastIndexOf('\u001b[?25h') > screen.lastIndexOf('\u001b[?25l'));
+        t.true(screen.includes('error[E_INTERRUPTED]'), screen);
+
+        const frame = screen.slice(0, screen.lastIndexOf('\u001b[?25h'));
+        const { lines } = drawn(frame, columns, rows);
+        t.regex(lines.at(-1) ?? '', total, lines.join('\n'));
+        for (const line of lines) t.true(line.length < columns, line);
+        // Nothing of the bars is left.
+        const left = drawn(screen, columns, rows).lines.join('\n');
+        t.false(/layer of|[\u2588\u2591]/.test(left), left);
+      } finally {
+        await registry.close();
+      }
+    });
+  },
+  title: (_, columns: number, rows: number) =>
+    `bars on a real terminal of ${columns} by ${rows}: they fit, and Ctrl-C takes them away`,
+});
+test.serial(
+  stalls,
+  80,
+  24,
+  'layer of demisto/',
+  /^ [\u2588\u2591]{12} +[0-9]+% Pulling .* of .*B\/s, .* left$/,
+);
+test.serial(stalls, 50, 10, 'layer of demisto/', /^ [\u2588\u2591]{7} +[0-9]+% Pulling [^,]*B\/s, .* left$/);
+test.serial(
+  stalls,
+  200,
+  50,
+  'layer of demisto/',
+  /^ [\u2588\u2591]{30} +[0-9]+% Pulling .* of .*B\/s, .* left$/,
+);
+
+test.serial('lines on a real terminal that is dumb, or where a build runs', async (t) => {
+  if (!(await hasTerminal(t))) return;
+  await withSite(async ({ exporting, bundle, trusted }) => {
+    t.is((await runCli(exporting)).status, 0);
+    const argv = ['verify', bundle, '--trusted-keys', trusted];
+    for (const env of [{ TERM: 'dumb' }, { CI: '1' }]) {
+      const { status, screen } = await inTerminal(argv, 'none', '', { env });
+      t.is(status, 0, screen);
+      t.true(screen.includes('verified images-001.tar'), screen);
+      t.false(screen.includes('\u001b'), JSON.stringify(screen));
+    }
+    const { screen } = await inTerminal(argv, 'none', '', { env: { NO_COLOR: '1' } });
+    t.true(screen.includes('\u001b[?25l') && !/\u001b\[[0-9;]*m/.test(screen), JSON.stringify(screen));
+  });
+});

@@ -5,8 +5,8 @@ import { run } from '../../src/cli/main.ts';
 /** Keeps what is written to it. */
 export class MemoryOutput extends Writable implements Output {
   readonly isTTY: boolean;
-  readonly columns = 80;
-  readonly rows = 24;
+  readonly columns: number = 80;
+  readonly rows: number = 24;
   #text = '';
 
   constructor(isTTY = false) {

@@ -1,124 +1,90 @@
-import { MultiBar, Presets, type SingleBar } from 'cli-progress';
 import type { Event, Task } from '../../core/events.ts';
 import { formatSize } from '../../core/size.ts';
 import { count } from '../text/plural.ts';
-import { visible } from '../text/visible.ts';
 import type { Output } from '../context.ts';
-import { formatSeconds, Meter } from './meter.ts';
+import { Board } from './board.ts';
+import { layout } from './layout.ts';
+import { lineOf } from './lines.ts';
 import type { Renderer } from './renderer.ts';
-import { itemName, taskWords, waitingLine } from './words.ts';
+import { Screen, sizeOf } from './screen.ts';
+import { isBlob } from './words.ts';
 
-/** Most items that get a bar of their own; fewer where the terminal is low. */
-const mostBars = 8;
+/** Milliseconds from one frame to the next. */
+const frameTime = 125;
 
-interface Shown {
-  readonly meter: Meter;
-  readonly total: SingleBar;
-  readonly items: Map<string, SingleBar>;
-  readonly present: { items: number; bytes: number };
+export interface BarOptions {
+  /** No block characters. */
+  readonly ascii: boolean;
+  /** A line above the bars for each blob and image that is done. */
+  readonly blobs: boolean;
 }
 
 /**
- * Bars for a terminal: one for the whole task, below it one for each item that is being worked on. They vanish when the
- * task is finished; what is worth keeping is printed above them.
+ * Bars for a terminal: one for each large item that is being worked on, below them one for the whole task. They vanish when
+ * the task is finished; what is worth keeping is printed above them.
  */
-export function barRenderer(stderr: Output): Renderer {
-  const shown = new Map<Task, Shown>();
-  let bars: MultiBar | undefined;
-  const room = Math.max(1, Math.min(mostBars, (stderr.rows ?? 24) - 4));
-  const columns = Math.max(40, stderr.columns ?? 80);
+export function barRenderer(stderr: Output, { ascii, blobs }: BarOptions): Renderer {
+  const board = new Board();
+  const present = new Map<Task, { items: number; bytes: number }>();
+  let screen: Screen | undefined;
+  let clock: NodeJS.Timeout | undefined;
 
-  const start = (event: Extract<Event, { type: 'planned' }>): void => {
-    bars ??= new MultiBar(
-      {
-        stream: stderr,
-        clearOnComplete: true,
-        hideCursor: true,
-        fps: 8,
-        barsize: Math.max(10, Math.min(30, columns - 60)),
-        format: ' {bar} {percentage}% {text}',
-        linewrap: false,
-        gracefulExit: false,
-      },
-      Presets.shades_classic,
-    );
-    const total = bars.create(event.bytes > 0 ? event.bytes : Math.max(1, event.items), 0, { text: '' });
-    shown.set(event.task, {
-      meter: new Meter(event.items, event.bytes, Date.now()),
-      total,
-      items: new Map(),
-      present: { items: 0, bytes: 0 },
-    });
+  const paint = (): void => {
+    const now = Date.now();
+    // Asked anew for every frame: the user may have changed the size of the window.
+    const lines = layout(board, sizeOf(stderr), now);
+    if (lines.length > 0) {
+      screen ??= new Screen(stderr, ascii);
+      screen.paint(lines);
+    } else if (screen !== undefined) {
+      screen.close();
+      screen = undefined;
+    }
+    if (board.isIdle(now)) rest();
+  };
+  const rest = (): void => {
+    clearInterval(clock);
+    clock = undefined;
+    screen?.close();
+    screen = undefined;
   };
   const say = (line: string): void => {
-    if (bars === undefined || shown.size === 0) stderr.write(`${line}\n`);
-    else bars.log(`${line}\n`);
+    if (screen === undefined) stderr.write(`${line}\n`);
+    else screen.say(line);
   };
   // A rerun may find hundreds of blobs that are there: one line tells of all.
-  const tellPresent = ({ items, bytes }: Shown['present']): void => {
-    if (items === 0) return;
-    bars?.log(`skipped ${count(items, 'blob')} (${formatSize(bytes)}): already present\n`);
+  const countPresent = (event: Extract<Event, { readonly type: 'skipped' }>): void => {
+    const sum = present.get(event.task) ?? { items: 0, bytes: 0 };
+    present.set(event.task, { items: sum.items + 1, bytes: sum.bytes + (event.bytes ?? 0) });
   };
-  const end = (task: Task): void => {
-    const state = shown.get(task);
-    if (state === undefined || bars === undefined) return;
-    shown.delete(task);
-    tellPresent(state.present);
-    for (const bar of [...state.items.values(), state.total]) bars.remove(bar);
-    if (shown.size > 0) return;
-    bars.stop();
-    bars = undefined;
-  };
-  const advance = (event: Exclude<Event, { type: 'note' | 'planned' | 'finished' | 'waiting' }>): void => {
-    const task = shown.get(event.task);
-    if (task === undefined || bars === undefined) return;
-    task.meter.add(event);
-    if (event.type === 'started') {
-      // One that starts once more, after a damaged beginning, has its bar already.
-      const isShown = task.items.has(event.item) || task.items.size >= room;
-      if (!isShown && event.bytes !== undefined && event.bytes > 0) {
-        task.items.set(event.item, bars.create(event.bytes, 0, { text: itemName(event) }));
-      }
-    } else if (event.type === 'progress') {
-      task.items.get(event.item)?.update(event.bytes);
-    } else {
-      const bar = task.items.get(event.item);
-      if (bar !== undefined) bars.remove(bar);
-      task.items.delete(event.item);
-    }
-    const standing = task.meter.standing(Date.now());
-    const { bytes, bytesDone, items, itemsDone, rate, secondsLeft } = standing;
-    const words = taskWords[event.task].running;
-    if (bytes > 0) {
-      const left = `${formatSize(rate)}/s, ${formatSeconds(secondsLeft)} left`;
-      task.total.update(bytesDone, {
-        text: `${words} ${formatSize(bytesDone)} of ${formatSize(bytes)}, ${left}`,
-      });
-    } else {
-      task.total.update(itemsDone, { text: `${words} ${itemsDone} of ${items}` });
-    }
-  };
-  const skip = (event: Extract<Event, { type: 'skipped' }>): void => {
-    const state = shown.get(event.task);
-    if (state === undefined || event.task !== 'pull') {
-      say(`skipped ${itemName(event)}: ${event.reason}`);
-      return;
-    }
-    state.present.items += 1;
-    state.present.bytes += event.bytes ?? 0;
+  const tellPresent = (task: Task): void => {
+    const sum = present.get(task);
+    present.delete(task);
+    if (sum !== undefined)
+      say(`skipped ${count(sum.items, 'blob')} (${formatSize(sum.bytes)}): already present`);
   };
   const emit = (event: Event): void => {
-    if (event.type === 'planned') start(event);
-    else if (event.type === 'finished') end(event.task);
-    else if (event.type === 'waiting') say(waitingLine(event));
-    else if (event.type === 'note')
-      say(`${event.level === 'warning' ? 'warning: ' : ''}${visible(event.message)}`);
-    else advance(event);
-    if (event.type === 'failed') say(`failed ${itemName(event)} (${event.error.code})`);
-    if (event.type === 'skipped') skip(event);
+    // The last frame of a task shows where it ended.
+    if (event.type === 'finished') {
+      tellPresent(event.task);
+      if (screen !== undefined) paint();
+    }
+    board.add(event, Date.now());
+    if (event.type === 'skipped' && isBlob(event) && !blobs) countPresent(event);
+    const line = isShownByBars(event, blobs) ? undefined : lineOf(event, blobs);
+    if (line !== undefined) say(line);
+    if (event.type === 'planned' || event.type === 'finished') paint();
+    if (!board.isIdle(Date.now())) clock ??= setInterval(paint, frameTime).unref();
   };
   const stop = (): void => {
-    for (const task of [...shown.keys()]) end(task);
+    for (const task of [...present.keys()]) tellPresent(task);
+    board.clear();
+    rest();
   };
   return { emit, stop };
+}
+
+/** The bars tell it already. */
+function isShownByBars({ type }: Event, blobs: boolean): boolean {
+  return ['planned', 'waiting'].includes(type) || (!blobs && ['done', 'image-complete'].includes(type));
 }

@@ -1,4 +1,5 @@
 import type { Event } from '../../core/events.ts';
+import { MovingRate } from './moving-rate.ts';
 
 /** How far a task is: items and bytes, those that were already there included. */
 export interface Standing {
@@ -6,74 +7,97 @@ export interface Standing {
   readonly itemsDone: number;
   readonly bytes: number;
   readonly bytesDone: number;
-  /** Bytes per second that really moved, over the whole task. */
+  /** Bytes per second that really moved, over the last ten seconds. */
   readonly rate: number;
-  /** Seconds that are left at this rate; undefined while nobody can tell. */
+  /** Seconds that are left, by the rate of a longer time so that it does not jump; undefined while nobody can tell. */
   readonly secondsLeft: number | undefined;
 }
+
+/** What is known of one item, in bytes. */
+interface Account {
+  /** Where it stands: falls when the item starts anew. */
+  readonly at: number;
+  /** What the sum holds of it: never falls. */
+  readonly counted: number;
+}
+
+/** Milliseconds. The rate is to be seen falling when a download stalls, the time left is to be steady. */
+const rateWindow = 10_000;
+const leftWindow = 30_000;
 
 /** Adds up the events of one task. The sum never falls, whatever order events come in. */
 export class Meter {
   readonly #items: number;
   readonly #bytes: number;
-  readonly #start: number;
-  readonly #progress = new Map<string, number>();
-  #itemsDone = 0;
-  #moved = 0;
-  #present = 0;
+  readonly #accounts = new Map<string, Account>();
+  readonly #ended = new Set<string>();
+  readonly #rate: MovingRate;
+  #counted = 0;
 
+  /** `bytes` is `Infinity` where nobody knows how many there will be. Times are milliseconds. */
   constructor(items: number, bytes: number, now: number) {
     this.#items = items;
     this.#bytes = bytes;
-    this.#start = now;
+    this.#rate = new MovingRate(now, leftWindow);
   }
 
-  add(event: Event): void {
+  add(event: Event, now: number): void {
     switch (event.type) {
+      case 'started':
+        this.#stand(event.item, event.present ?? 0);
+        break;
       case 'progress':
-        this.#move(event.item, event.bytes);
+        this.#move(event.item, event.bytes, now);
         break;
       case 'done':
-        this.#itemsDone += 1;
-        if (event.bytes !== undefined) this.#move(event.item, event.bytes);
-        break;
       case 'skipped':
-        this.#itemsDone += 1;
-        this.#present += event.bytes ?? 0;
+        // What was not told as progress did not move: a target had it already.
+        this.#stand(event.item, event.bytes ?? 0);
+        this.#ended.add(event.item);
         break;
       case 'failed':
-        this.#itemsDone += 1;
-        break;
-      case 'started':
-        this.#progress.set(event.item, event.present ?? 0);
-        this.#present += event.present ?? 0;
+        this.#ended.add(event.item);
         break;
       case 'planned':
       case 'finished':
       case 'waiting':
+      case 'image-complete':
       case 'note':
     }
   }
 
-  #move(item: string, bytes: number): void {
-    const before = this.#progress.get(item) ?? 0;
-    if (bytes <= before) return;
-    this.#progress.set(item, bytes);
-    this.#moved += bytes - before;
+  #move(item: string, bytes: number, now: number): void {
+    const before = this.#accounts.get(item)?.at ?? 0;
+    // An event that comes late tells nothing new.
+    if (bytes <= before || this.#ended.has(item)) return;
+    this.#rate.add(bytes - before, now);
+    this.#stand(item, bytes);
+  }
+
+  #stand(item: string, at: number): void {
+    const before = this.#accounts.get(item)?.counted ?? 0;
+    const counted = Math.max(before, at);
+    this.#accounts.set(item, { at, counted });
+    this.#counted += counted - before;
   }
 
   standing(now: number): Standing {
-    const seconds = Math.max(0.001, (now - this.#start) / 1000);
-    const bytesDone = Math.min(this.#bytes, this.#moved + this.#present);
-    const rate = this.#moved / seconds;
+    const bytesDone = Math.min(this.#bytes, this.#counted);
+    const rate = this.#rate.over(rateWindow, now);
     return {
       items: this.#items,
-      itemsDone: this.#itemsDone,
+      itemsDone: Math.min(this.#items, this.#ended.size),
       bytes: this.#bytes,
       bytesDone,
       rate,
-      secondsLeft: rate > 0 ? (this.#bytes - bytesDone) / rate : undefined,
+      secondsLeft: this.#secondsFor(this.#bytes - bytesDone, rate, now),
     };
+  }
+
+  /** While nothing moves at all, nobody can tell. */
+  #secondsFor(left: number, rate: number, now: number): number | undefined {
+    if (left === 0) return 0;
+    return rate > 0 ? left / this.#rate.over(leftWindow, now) : undefined;
   }
 }
 

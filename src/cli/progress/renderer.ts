@@ -14,10 +14,10 @@ export interface Renderer {
 
 /**
  * The renderer that is wanted; `auto` means bars on a terminal and plain lines elsewhere. It ends with the run: what is
- * said of an interruption stands below it, and nothing is drawn over it.
+ * said of an interruption stands below it, and nothing is drawn over it. `verbose` adds lines for single blobs.
  */
-export function makeRenderer(context: Context, kind: ProgressKind): Renderer {
-  const renderer = rendererOf(context, kind);
+export function makeRenderer(context: Context, kind: ProgressKind, verbose = false): Renderer {
+  const renderer = rendererOf(context, kind, verbose);
   const { signal } = context;
   signal.addEventListener('abort', renderer.stop, { once: true });
   const emit: Emit = (event) => {
@@ -26,8 +26,10 @@ export function makeRenderer(context: Context, kind: ProgressKind): Renderer {
   return { emit, stop: renderer.stop };
 }
 
-function rendererOf(context: Context, kind: ProgressKind): Renderer {
+function rendererOf(context: Context, kind: ProgressKind, blobs: boolean): Renderer {
   const { env, stderr } = context;
+  const lines = (): Renderer => plainRenderer(stderr, blobs);
+  const bars = (): Renderer => barRenderer(stderr, { ascii: !isUtf8(env), blobs });
   const onTerminal = stderr.isTTY === true;
   const isLog = env['TERM'] === 'dumb' || !['', 'false', '0'].includes(env['CI'] ?? '');
   switch (kind) {
@@ -36,13 +38,19 @@ function rendererOf(context: Context, kind: ProgressKind): Renderer {
     case 'json':
       return jsonRenderer(stderr);
     case 'plain':
-      return plainRenderer(stderr);
+      return lines();
     case 'tty':
       // Bars move the cursor: where there is none, lines have to do.
-      return onTerminal ? barRenderer(stderr) : plainRenderer(stderr);
+      return onTerminal ? bars() : lines();
     case 'auto':
-      return onTerminal && !isLog ? barRenderer(stderr) : plainRenderer(stderr);
+      return onTerminal && !isLog ? bars() : lines();
   }
+}
+
+/** Has this terminal block characters? The first of these variables that is set decides (POSIX, locales). */
+function isUtf8(env: Context['env']): boolean {
+  const locale = ['LC_ALL', 'LC_CTYPE', 'LANG'].map((name) => env[name] ?? '').find((value) => value !== '');
+  return /utf-?8/i.test(locale ?? '');
 }
 
 /** Quiet does not mean deaf: warnings are still told. */

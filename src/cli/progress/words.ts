@@ -1,6 +1,6 @@
 import type { Event, Task } from '../../core/events.ts';
+import { count } from '../text/plural.ts';
 import { visible } from '../text/visible.ts';
-import { formatSeconds } from './meter.ts';
 
 /** How each task is called while it runs and when one of its items is done. */
 export const taskWords: Readonly<Record<Task, { readonly running: string; readonly done: string }>> = {
@@ -12,14 +12,36 @@ export const taskWords: Readonly<Record<Task, { readonly running: string; readon
   deliver: { running: 'Loading', done: 'loaded' },
 };
 
-/** The name of an item: digests are cut to the length at which people compare them. */
-export function itemName(event: Extract<Event, { readonly item: string }>): string {
-  return visible(event.item.replace(/^sha256:([0-9a-f]{12})[0-9a-f]{52}$/, 'blob $1'));
+/** `3 archives`: so many items of a task. */
+export function countItems(task: Task, number: number): string {
+  return count(number, nounOf(task));
 }
 
-/** A wait, with its end in local time: whoever reads it may want to do something else meanwhile. */
-export function waitingLine(event: Extract<Event, { readonly type: 'waiting' }>): string {
-  const end = new Date(event.until).toTimeString().slice(0, 8);
-  const length = formatSeconds(event.milliseconds / 1000);
-  return `waiting ${length}, until ${end}: ${visible(event.what)}: ${visible(event.reason)}`;
+function nounOf(task: Task): string {
+  switch (task) {
+    case 'pull':
+      return 'blob';
+    case 'verify':
+      return 'archive';
+    case 'scan':
+    case 'sign':
+      return 'file';
+    case 'resolve':
+    case 'deliver':
+      return 'image';
+  }
+}
+
+type ItemEvent = Extract<Event, { readonly item: string }>;
+
+/** Is the item a blob, one of many that make an image? */
+export function isBlob({ item }: Pick<ItemEvent, 'item'>): boolean {
+  return /^sha256:[0-9a-f]{64}$/.test(item);
+}
+
+/** The name of an item, with what it is: digests are cut to the length at which people compare them. */
+export function itemName(event: Extract<Event, { readonly item: string }>): string {
+  const name = isBlob(event) ? `blob ${event.item.slice(7, 19)}` : event.item;
+  const label = 'label' in event ? `, ${event.label}` : '';
+  return visible(`${name}${label}`);
 }

@@ -11,12 +11,19 @@ interface Shown {
   readonly stderr: MemoryOutput;
 }
 
-function show(kind: ProgressKind, isTTY = false, env: Record<string, string> = {}): Shown {
+interface ShowOptions {
+  readonly isTTY?: boolean;
+  readonly env?: Record<string, string>;
+  readonly verbose?: boolean;
+}
+
+function show(kind: ProgressKind, { isTTY = false, env = {}, verbose }: ShowOptions = {}): Shown {
   const stderr = new MemoryOutput(isTTY);
   const renderer = makeRenderer(
     {
       stdin: new MemoryInput(),
-      stdout: new MemoryOutput(),
+      // Says nothing of stderr: each stream is asked for itself.
+      stdout: new MemoryOutput(!isTTY),
       stderr,
       env,
       home: '/nonexistent',
@@ -27,6 +34,7 @@ function show(kind: ProgressKind, isTTY = false, env: Record<string, string> = {
       signal: new AbortController().signal,
     },
     kind,
+    verbose,
   );
   return { renderer, stderr };
 }
@@ -58,12 +66,58 @@ test('plain: a line when a task starts and when an item ends', (t) => {
     'scanned Packs',
     'warning: odd \\u{1b}[2J file',
     'Pulling 3 blobs, 3.0 MiB',
-    `pulled blob ${'a'.repeat(12)} (2.0 MiB)`,
-    `skipped blob ${'b'.repeat(12)}: already present`,
     `failed blob ${'c'.repeat(12)} (E_IO)`,
     '',
   ]);
 });
+
+test('plain, verbose: of every blob too, with its whole digest and what it is', (t) => {
+  const shown = show('plain', { verbose: true });
+  play(shown);
+  shown.renderer.emit({
+    type: 'done',
+    task: 'pull',
+    item: blob('d'),
+    label: 'layer of demisto/python3:3.12',
+    bytes: 1024,
+  });
+  t.deepEqual(shown.stderr.text.split('\n').slice(3), [
+    `pulled blob ${blob('a')} (2.0 MiB)`,
+    `skipped blob ${'b'.repeat(12)}: already present (512.0 KiB)`,
+    `failed blob ${'c'.repeat(12)} (E_IO)`,
+    `pulled blob ${blob('d')} (1.0 KiB), layer of demisto/python3:3.12`,
+    '',
+  ]);
+});
+
+const mib = 1024 * 1024;
+const image = { type: 'image-complete', image: 'docker.io/demisto/python3:3.12', bytes: 44 * mib } as const;
+const imageLine = test.macro({
+  exec(t, event: Event, line: string) {
+    const shown = show('plain');
+    shown.renderer.emit(event);
+    t.is(shown.stderr.text, `${line}\n`);
+  },
+  title: (what) => `plain, one line for an image: ${what}`,
+});
+test(
+  'all of it fetched',
+  imageLine,
+  { ...image, fetched: 44 * mib, present: 0, shared: 0 },
+  'pulled docker.io/demisto/python3:3.12 (44.0 MiB; 44.0 MiB fetched)',
+);
+test(
+  'some of it there before, some shared',
+  imageLine,
+  { ...image, fetched: 12 * mib, present: 30 * mib, shared: 2 * mib },
+  'pulled docker.io/demisto/python3:3.12 (44.0 MiB; 12.0 MiB fetched, 30.0 MiB already present, 2.0 MiB shared with images above)',
+);
+test(
+  'nothing had to be fetched',
+  imageLine,
+  { ...image, fetched: 0, present: 44 * mib, shared: 0 },
+  'skipped docker.io/demisto/python3:3.12: already present (44.0 MiB)',
+);
 
 test('json: every line is one event', (t) => {
   const shown = show('json');
@@ -89,7 +143,7 @@ function moves(text: string): boolean {
 
 const chosen = test.macro({
   exec(t, kind: ProgressKind, isTTY: boolean, env: Record<string, string>, bars: boolean) {
-    const shown = show(kind, isTTY, env);
+    const shown = show(kind, { isTTY, env });
     play(shown);
     t.is(moves(shown.stderr.text), bars);
     t.true(shown.stderr.text.includes('failed blob cccccccccccc (E_IO)'));
@@ -97,9 +151,10 @@ const chosen = test.macro({
   title: (what) => `bars or lines: ${what}`,
 });
 test('bars on a terminal', chosen, 'auto', true, {}, true);
-test('lines elsewhere', chosen, 'auto', false, {}, false);
+test('lines elsewhere, also when stdout is a terminal', chosen, 'auto', false, {}, false);
 test('lines on a dumb terminal', chosen, 'auto', true, { TERM: 'dumb' }, false);
 test('lines in a build', chosen, 'auto', true, { CI: 'true' }, false);
+test('lines in a build that says so with a number', chosen, 'auto', true, { CI: '1' }, false);
 test('bars when CI says that this is none', chosen, 'auto', true, { CI: 'false' }, true);
 test('bars when they are asked for', chosen, 'tty', true, { CI: 'true' }, true);
 test('lines when bars are asked for and there is no terminal', chosen, 'tty', false, {}, false);
@@ -111,7 +166,7 @@ function restored(t: ExecutionContext, text: string): void {
 }
 
 test('bars: a total appears, percentages do not fall, and the terminal is restored', (t) => {
-  const shown = show('tty', true);
+  const shown = show('tty', { isTTY: true });
   play(shown);
   const { text } = shown.stderr;
   const percentages = [...text.matchAll(/([0-9]+)% Pulling/g)].map(([, number]) => Number(number));
@@ -125,7 +180,7 @@ test('bars: a total appears, percentages do not fall, and the terminal is restor
 });
 
 test('bars that are stopped half-way leave the terminal restored too, and start again for the next task', (t) => {
-  const shown = show('tty', true);
+  const shown = show('tty', { isTTY: true });
   for (const event of events.slice(0, 5)) shown.renderer.emit(event);
   shown.renderer.stop();
   restored(t, shown.stderr.text);
@@ -144,7 +199,7 @@ test('bars that are stopped half-way leave the terminal restored too, and start 
 });
 
 test('bars: what starts once more keeps its bar, and one that is done has none', (t) => {
-  const shown = show('tty', true);
+  const shown = show('tty', { isTTY: true });
   const started: Event = { type: 'started', task: 'pull', item: blob('a'), bytes: 100 };
   shown.renderer.emit({ type: 'planned', task: 'pull', items: 2, bytes: 200 });
   shown.renderer.emit(started);

@@ -1,0 +1,46 @@
+import * as z from 'zod';
+import { size } from './parts.ts';
+import { errorReport } from './reports.ts';
+
+/** Version of the lines of `--progress json`: it rises when a field changes its meaning or goes. */
+export const eventVersion = 1;
+
+const task = z.enum(['scan', 'resolve', 'pull', 'sign', 'verify', 'deliver']);
+
+/** A line of this type, with what every line has. */
+function line<Type extends string, Shape extends z.ZodRawShape>(type: Type, shape: Shape) {
+  return z.object({
+    schemaVersion: z.literal(eventVersion),
+    /** When it happened: UTC, with milliseconds. */
+    time: z.iso.datetime({ precision: 3 }),
+    type: z.literal(type),
+    ...shape,
+  });
+}
+
+/** An item of a task: an image, a blob by its digest, a file, a pack. The label says what it is where its name does not. */
+const item = { task, item: z.string(), label: z.string().exactOptional() };
+
+/** An error, with those that it sums up. */
+const wholeError = z.object({ ...errorReport.shape, errors: z.array(errorReport).exactOptional() });
+
+/** One line that `--progress json` writes to stderr. All sizes are bytes. */
+export const eventLine = z.discriminatedUnion('type', [
+  line('planned', { task, items: size, bytes: size }),
+  line('started', { ...item, bytes: size.exactOptional(), present: size.exactOptional() }),
+  line('progress', { task, item: z.string(), bytes: size }),
+  line('skipped', { ...item, reason: z.string(), bytes: size.exactOptional() }),
+  line('done', { ...item, bytes: size.exactOptional(), detail: z.string().exactOptional() }),
+  line('failed', { ...item, error: errorReport }),
+  line('finished', { task }),
+  line('image-complete', { image: z.string(), bytes: size, fetched: size, present: size, shared: size }),
+  line('waiting', { what: z.string(), reason: z.string(), milliseconds: z.number(), until: z.string() }),
+  line('note', { level: z.enum(['info', 'warning']), message: z.string() }),
+  /** The last line of a run: its exit status, its closing words, and every error. */
+  line('ended', {
+    status: z.int().min(0).max(255),
+    summary: z.string().exactOptional(),
+    errors: z.array(wholeError),
+  }),
+]);
+export type EventLine = z.output<typeof eventLine>;
