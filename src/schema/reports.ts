@@ -1,9 +1,9 @@
 import * as z from 'zod';
 import { bundleFinding } from './bundle.ts';
 import { descriptor, digest, imageUse, platform, size, utcTime } from './parts.ts';
+import { reportVersion } from './report-version.ts';
 
-/** Version of all `--json` reports: it rises when a field changes its meaning or goes. */
-export const reportVersion = 1;
+export { reportVersion };
 
 const schemaVersion = z.literal(reportVersion);
 
