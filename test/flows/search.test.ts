@@ -58,7 +58,7 @@ async function loadedWith(file: string, seen = new Set<string>()): Promise<Set<s
   if (seen.has(file)) return seen;
   seen.add(file);
   const text = await readFile(file, 'utf8');
-  for (const [, name = ''] of text.matchAll(/^(?:import|export) (?:.* from )?'([^']+)';$/gm)) {
+  for (const [, name = ''] of text.matchAll(/^(?:import|export) (?:.* from )?['"](.+)['"];$/gm)) {
     if (name.startsWith('.')) await loadedWith(path.join(path.dirname(file), name), seen);
     else seen.add(name);
   }
