@@ -1,7 +1,7 @@
 import { mappingOf } from '../core/mapping.ts';
 import { formatPath, type Mistake } from './load-manifest-mistakes.ts';
 
-const ofBundle = ['audience'];
+const ofBundle: readonly string[] = [];
 
 /** Keys that have a meaning in the manifest's format, but which this version cannot serve: said so, rather than guessed. */
 export function notYetMistakes(manifest: unknown): Mistake[] {

@@ -64,6 +64,7 @@ export function resolveManifest(file: YamlFile, bases: Bases): ExportManifest {
     ),
     volumeSize: parseSize(bundle.volumeSize ?? defaultVolumeSize),
     ...(bundle.expiresAfter === undefined ? {} : { expiresAfter: parseDuration(bundle.expiresAfter) }),
+    ...(bundle.audience === undefined ? {} : { audience: [...new Set(bundle.audience)] }),
     carriesPacks: bundle.packs ?? false,
     carriesImporter: (bundle.importer ?? []).length > 0,
     keys: (document.sign?.keys ?? []).map(asPath),

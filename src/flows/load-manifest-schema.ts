@@ -28,7 +28,7 @@ function mistakesOf(issue: z.core.$ZodIssue, schema: z.ZodType, value: unknown):
     case 'invalid_value':
       return mistake(`${name} must be ${issue.values.map(String).join(' or ')}`);
     case 'too_small':
-      return mistake(`${name} is ${issue.origin === 'string' ? 'empty' : 'too small'}`);
+      return mistake(`${name} is ${['string', 'array'].includes(issue.origin) ? 'empty' : 'too small'}`);
     case 'too_big':
       return mistake(
         `${name} takes at most ${issue.maximum} ${issue.origin === 'array' ? 'entries' : 'characters'}`,

@@ -81,6 +81,8 @@ export interface ExportManifest {
   readonly volumeSize: number;
   /** Seconds after which a bundle is not to be imported any more; absent: never. */
   readonly expiresAfter?: number;
+  /** The sites that may import the bundle; absent: all. */
+  readonly audience?: readonly string[];
   /** Carry the packs that are built zips too. */
   readonly carriesPacks: boolean;
   /** Carry the self-contained importer too. */

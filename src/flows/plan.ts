@@ -74,6 +74,7 @@ export function planReportOf(
     schemaVersion: reportVersion,
     name: content.name,
     platform: content.platform,
+    ...(content.audience === undefined ? {} : { audience: [...content.audience] }),
     packs: reportPacks(selection, content.packs),
     images: reportImages(selection, resolved),
     excluded: reportExcluded(selection, images, left),
@@ -131,7 +132,7 @@ export function contentOf(
   perImage: boolean,
 ): BundleContent {
   const { manifest, findings } = selection;
-  const { name, platform, volumeSize, expiresAfter } = manifest;
+  const { name, platform, volumeSize, expiresAfter, audience } = manifest;
   const byReference = new Map(images.map((bundled) => [bundled.image.reference, bundled]));
   const locked = images.map(({ image }) => image);
   const groups = perImage ? onePerImage(locked, volumeSize) : packVolumes(locked, volumeSize);
@@ -142,5 +143,6 @@ export function contentOf(
       ({ severity, reference }) => severity === 'warning' && byReference.has(reference),
     ),
     ...(expiresAfter === undefined ? {} : { expiresAfter }),
+    ...(audience === undefined ? {} : { audience }),
   };
 }

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { siteNamePattern } from '../core/names.ts';
 
 /** The `schema` value of the export manifests that this version reads. */
 export const exportSchemaId = 'packferry.export/v1';
@@ -164,6 +165,16 @@ export const exportManifestSchema = z.strictObject({
         .describe(
           'Also carry packferry as a program for these platforms, for sites without Node. Default: none.',
         ),
+      audience: z
+        .array(
+          z
+            .string()
+            .regex(siteNamePattern, 'lower-case letters, digits, dot, dash and underscore, at most 64'),
+        )
+        .min(1)
+        .max(1000)
+        .exactOptional()
+        .describe('The names of the sites that may import the bundle. Default: every site.'),
     })
     .exactOptional(),
   sign: z

@@ -47,6 +47,8 @@ export const planReport = z.object({
   schemaVersion,
   name: z.string(),
   platform,
+  /** The sites that may import the bundle; absent: all. */
+  audience: z.array(z.string()).exactOptional(),
   packs: z.array(
     z.object({
       id: z.string(),
@@ -94,6 +96,8 @@ const bundleHead = {
   name: z.string(),
   sequence: z.int(),
   createdAt: z.string(),
+  /** The sites that may import it; absent: all. */
+  audience: z.array(z.string()).exactOptional(),
 };
 
 /** The self-contained importer that the bundle carries, if any. Its hash is to reach the closed side on another way. */

@@ -16,6 +16,7 @@ import type { ExportReport } from '../../schema/reports.ts';
 import { timeToWrite } from '../context.ts';
 import { signingKey } from '../keys.ts';
 import type { Action, CommonOptions, Outcome, Session } from '../session.ts';
+import { audienceLines } from '../text/audience.ts';
 import { count } from '../text/plural.ts';
 import { lockFileOf } from './lock.ts';
 import { planNotes, planTable } from './plan-text.ts';
@@ -179,6 +180,7 @@ function summaryOf({
   dir,
   name,
   sequence,
+  audience,
   status,
   totals,
   archives,
@@ -197,6 +199,7 @@ function summaryOf({
     `Wrote ${name} ${sequence} to ${dir}: ${count(totals.images, 'image')} in ${count(archives.length, 'archive')}, ${size}; ${formatSize(bytesFetched)} fetched.`,
     ...(packs.length === 0 ? [] : [`${count(packs.length, 'pack')} carried along.`]),
     ...importerLines(importers),
+    ...audienceLines(audience),
     `Signed by ${signer ?? ''}.`,
     `Carry the folder over, then: packferry import ${dir} --trusted-keys ALLOWED_SIGNERS`,
   ].join('\n');
