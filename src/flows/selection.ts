@@ -9,7 +9,7 @@ import { readFile } from '../pack/read-file.ts';
 import { scanPacks } from '../pack/scan.ts';
 import type { PackInfo } from '../pack/scan.ts';
 import type { PackImageUse } from '../pack/image-use.ts';
-import { findingText } from './policy-errors.ts';
+import { warnOfFindings } from './policy-errors.ts';
 import type { BundleFinding } from '../schema/bundle.ts';
 import { exportSchemaId } from '../schema/export-manifest.ts';
 import type { ImageUse } from '../schema/parts.ts';
@@ -67,10 +67,7 @@ export async function select(paths: readonly string[], options: SelectOptions): 
   const { kept, excluded } = excludeImages(all, patterns);
   warnOfUnused(manifest, unusedPatterns(all, patterns), options.emit);
   const findings = judge(kept, manifest.policy, files.deprecated);
-  for (const finding of findings) {
-    if (finding.severity === 'error') continue;
-    options.emit({ type: 'note', level: 'warning', message: findingText(finding) });
-  }
+  warnOfFindings(findings, options.emit);
   return { manifest, packs: withChains(packs, fetched), wanted: kept, excluded, findings };
 }
 

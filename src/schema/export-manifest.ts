@@ -86,12 +86,12 @@ const policy = z.strictObject({
   deprecated: z
     .enum(['warn', 'error', 'ignore'])
     .exactOptional()
-    .describe('Images that the list under deprecatedImages names. Default: warn.'),
+    .describe(
+      'Images that say of themselves that they are deprecated, and those that the list under deprecatedImages names. Default: warn.',
+    ),
   deprecatedImages: nonEmpty
     .exactOptional()
-    .describe(
-      'deprecated_images.json of the vendor; without it nothing counts as deprecated. Relative to the manifest.',
-    ),
+    .describe('deprecated_images.json of the vendor, which also knows since when. Relative to the manifest.'),
 });
 
 /** The export manifest: which packs and images a bundle is to carry. Every unknown key is a mistake. */

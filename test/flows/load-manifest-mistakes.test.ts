@@ -153,13 +153,6 @@ test(
   /"A" is no organ/,
 );
 test(
-  'deprecated images without a list',
-  refuses,
-  `${head}images: [a]\npolicy: {deprecated: error}\n`,
-  '4:10',
-  /deprecatedImages/,
-);
-test(
   'native images without a file',
   refuses,
   `${head}images: [a]\ninclude: {native: ["8.8"]}\n`,
