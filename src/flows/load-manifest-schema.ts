@@ -108,7 +108,8 @@ function wrongType(name: string, expected: readonly string[], value: unknown): s
   if (value === undefined) return `${name} is missing`;
   const wanted = [...new Set(expected.map((one) => yamlWords.get(one) ?? one))].join(' or ');
   const got = value === null ? 'empty' : yamlWords.get(Array.isArray(value) ? 'array' : typeof value);
-  return `${name} must be ${wanted}, but is ${got ?? 'something else'}`;
+  const isUnquoted = expected.includes('string') && ['number', 'boolean'].includes(typeof value);
+  return `${name} must be ${wanted}, but is ${got ?? 'something else'}${isUnquoted ? ': put it in quotes' : ''}`;
 }
 
 function valueAt(value: unknown, path: YamlPath): unknown {

@@ -276,6 +276,13 @@ test(
   '4:29',
   /lower-case letters/,
 );
+test(
+  'a version whose last digit YAML would drop',
+  refuses,
+  `${head}images: [a]\ninclude: {nativeConfig: n.json, native: [8.10]}\n`,
+  '4:42',
+  /a number: put it in quotes/,
+);
 test('a list', refuses, '- a\n', '1:1', /the manifest must be a mapping/);
 test('an empty file', refuses, '', '1:1', /the manifest must be a mapping/);
 test('a key twice', refuses, `${head}images: [a]\nname: b\n`, '4:1', /"name" stands here twice/);
