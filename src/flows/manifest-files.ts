@@ -46,9 +46,9 @@ export async function readManifestFiles(manifest: ExportManifest): Promise<Manif
   const requests: PlacedRequest[] = [...manifest.marketplacePacks];
   for (const place of manifest.xsoarConfigs) {
     const read = await at(place, () => readXsoarConfig(place.text));
-    const { line, column, text: file } = place;
+    const { line, column, text: file, dependencies } = place;
     for (const { pack, version } of read?.marketplacePacks ?? []) {
-      requests.push({ pack, version, dependencies: 'mandatory', file, line, column });
+      requests.push({ pack, version, dependencies, file, line, column });
     }
     for (const pack of read?.customPacks ?? []) {
       const found = await at(place, () => customPackAt(pack, file));

@@ -6,6 +6,8 @@ export const exportSchemaId = 'packferry.export/v1';
 
 const nonEmpty = z.string().min(1);
 
+const dependencies = z.enum(['none', 'mandatory', 'all']).exactOptional();
+
 const packEntry = z.union([
   z
     .strictObject({
@@ -18,16 +20,18 @@ const packEntry = z.union([
     .strictObject({
       marketplace: nonEmpty.describe('The id of a pack, or its name in the marketplace.'),
       version: nonEmpty.exactOptional().describe('An exact version, or * for the current one. Default: *.'),
-      dependencies: z
-        .enum(['none', 'mandatory', 'all'])
-        .exactOptional()
-        .describe('Which of the packs that it needs are wanted too, on every level. Default: mandatory.'),
+      dependencies: dependencies.describe(
+        'Which of the packs that it needs are wanted too, on every level. Default: mandatory.',
+      ),
     })
     .describe('A pack of the marketplace.'),
   z
     .strictObject({
       xsoarConfig: nonEmpty.describe(
-        'An xsoar_config.json: its packs of the marketplace with what they must have, and its custom packs. Relative to the manifest.',
+        'An xsoar_config.json: its packs of the marketplace and its custom packs. Relative to the manifest.',
+      ),
+      dependencies: dependencies.describe(
+        'Which of the packs that those of the marketplace need are wanted too, on every level. Default: mandatory.',
       ),
     })
     .describe('The packs that a server is set up with.'),

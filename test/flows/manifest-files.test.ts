@@ -47,7 +47,10 @@ test('everything that is missing, at once and with its place', async (t) => {
 
 test('packs of the marketplace come from the manifest and from xsoar_config.json, custom packs from the disk', async (t) => {
   const folder = await folderWith(t, {
-    'm.yml': [...head, 'packs: [{xsoarConfig: x.json}, {marketplace: B, dependencies: none}]'].join('\n'),
+    'm.yml': [
+      ...head,
+      'packs: [{xsoarConfig: x.json, dependencies: all}, {marketplace: B, dependencies: none}]',
+    ].join('\n'),
     'x.json': JSON.stringify({
       marketplace_packs: [{ id: 'A', version: '1.0.0' }],
       custom_packs: [{ id: 'Own', url: 'zips/Own.zip' }],
@@ -56,9 +59,9 @@ test('packs of the marketplace come from the manifest and from xsoar_config.json
   const files = await readManifestFiles(await loadExportManifest(path.join(folder, 'm.yml')));
   t.deepEqual(files.packs, [path.join(folder, 'zips', 'Own.zip')]);
   t.deepEqual(files.requests, [
-    { pack: 'B', version: '*', dependencies: 'none', line: 3, column: 46 },
+    { pack: 'B', version: '*', dependencies: 'none', line: 3, column: 65 },
     {
-      ...{ pack: 'A', version: '1.0.0', dependencies: 'mandatory', line: 3, column: 23 },
+      ...{ pack: 'A', version: '1.0.0', dependencies: 'all', line: 3, column: 23 },
       file: path.join(folder, 'x.json'),
     },
   ]);
