@@ -56,6 +56,7 @@ export async function select(paths: readonly string[], options: SelectOptions): 
   const { packs, uses } = await scanPacks([...files.packs, ...fetched.map(({ zip }) => zip)], {
     ...manifest.include,
     native: files.native,
+    placeOf: (path) => files.places.get(path) ?? '',
     emit: options.emit,
     signal: options.signal,
   });

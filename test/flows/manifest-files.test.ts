@@ -3,6 +3,7 @@ import path from 'node:path';
 import test from 'ava';
 import { loadExportManifest } from '../../src/flows/load-manifest.ts';
 import { readManifestFiles } from '../../src/flows/manifest-files.ts';
+import { runCli } from '../helpers/cli-run.ts';
 import { errorOf, folderWith } from '../helpers/pack-folder.ts';
 import { projectRoot } from '../helpers/pack-root.ts';
 
@@ -81,4 +82,29 @@ test('a real xsoar_config.json, where it is there', async (t) => {
   t.is(requests.length, 5);
   t.is(requests[0]?.pack, 'FeedJSON');
   t.is(packs.length, 2);
+});
+
+test('a pack that is missing, or no pack, is told with the line that asks for it', async (t) => {
+  const folder = await folderWith(t, {
+    'm.yml': [
+      ...head,
+      'packs:',
+      '  - path: nowhere',
+      '  - path: "empty*"',
+      '  - xsoarConfig: x.json',
+      'images: [a]',
+    ].join('\n'),
+    'empty/readme.txt': '',
+    'x.json': JSON.stringify({ custom_packs: [{ id: 'Own', url: 'Own.zip' }] }),
+  });
+  const at = (name: string): string => path.join(folder, name);
+  const { status, stderr } = await runCli(['usage', 'a', at('m.yml')]);
+  t.is(status, 2);
+  for (const line of [
+    `${at('m.yml')}:4:11: ${at('nowhere')}: no such file or folder`,
+    `${at('m.yml')}:5:11: no content pack found below ${at('empty')}`,
+    `${at('m.yml')}:6:18: ${at('x.json')}: ${at('Own.zip')}: no such file or folder`,
+  ]) {
+    t.true(stderr.includes(line), stderr);
+  }
 });
