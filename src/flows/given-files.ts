@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { stat } from 'node:fs/promises';
 import { limits } from '../core/limits.ts';
 import { readFile } from '../pack/read-file.ts';
@@ -27,6 +28,8 @@ export async function kindOfFile(file: string): Promise<GivenFile> {
   const options = { code: 'E_MANIFEST_UNREADABLE', maxBytes: limits.itemYaml } as const;
   const bytes = await readFile(file, options).catch(() => undefined);
   if (bytes === undefined) return 'manifest';
+  // Whoever reads content says that it is no text.
+  if (!isUtf8(bytes)) return 'content';
   const text = bytes.toString('utf8').replace(/^\uFEFF/, '');
   if (manifestMark.test(text)) return 'manifest';
   if (itemKey.test(text)) return 'content';

@@ -88,7 +88,8 @@ export function readItem(text: string, path: string): PackItem | undefined {
 function kindOf(root: Mapping): PackItem['kind'] | undefined {
   const script = root['script'];
   const [kind, keys] = isMapping(script) ? (['integration', script] as const) : (['script', root] as const);
-  if (kind === 'script' && typeof script !== 'string' && script !== null) return undefined;
+  // Code such as `5` or `true` is a number or a truth to YAML; and code may stand in a file of its own without a trace.
+  if (Array.isArray(script) || (script === undefined && !('dockerimage' in root))) return undefined;
   const named = isMapping(root['commonfields']);
   const typed = 'name' in root && ('type' in keys || 'dockerimage' in keys);
   return named || typed ? kind : undefined;
@@ -142,7 +143,10 @@ function textOfNode(
   if (found === undefined || found === null) return undefined;
   const value = typeof found === 'string' ? found : otherwise(file, path);
   const position = file.locate(path);
-  if (typeof value !== 'string') throw invalid(file, position, `${formatPath(path)} must be a text`);
+  if (typeof value !== 'string') {
+    const hint = typeof found === 'object' ? undefined : 'Put it in quotes.';
+    throw invalid(file, position, `${formatPath(path)} must be a text`, hint);
+  }
   return value.trim() === '' ? undefined : { value, ...position };
 }
 
@@ -156,9 +160,15 @@ function numberAt({ document }: YamlFile, path: YamlPath): string | undefined {
 /** Servers may resolve merge keys, we do not: an image that hides behind one must not go unseen. */
 function refuseMerge(file: YamlFile, mapping: Mapping, path: YamlPath): void {
   if (!('<<' in mapping)) return;
-  throw invalid(file, file.locateKey([...path, '<<']), 'merge keys ("<<") are not supported here');
+  throw invalid(
+    file,
+    file.locateKey([...path, '<<']),
+    'merge keys ("<<") are not supported here',
+    'Write the keys out.',
+  );
 }
 
-function invalid(file: YamlFile, { line, column }: Position, what: string): PackferryError {
-  return new PackferryError('E_PACK_INVALID', `${file.name}:${line}:${column}: ${what}`);
+function invalid(file: YamlFile, { line, column }: Position, what: string, hint?: string): PackferryError {
+  const extras = hint === undefined ? {} : { hint };
+  return new PackferryError('E_PACK_INVALID', `${file.name}:${line}:${column}: ${what}`, extras);
 }

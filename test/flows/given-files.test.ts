@@ -45,7 +45,7 @@ test(
 );
 test('a layout in JSON', isKind, 'l.json', '{"id": "l", "layout": {}}', 'neither');
 test('an empty file', isKind, 'e.yml', '', 'neither');
-test('bytes that are no text', isKind, 'b.yml', Buffer.from([0xff, 0xfe, 0, 1, 2]), 'neither');
+test('bytes that are no text', isKind, 'b.yml', Buffer.from([0xff, 0xfe, 0, 1, 2]), 'content');
 test('the file that servers are set up with', isKind, 'x.json', '{"marketplace_packs": []}', 'xsoar-config');
 test(
   'the same in one with lists only',

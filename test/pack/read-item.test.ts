@@ -133,3 +133,28 @@ test('lists of what is neither text nor number are refused', (t) => {
     t.regex(error.message, /^x\.yml:6:\d+: (?:nativeimage|alt_dockerimages)\[0\] must be a text$/);
   }
 });
+
+test(
+  'code that is a number to YAML',
+  reads,
+  `${common}name: X\nscript: 5\ntype: python\ndockerimage: ${image}\n`,
+  {
+    ...{ kind: 'script', name: 'X', type: 'python', image },
+  },
+);
+test('code that is a truth to YAML', reads, `${common}name: X\nscript: true\ntype: powershell\n`, {
+  ...{ kind: 'script', name: 'X', type: 'powershell' },
+});
+test(
+  'a script that names an image and has no trace of its code',
+  reads,
+  `${common}name: X\ntype: python\ndockerimage: ${image}\n`,
+  { kind: 'script', name: 'X', type: 'python', image },
+);
+test(
+  'a list in place of the code is no script',
+  reads,
+  `${common}name: X\nscript: [a]\ntype: python\n`,
+  undefined,
+);
+test('an item of another kind, with a language', reads, `${common}name: X\ntype: python\n`, undefined);
