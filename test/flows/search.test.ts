@@ -5,6 +5,7 @@ import type { Event } from '../../src/core/events.ts';
 import { searchImages } from '../../src/flows/search.ts';
 import { searchReport } from '../../src/schema/reports-tags.ts';
 import { projectRoot } from '../helpers/cli.ts';
+import { runCli } from '../helpers/cli-run.ts';
 import { metadataFiles } from '../helpers/metadata-folder.ts';
 import { folderWith } from '../helpers/pack-folder.ts';
 
@@ -52,6 +53,32 @@ test('all tags', finds, true, [
   'demisto/a:1.0.0.3 0',
   'demisto/a:9.0.0.1 0',
 ]);
+
+const refuses = test.macro({
+  async exec(t, folder: string, message: RegExp) {
+    const root = await folderWith(t, {
+      'empty/README.md': '# Images',
+      'odd/demisto/a/1.md': 'odd',
+      file: '',
+    });
+    const { status, stderr } = await runCli(['search', '--metadata', path.join(root, folder), 'a'], {
+      env: { XDG_CACHE_HOME: path.join(root, 'cache') },
+    });
+    t.is(status, 2, stderr);
+    t.regex(stderr, message);
+    t.true(stderr.includes('\nhint: Give the folder of a copy of '), stderr);
+  },
+  title: (what) => `search is refused in ${what ?? ''}`,
+});
+test('a folder that is not there', refuses, 'nope', /error\[E_USAGE\]: --metadata .*nope: no such folder/);
+test('a file', refuses, 'file', /file: no folder/);
+test('a folder without any page', refuses, 'empty', /empty: there is no image metadata in it/);
+test(
+  'a folder whose pages are something else',
+  refuses,
+  'odd',
+  /warning: 1 of the md files[^]*odd: there is no image/,
+);
 
 /** The compiled files and packages that are loaded with a compiled file; dynamic imports are not followed. */
 async function loadedWith(file: string, seen = new Set<string>()): Promise<Set<string>> {
