@@ -1,6 +1,6 @@
 import type { PackferryError } from '../core/errors.ts';
 import { reportError } from '../flows/report.ts';
-import { reportVersion } from '../schema/report-version.ts';
+import { reportVersion } from '../schema/versions.ts';
 import type { FailureReport } from '../schema/reports.ts';
 
 /** What `--json` prints of a command that failed. */

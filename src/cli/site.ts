@@ -12,7 +12,8 @@ const hint = 'A site is named in lower-case letters, digits, dot, dash and under
  * does. Throws `E_USAGE` for what is no name, and for a file that cannot be read.
  */
 export async function siteName(context: Context, given: string | undefined): Promise<string | undefined> {
-  if (given !== undefined) return checked(given, '--site');
+  // A variable that is set to nothing says nothing.
+  if (given !== undefined && given !== '') return checked(given, '--site');
   const file = await firstOf(placesOf('site', context), 'E_USAGE', 'Make it readable, or give --site NAME.');
   if (file === undefined) return undefined;
   const bytes = await readFile(file, { code: 'E_USAGE', maxBytes: limits.siteFile });

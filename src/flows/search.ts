@@ -4,7 +4,7 @@ import { findImages, type Match, type Query } from '../pack/image-metadata/query
 import { noMetadataIn, requireMetadataFolder } from './metadata-folder.ts';
 import { byRevision, parseVendorTag } from '../pack/update-version.ts';
 // Not by way of the schemas: loading their library takes a third of a search.
-import { reportVersion } from '../schema/report-version.ts';
+import { reportVersion } from '../schema/versions.ts';
 import type { SearchReport } from '../schema/reports-tags.ts';
 
 export interface SearchOptions {

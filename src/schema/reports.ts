@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { bundleFinding } from './bundle.ts';
 import { descriptor, digest, imageUse, platform, size, utcTime } from './parts.ts';
-import { reportVersion } from './report-version.ts';
+import { reportVersion } from './versions.ts';
 
 export { reportVersion };
 

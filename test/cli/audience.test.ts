@@ -88,6 +88,7 @@ test('the name of a site in the configuration folder of the user counts; a broke
     await writeFile(file, '\uFEFFsite-b\r\n');
     t.is((await run([])).status, 4);
     t.is((await run(['--site', 'site-a'])).status, 0, 'the command line wins');
+    t.is((await run(['--site', ''])).status, 4, 'a variable that is set to nothing says nothing');
     await writeFile(file, 'site-c\r\n');
     t.is((await run([])).status, 0);
   });
