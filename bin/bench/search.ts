@@ -33,7 +33,7 @@ async function makePages(folder: string): Promise<void> {
       size: `${30 + (image % 200)}.12 MB`,
       python: `3.${line}.${build % 10}`,
       pythonPackages: { ...Object.fromEntries(packages), requests: `2.${20 + (build % 12)}.0` },
-      osPackages: Array.from({ length: 80 }, (_, at) => `* library${at} \`1.${build}\``),
+      osPackages: Array.from({ length: 80 }, (_, at) => `* library${at}:amd64\t1.${build}-${at}`),
     });
     const place = path.join(folder, 'demisto', `image${image}`);
     if (build === 0) await mkdir(place, { recursive: true });

@@ -69,7 +69,7 @@ async function lockImage(
   if (config.mediaType !== mediaTypes.ociConfig && config.mediaType !== mediaTypes.dockerConfig)
     return undefined;
   const configName = `${name}: config ${config.digest}`;
-  const { diffIds, ...platform } = parseConfig(
+  const { diffIds, deprecated, ...platform } = parseConfig(
     await readDocument(dir, config, limits.imageConfig),
     configName,
   );
@@ -80,6 +80,7 @@ async function lockImage(
     config,
     layers: joinLayers(manifest, { diffIds }, name),
     source: `oci:${dir}`,
+    ...(deprecated === undefined ? {} : { deprecated }),
   };
 }
 

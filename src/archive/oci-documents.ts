@@ -1,4 +1,5 @@
 import type * as z from 'zod';
+import { deprecationIn } from '../core/deprecation.ts';
 import { isDigest, type Digest } from '../core/digest.ts';
 import { PackferryError } from '../core/errors.ts';
 import type { Descriptor, Layer } from '../core/image.ts';
@@ -41,6 +42,8 @@ export function parseManifest(bytes: Buffer, descriptor: Descriptor, name: strin
 /** What packferry needs of an image configuration. */
 export interface ImageConfig extends Platform {
   readonly diffIds: readonly Digest[];
+  /** See `LockedImage`. */
+  readonly deprecated?: string;
 }
 
 /** Reads an image configuration. */
@@ -53,7 +56,8 @@ export function parseConfig(bytes: Buffer, name: string): ImageConfig {
     if (!isDigest(diffId)) throw malformed(name, `its config has no digest at rootfs.diff_ids.${at}`);
     return diffId;
   });
-  return { ...platform, diffIds };
+  const deprecated = deprecationIn(document.config?.Env);
+  return { ...platform, diffIds, ...(deprecated === undefined ? {} : { deprecated }) };
 }
 
 /**

@@ -34,6 +34,8 @@ export interface BundleContent {
   readonly importer?: CarriedImporter;
   /** Seconds after `createdAt` when the bundle is not to be imported any more; absent: never. */
   readonly expiresAfter?: number;
+  /** The sites that may import the bundle; absent: all. */
+  readonly audience?: readonly string[];
 }
 
 /** One archive of a bundle: its file name and its plan, byte for byte. */
@@ -44,10 +46,11 @@ export interface PlannedVolume {
 }
 
 /**
- * What makes two contents the same bundle: the images by name and digest, how they are divided, the packs, and the importer. Who
- * needs an image, and which mirror answered, may change without a byte of the archives changing.
+ * What makes two contents the same bundle: the images by name and digest, how they are divided, the packs, the importer, and the
+ * sites. Who needs an image, and which mirror answered, may change without a byte of the archives changing.
  */
-export function contentIdentity({ name, platform, volumes, packs, importer }: BundleContent): string {
+export function contentIdentity(content: BundleContent): string {
+  const { name, platform, volumes, packs, importer, audience } = content;
   return JSON.stringify({
     name,
     platform,
@@ -61,12 +64,13 @@ export function contentIdentity({ name, platform, volumes, packs, importer }: Bu
     ),
     packs: packs.map(({ id, version }) => [id, version]).sort(),
     importer: importer?.entry.sha256,
+    ...(audience === undefined ? {} : { audience: [...audience].sort() }),
   });
 }
 
 /** The same of a bundle that is there. */
 export function documentIdentity(document: BundleDocument): string {
-  const { name, platform, images, archives, packs, importers: [entry] = [] } = document;
+  const { name, platform, images, archives, packs, importers: [entry] = [], audience } = document;
   const volumes = archives.map(({ file }) =>
     images
       .filter(({ archive }) => archive === file)
@@ -74,7 +78,8 @@ export function documentIdentity(document: BundleDocument): string {
   );
   const carried = packs.map(({ id, version }) => ({ id, version, zip: '' }));
   const importer = entry === undefined ? {} : { importer: { path: '', entry } };
-  return contentIdentity({ name, platform, volumes, packs: carried, findings: [], ...importer });
+  const sites = audience === undefined ? {} : { audience };
+  return contentIdentity({ name, platform, volumes, packs: carried, findings: [], ...importer, ...sites });
 }
 
 /** Plans every archive of a bundle. The same content gives the same plans. */
@@ -113,6 +118,7 @@ export function makeDocument(
     ...(content.expiresAfter === undefined
       ? {}
       : { expiresAt: laterBy(facts.createdAt, content.expiresAfter) }),
+    ...(content.audience === undefined ? {} : { audience: [...content.audience] }),
     tool: { ...facts.tool },
     platform: { ...content.platform },
     images: volumes.flatMap(({ file, images }) =>

@@ -51,6 +51,8 @@ class VerifiedBundleFolder {
 export type VerifiedBundle = VerifiedBundleFolder;
 
 export interface OpenBundleOptions extends SignatureOptions {
+  /** The name of this site; without one, only bundles for every site are accepted. */
+  readonly site?: string | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -65,6 +67,7 @@ export async function openBundle(dir: string, options: OpenBundleOptions): Promi
   checkListing(dir, listing, sums);
 
   const read = await readSigned(dir, bundleFiles.document, limits.bundleJson, sums).then(readDocument);
+  checkAudience(read.document, options.site);
   checkFresh(read.document, options.now);
   checkAgreement(read, sums);
   await checkFiles(dir, read, sums, options);
@@ -119,6 +122,18 @@ function checkFresh(document: BundleDocument, now: Date): void {
   throw new PackferryError('E_BUNDLE_EXPIRED', message, {
     hint: 'Ask for a newer bundle, and check the clock of this machine.',
   });
+}
+
+function checkAudience({ name, sequence, audience }: BundleDocument, site: string | undefined): void {
+  if (audience === undefined || (site !== undefined && audience.includes(site))) return;
+  const whom = `the bundle ${name} ${sequence} is for ${audience.join(', ')} only`;
+  throw site === undefined
+    ? new PackferryError('E_WRONG_SITE', `${whom}, and it is not known which site this is`, {
+        hint: 'Say so with --site NAME, PACKFERRY_SITE, or one line in /etc/packferry/site.',
+      })
+    : new PackferryError('E_WRONG_SITE', `${whom}, and this site is ${site}`, {
+        hint: 'Bring it there, or ask for a bundle whose audience names this site.',
+      });
 }
 
 /** bundle.json and the signed list agree on archives, packs and the importer. */

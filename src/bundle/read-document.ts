@@ -53,16 +53,10 @@ function checkVersion(value: unknown): void {
 }
 
 /** What the format allows and this version cannot honour is refused, never ignored. */
-function checkSupported({ requires, audience }: BundleDocument): void {
-  const hint = 'Import it with a newer packferry.';
-  if (requires.length > 0) {
-    const message = 'the bundle leaves out blobs that the far side has, and this packferry cannot join them';
-    throw new PackferryError('E_BUNDLE_NEWER', message, { hint });
-  }
-  if (audience !== undefined) {
-    const message = `the bundle is meant for ${audience.join(', ')} only, and this packferry does not know its site`;
-    throw new PackferryError('E_BUNDLE_NEWER', message, { hint });
-  }
+function checkSupported({ requires }: BundleDocument): void {
+  if (requires.length === 0) return;
+  const message = 'the bundle leaves out blobs that the far side has, and this packferry cannot join them';
+  throw new PackferryError('E_BUNDLE_NEWER', message, { hint: 'Import it with a newer packferry.' });
 }
 
 /** Names are fully qualified, each stands for one image, and each image lies in an archive that is listed. */

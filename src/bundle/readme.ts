@@ -14,7 +14,7 @@ ${'='.repeat(document.name.length + `, bundle ${document.sequence}`.length)}
 ${document.images.length} container images for ${document.platform.os}/${document.platform.architecture} in ${files.length} archive${files.length === 1 ? '' : 's'}, ${formatSize(totalSize(document.archives))}.
 Made ${document.createdAt} by ${document.tool.name} ${document.tool.version}.
 Signed by the key ${signer.fingerprint}.
-
+${document.audience === undefined ? '' : `For ${document.audience.join(', ')} only: packferry refuses it elsewhere.\n`}
 Nothing in this folder is to be trusted because it stands in this folder, this text included. What counts is the key:
 the file "allowed_signers" has to reach you on another way than this bundle.
 
@@ -53,7 +53,7 @@ ${files.map((file) => `    docker load -i ${file}`).join('\n')}
 "sh ${bundleFiles.loader} /path/to/allowed_signers SIGNER" does these steps in one go and refuses files that are not on the
 list. Use a copy of ${bundleFiles.loader} that reached you on another way: a script cannot vouch for itself.
 
-These steps do not check whether the bundle is the newest one, or whether the engine really holds what was loaded. For
+These steps do not check whether the bundle is the newest one and meant for your site, or whether the engine really holds what was loaded. For
 that, compare "docker image inspect --format {{.Id}} NAME" with ${bundleFiles.document}: with Docker's classic image store and
 with Podman it is the digest of the image's "config", with Docker's containerd image store (the default of a new Docker 29
 or later) the digest of its "manifest". "docker info --format {{.DriverStatus}}" names io.containerd in the latter case.

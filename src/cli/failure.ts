@@ -1,6 +1,7 @@
 import type { PackferryError } from '../core/errors.ts';
 import { reportError } from '../flows/report.ts';
-import { reportVersion, type FailureReport } from '../schema/reports.ts';
+import { reportVersion } from '../schema/versions.ts';
+import type { FailureReport } from '../schema/reports.ts';
 
 /** What `--json` prints of a command that failed. */
 export function failureText(error: PackferryError): string {

@@ -1,12 +1,11 @@
 import { createReadStream } from 'node:fs';
-import { lstat } from 'node:fs/promises';
-import path from 'node:path';
 import { collect } from '../core/collect.ts';
-import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
+import { messageOf, PackferryError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { readAllowedSigners, type AllowedSigners } from '../trust/allowed-signers.ts';
 import { readKeyFile } from '../trust/key-file.ts';
 import { openSigner, type Signer } from '../trust/signer.ts';
+import { firstOf, placesOf } from './configured.ts';
 import type { Context } from './context.ts';
 import { askSecret, isInteractive } from './prompt.ts';
 import type { Session } from './session.ts';
@@ -14,13 +13,10 @@ import type { Session } from './session.ts';
 /** The keys that are trusted here: the file that was named, else the machine's, else the user's. */
 export async function trustedKeys(context: Context, named: string | undefined): Promise<AllowedSigners> {
   if (named !== undefined) return readAllowedSigners(named);
-  // The XDG base directory specification: only an absolute path counts.
-  const xdg = context.env['XDG_CONFIG_HOME'] ?? '';
-  const configuration = path.isAbsolute(xdg) ? xdg : path.join(context.home, '.config');
-  const places = ['/etc/packferry/allowed_signers', path.join(configuration, 'packferry', 'allowed_signers')];
-  for (const place of places) {
-    if (await exists(place)) return readAllowedSigners(place);
-  }
+  const places = placesOf('allowed_signers', context);
+  const hint = 'Make it readable, or name the file of trusted keys: --trusted-keys FILE.';
+  const place = await firstOf(places, 'E_TRUST_UNREADABLE', hint);
+  if (place !== undefined) return readAllowedSigners(place);
   throw new PackferryError(
     'E_USAGE',
     'no trusted keys: a bundle can only be verified against keys that you trust',
@@ -28,20 +24,6 @@ export async function trustedKeys(context: Context, named: string | undefined): 
       hint: `Give --trusted-keys FILE, or put the allowed_signers file at ${places.join(' or ')}.`,
     },
   );
-}
-
-/** Only what is certainly absent makes way for the next place: other keys than the ones meant must not count instead. */
-async function exists(file: string): Promise<boolean> {
-  try {
-    await lstat(file);
-    return true;
-  } catch (cause) {
-    if (['ENOENT', 'ENOTDIR'].includes(systemCodeOf(cause) ?? '')) return false;
-    throw new PackferryError('E_TRUST_UNREADABLE', `${file}: ${messageOf(cause)}`, {
-      hint: 'Make it readable, or name the file of trusted keys: --trusted-keys FILE.',
-      cause,
-    });
-  }
 }
 
 /** Opens the key that signs; an encrypted one asks for its passphrase where somebody can answer. */

@@ -49,6 +49,14 @@ export function trustedKeysOption(): Option {
   ).env('PACKFERRY_TRUSTED_KEYS');
 }
 
+/** `--site NAME`. */
+export function siteOption(): Option {
+  return new Option(
+    '--site <name>',
+    "the name of this site, for bundles that are for certain sites only (default: the line in /etc/packferry/site, then the one in the user's configuration folder)",
+  ).env('PACKFERRY_SITE');
+}
+
 /** `--passphrase-file FILE`. */
 export function passphraseOption(): Option {
   return new Option(

@@ -39,6 +39,7 @@ const codes = {
   E_BUNDLE_NEWER: [4, 'the bundle needs a newer packferry'],
   E_BUNDLE_EXTRA_FILE: [4, 'the folder holds what was not signed'],
   E_BUNDLE_EXPIRED: [4, 'the bundle has expired'],
+  E_WRONG_SITE: [4, 'the bundle is for other sites'],
   E_SIGNATURE_INVALID: [4, 'the signature is broken or of something else'],
   E_SIGNER_UNTRUSTED: [4, 'the signature is good, its key is not trusted'],
   E_DIGEST_MISMATCH: [4, 'content differs from its digest'],

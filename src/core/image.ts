@@ -26,6 +26,8 @@ export interface LockedImage {
   readonly layers: readonly Layer[];
   /** The endpoint that answered, e.g. `registry://docker.io`. */
   readonly source: string;
+  /** Why its makers have given it up, perhaps an empty text; absent: they have not, as far as it says. */
+  readonly deprecated?: string;
 }
 
 /** Every blob of an image, manifest and config first, each digest once. */

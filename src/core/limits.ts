@@ -18,6 +18,8 @@ export const limits = {
   allowedSigners: 1024 * 1024,
   keyFile: 64 * 1024,
   passphraseFile: 64 * 1024,
+  /** The file with the name of this site. */
+  siteFile: 4 * 1024,
   /** Certificates of the authority of a registry or marketplace; the collections of whole systems are some 250 KB. */
   caFile: 4 * 1024 * 1024,
   /** Items carry embedded code; the largest of the public content are some 300 KB. */

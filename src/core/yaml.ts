@@ -12,6 +12,14 @@ export interface Position {
 
 export type YamlPath = readonly (string | number)[];
 
+/** Writes the path of a value as people read it: `images[2].reference`. */
+export function formatPath(path: YamlPath): string {
+  return path
+    .map((part) => (typeof part === 'number' ? `[${part}]` : `.${part}`))
+    .join('')
+    .replace(/^\./, '');
+}
+
 /** A parsed YAML file that still knows where everything stands. */
 export interface YamlFile {
   /** The file's name, for messages. */

@@ -67,12 +67,15 @@ export async function exportBundle(options: ExportOptions): Promise<ExportReport
       : writeBundle({ ...options, content });
   });
   if ('bytesFetched' in written) return reportOf(options, written, 'written', written.bytesFetched, signer);
-  await checkPresent(options);
+  await checkPresent(options, written.document);
   return reportOf(options, written, 'present', 0, signer);
 }
 
 /** "Already there" is said only of a bundle that is whole and signed by this key. */
-async function checkPresent({ dir, signer, now, emit, signal }: ExportOptions): Promise<void> {
+async function checkPresent(
+  { dir, signer, now, emit, signal }: ExportOptions,
+  { audience }: BundleDocument,
+): Promise<void> {
   const line = allowedSignersLine({
     principal: 'this-key',
     publicKey: signer.publicKey,
@@ -80,7 +83,8 @@ async function checkPresent({ dir, signer, now, emit, signal }: ExportOptions): 
   });
   const allowed = parseAllowedSigners(Buffer.from(`${line}\n`), 'the signing key');
   try {
-    await openBundle(dir, { allowed, now, emit, signal });
+    // This is not one of the sites, but where the bundle is made.
+    await openBundle(dir, { allowed, now, emit, signal, site: audience?.[0] });
   } catch (fault) {
     if (!(fault instanceof PackferryError)) throw fault;
     if (fault.code === 'E_SIGNER_UNTRUSTED') {

@@ -46,7 +46,7 @@ export function meaningMistakes(manifest: unknown, bases: Bases): Mistake[] {
   check(['bundle', 'volumeSize'], mappingOf(bundle)['volumeSize'], parseSize);
   check(['bundle', 'expiresAfter'], mappingOf(bundle)['expiresAfter'], parseDuration);
   listOf(mappingOf(sign)['keys']).forEach((key, index) => check(['sign', 'keys', index], key, asPath));
-  return [...mistakes, ...nothingWanted(packs, images), ...loneSettings(include, policy)];
+  return [...mistakes, ...nothingWanted(packs, images), ...loneSettings(include)];
 }
 
 function checkImages(images: unknown, check: Check): void {
@@ -109,9 +109,8 @@ function nothingWanted(...lists: readonly unknown[]): Mistake[] {
 }
 
 /** Settings that need another one beside them: alone they would do nothing, and nobody would notice. */
-function loneSettings(include: unknown, policy: unknown): Mistake[] {
+function loneSettings(include: unknown): Mistake[] {
   const { native, nativeConfig } = mappingOf(include);
-  const { deprecated, deprecatedImages } = mappingOf(policy);
   const mistakes: Mistake[] = [];
   if (listOf(native).length > 0 && nativeConfig === undefined) {
     mistakes.push({
@@ -126,15 +125,6 @@ function loneSettings(include: unknown, policy: unknown): Mistake[] {
       path: ['include', 'nativeConfig'],
       atKey: true,
       message: 'include.nativeConfig does nothing without include.native',
-    });
-  }
-  if ((deprecated === 'warn' || deprecated === 'error') && deprecatedImages === undefined) {
-    mistakes.push({
-      path: ['policy', 'deprecated'],
-      atKey: true,
-      message:
-        'policy.deprecated: what is deprecated stands in a file that policy.deprecatedImages must name',
-      hint: 'It is deprecated_images.json of the repository demisto/dockerfiles.',
     });
   }
   return mistakes;

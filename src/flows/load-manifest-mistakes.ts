@@ -1,6 +1,8 @@
 import { PackferryError, type ErrorExtras } from '../core/errors.ts';
 import type { YamlFile, YamlPath } from '../core/yaml.ts';
 
+export { formatPath } from '../core/yaml.ts';
+
 /** Something wrong in a YAML file, by the path of the value. */
 export interface Mistake extends Pick<ErrorExtras, 'hint' | 'cause'> {
   readonly path: YamlPath;
@@ -21,12 +23,4 @@ export function errorsOf(file: YamlFile, mistakes: readonly Mistake[]): Packferr
       const extras = { ...(hint === undefined ? {} : { hint }), cause };
       return new PackferryError('E_MANIFEST_INVALID', `${file.name}:${line}:${column}: ${message}`, extras);
     });
-}
-
-/** Writes the path of a value as people read it: `images[2].reference`. */
-export function formatPath(path: YamlPath): string {
-  return path
-    .map((part) => (typeof part === 'number' ? `[${part}]` : `.${part}`))
-    .join('')
-    .replace(/^\./, '');
 }

@@ -41,9 +41,11 @@ export function resolveManifest(file: YamlFile, bases: Bases): ExportManifest {
       const { marketplace, version = anyVersion, dependencies = 'mandatory' } = pack;
       return [{ pack: marketplace, version, dependencies, ...file.locate(['packs', index, 'marketplace']) }];
     }),
-    xsoarConfigs: packs.flatMap((pack, index) =>
-      'xsoarConfig' in pack ? [pathAt(['packs', index, 'xsoarConfig'], pack.xsoarConfig)] : [],
-    ),
+    xsoarConfigs: packs.flatMap((pack, index) => {
+      if (!('xsoarConfig' in pack)) return [];
+      const { xsoarConfig, dependencies = 'mandatory' } = pack;
+      return [{ ...pathAt(['packs', index, 'xsoarConfig'], xsoarConfig), dependencies }];
+    }),
     marketplace: {
       ...(marketplaceUrl === undefined ? {} : { url: marketplaceUrl }),
       ...(caFile === undefined ? {} : { caFile: pathAt(['marketplace', 'caFile'], caFile) }),
@@ -64,6 +66,7 @@ export function resolveManifest(file: YamlFile, bases: Bases): ExportManifest {
     ),
     volumeSize: parseSize(bundle.volumeSize ?? defaultVolumeSize),
     ...(bundle.expiresAfter === undefined ? {} : { expiresAfter: parseDuration(bundle.expiresAfter) }),
+    ...(bundle.audience === undefined ? {} : { audience: [...new Set(bundle.audience)] }),
     carriesPacks: bundle.packs ?? false,
     carriesImporter: (bundle.importer ?? []).length > 0,
     keys: (document.sign?.keys ?? []).map(asPath),

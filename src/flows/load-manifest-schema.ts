@@ -26,14 +26,13 @@ function mistakesOf(issue: z.core.$ZodIssue, schema: z.ZodType, value: unknown):
       return mistake(wrongType(name, expected, valueAt(value, path)));
     }
     case 'invalid_value':
-      return mistake(`${name} must be ${issue.values.map(String).join(' or ')}`);
+      return mistake(wrongValue(name, issue.values.map(String).join(' or '), valueAt(value, path)));
     case 'too_small':
-      return mistake(`${name} is ${issue.origin === 'string' ? 'empty' : 'too small'}`);
+      return mistake(`${name} is ${['string', 'array'].includes(issue.origin) ? 'empty' : 'too small'}`);
     case 'too_big':
-      return mistake(
-        `${name} takes at most ${issue.maximum} ${issue.origin === 'array' ? 'entries' : 'characters'}`,
-      );
+      return mistake(tooBig(name, issue));
     case 'invalid_format':
+      return mistake(`${name} must be ${issue.message}`);
     case 'invalid_key':
     case 'invalid_element':
     case 'not_multiple_of':
@@ -104,11 +103,21 @@ const yamlWords: ReadonlyMap<string, string> = new Map([
   ['number', 'a number'],
 ]);
 
+function wrongValue(name: string, wanted: string, value: unknown): string {
+  return value === undefined ? `${name} is missing: it must be ${wanted}` : `${name} must be ${wanted}`;
+}
+
+function tooBig(name: string, { maximum, origin }: z.core.$ZodIssueTooBig): string {
+  const [one, many] = origin === 'array' ? ['entry', 'entries'] : ['character', 'characters'];
+  return `${name} takes at most ${maximum} ${Number(maximum) === 1 ? one : many}`;
+}
+
 function wrongType(name: string, expected: readonly string[], value: unknown): string {
   if (value === undefined) return `${name} is missing`;
   const wanted = [...new Set(expected.map((one) => yamlWords.get(one) ?? one))].join(' or ');
   const got = value === null ? 'empty' : yamlWords.get(Array.isArray(value) ? 'array' : typeof value);
-  return `${name} must be ${wanted}, but is ${got ?? 'something else'}`;
+  const isUnquoted = expected.includes('string') && ['number', 'boolean'].includes(typeof value);
+  return `${name} must be ${wanted}, but is ${got ?? 'something else'}${isUnquoted ? ': put it in quotes' : ''}`;
 }
 
 function valueAt(value: unknown, path: YamlPath): unknown {

@@ -9,7 +9,6 @@ import { nearestSibling } from '../pack/siblings.ts';
 import { exportManifestSchema, exportSchemaId } from '../schema/export-manifest.ts';
 import { meaningMistakes } from './load-manifest-meaning.ts';
 import { errorsOf, formatPath } from './load-manifest-mistakes.ts';
-import { isBesideNotYet, notYetMistakes } from './load-manifest-not-yet.ts';
 import { resolveManifest } from './load-manifest-resolve.ts';
 import { schemaMistakes } from './load-manifest-schema.ts';
 import type { ExportManifest } from './manifest.ts';
@@ -31,15 +30,12 @@ export async function loadExportManifest(given: string, options: LoadOptions = {
   });
   const bases = { folder: path.dirname(path.resolve(given)), home: options.home };
   refuseNewer(file);
-  const notYet = notYetMistakes(file.value);
-  const wrongShape = schemaMistakes(exportManifestSchema, file.value).filter(
-    (mistake) => !isBesideNotYet(mistake, notYet),
-  );
+  const wrongShape = schemaMistakes(exportManifestSchema, file.value);
   const places = new Set(wrongShape.map((mistake) => formatPath(mistake.path)));
   const wrongMeaning = meaningMistakes(file.value, bases).filter(
     ({ path: at }) => !places.has(formatPath(at)),
   );
-  const errors = errorsOf(file, [...notYet, ...wrongShape, ...wrongMeaning]);
+  const errors = errorsOf(file, [...wrongShape, ...wrongMeaning]);
   if (errors.length > 0) throw sumUp('E_MANIFEST_INVALID', given, errors);
   return resolveManifest(file, bases);
 }

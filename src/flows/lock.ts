@@ -50,11 +50,12 @@ export function makeLock(
     schema: lockSchemaId,
     name: selection.manifest.name,
     platform: { ...selection.manifest.platform },
-    images: resolved.images.map(({ image: { reference, platform, manifest, config, layers, source } }) => {
+    images: resolved.images.map(({ image }) => {
+      const { reference, manifest } = image;
       const known = before.get(reference);
       const pin = pins.get(reference);
       const since = known?.manifest.digest === manifest.digest ? known.lockedAt : lockedAt;
-      const entry = { reference, platform, manifest, config, layers: [...layers], source, lockedAt: since };
+      const entry = { ...image, platform: { ...image.platform }, layers: [...image.layers], lockedAt: since };
       return pin === undefined ? entry : { ...entry, pinned: pin };
     }),
   };

@@ -19,6 +19,8 @@ export interface PlacedRequest extends ManifestMarketplacePack {
 export interface ManifestFiles {
   /** Every pack path, patterns replaced by what they stand for; each once. */
   readonly packs: readonly string[];
+  /** For these paths, the first place that asks for each, as `FILE:LINE:COLUMN: `. */
+  readonly places: ReadonlyMap<string, string>;
   /** Packs that the marketplace is to be asked for; those of `xsoar_config.json` files come last. */
   readonly requests: readonly PlacedRequest[];
   readonly native: readonly NativeImage[];
@@ -40,19 +42,24 @@ export async function readManifestFiles(manifest: ExportManifest): Promise<Manif
       return undefined;
     }
   };
-  const packs: string[] = [];
-  for (const place of manifest.packs) packs.push(...((await at(place, () => packsAt(place.text))) ?? []));
+  const places = new Map<string, string>();
+  const add = (pack: string, place: ManifestText, more = ''): void => {
+    if (!places.has(pack)) places.set(pack, `${placeIn(manifest, place)}${more}`);
+  };
+  for (const place of manifest.packs) {
+    for (const pack of (await at(place, () => packsAt(place.text))) ?? []) add(pack, place);
+  }
 
   const requests: PlacedRequest[] = [...manifest.marketplacePacks];
   for (const place of manifest.xsoarConfigs) {
     const read = await at(place, () => readXsoarConfig(place.text));
-    const { line, column, text: file } = place;
+    const { line, column, text: file, dependencies } = place;
     for (const { pack, version } of read?.marketplacePacks ?? []) {
-      requests.push({ pack, version, dependencies: 'mandatory', file, line, column });
+      requests.push({ pack, version, dependencies, file, line, column });
     }
     for (const pack of read?.customPacks ?? []) {
       const found = await at(place, () => customPackAt(pack, file));
-      if (found !== undefined) packs.push(found);
+      if (found !== undefined) add(found, place, `${file}: `);
     }
   }
 
@@ -68,7 +75,7 @@ export async function readManifestFiles(manifest: ExportManifest): Promise<Manif
     deprecatedImages && (await at(deprecatedImages, () => readDeprecatedImages(deprecatedImages.text)));
 
   if (mistakes.length > 0) throw sumUp('E_MANIFEST_INVALID', manifest.path, mistakes);
-  return { packs: [...new Set(packs)], requests, native, deprecated: deprecated ?? new Map() };
+  return { packs: [...places.keys()], places, requests, native, deprecated: deprecated ?? new Map() };
 }
 
 function customPackAt(pack: CustomPack, file: string): string {

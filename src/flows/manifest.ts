@@ -37,6 +37,12 @@ export interface ManifestMarketplacePack extends Position {
   readonly dependencies: DependencyMode;
 }
 
+/** An `xsoar_config.json`, absolute. */
+export interface ManifestXsoarConfig extends ManifestText {
+  /** For its packs of the marketplace. */
+  readonly dependencies: DependencyMode;
+}
+
 /** Where packs of the marketplace come from. */
 export interface MarketplaceSettings {
   /** Absent: the public marketplace. */
@@ -64,8 +70,7 @@ export interface ExportManifest {
   /** Paths, or patterns that stand for several. */
   readonly packs: readonly ManifestText[];
   readonly marketplacePacks: readonly ManifestMarketplacePack[];
-  /** `xsoar_config.json` files, absolute. */
-  readonly xsoarConfigs: readonly ManifestText[];
+  readonly xsoarConfigs: readonly ManifestXsoarConfig[];
   readonly marketplace: MarketplaceSettings;
   readonly images: readonly ManifestImage[];
   /** Patterns of images that are left out. */
@@ -81,6 +86,8 @@ export interface ExportManifest {
   readonly volumeSize: number;
   /** Seconds after which a bundle is not to be imported any more; absent: never. */
   readonly expiresAfter?: number;
+  /** The sites that may import the bundle; absent: all. */
+  readonly audience?: readonly string[];
   /** Carry the packs that are built zips too. */
   readonly carriesPacks: boolean;
   /** Carry the self-contained importer too. */

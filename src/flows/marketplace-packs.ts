@@ -63,7 +63,8 @@ async function fetchFrom(
     else mistakes.push(mistake);
   }
   // Also when something is wrong already: what the others lack is to be told in the same go.
-  const resolved = await resolvePacks(marketplace, known).catch((fault: unknown) => {
+  const placed = known.map((request) => ({ ...request, where: whereOf(manifest, request) }));
+  const resolved = await resolvePacks(marketplace, placed).catch((fault: unknown) => {
     marketplace.signal?.throwIfAborted();
     mistakes.push(asPackferryError(fault));
     return { packs: [] };
@@ -89,9 +90,13 @@ async function mistakeIn(
   } catch (fault) {
     marketplace.signal?.throwIfAborted();
     const error = asPackferryError(fault);
-    const file = request.file === undefined ? '' : `${request.file}: `;
-    return error.with(`${placeIn(manifest, request)}${file}${error.message}`);
+    return error.with(`${whereOf(manifest, request)}${error.message}`);
   }
+}
+
+/** Which line asks for a pack, and in which further file, for the front of a message. */
+function whereOf(manifest: ExportManifest, request: PlacedRequest): string {
+  return `${placeIn(manifest, request)}${request.file === undefined ? '' : `${request.file}: `}`;
 }
 
 async function readCa(

@@ -9,6 +9,7 @@ import { planVolumes, type BundleContent, type BundledImage } from '../bundle/do
 import { reportVersion, type PlanReport } from '../schema/reports.ts';
 import { packsToCarry } from './packs-to-carry.ts';
 import { reportArchives, reportError, totalsOf } from './report.ts';
+import { withResolvedFindings } from './resolved-findings.ts';
 import { resolveAll, type Resolved } from './resolve.ts';
 import type { Selection } from './selection.ts';
 import { bytesOnlyIn, savingsOf, sharedBytes } from './sharing.ts';
@@ -28,6 +29,8 @@ export interface PlanOptions {
 export interface Planned {
   readonly report: PlanReport;
   readonly resolved: Resolved;
+  /** Everything that the image policy says, also what only resolved images tell. */
+  readonly findings: Selection['findings'];
 }
 
 /** How many ways to save bytes a plan names. */
@@ -39,8 +42,10 @@ export async function planExport(options: PlanOptions): Promise<Planned> {
   const { platform } = selection.manifest;
   const found = await resolveAll(selection.wanted, { ...options, platform });
   const resolved = witness === undefined ? found : await askWitness(found, witness, options.signal);
+  const judged = withResolvedFindings(selection, resolved, options.emit);
   const left = await resolveExcluded(options);
-  return { report: planReportOf(selection, resolved, options.perImage, left), resolved };
+  const report = planReportOf(judged, resolved, options.perImage, left);
+  return { report, resolved, findings: judged.findings };
 }
 
 /** The excluded images, by name; those that cannot be had are nobody's loss. */
@@ -74,6 +79,7 @@ export function planReportOf(
     schemaVersion: reportVersion,
     name: content.name,
     platform: content.platform,
+    ...(content.audience === undefined ? {} : { audience: [...content.audience] }),
     packs: reportPacks(selection, content.packs),
     images: reportImages(selection, resolved),
     excluded: reportExcluded(selection, images, left),
@@ -131,7 +137,7 @@ export function contentOf(
   perImage: boolean,
 ): BundleContent {
   const { manifest, findings } = selection;
-  const { name, platform, volumeSize, expiresAfter } = manifest;
+  const { name, platform, volumeSize, expiresAfter, audience } = manifest;
   const byReference = new Map(images.map((bundled) => [bundled.image.reference, bundled]));
   const locked = images.map(({ image }) => image);
   const groups = perImage ? onePerImage(locked, volumeSize) : packVolumes(locked, volumeSize);
@@ -142,5 +148,6 @@ export function contentOf(
       ({ severity, reference }) => severity === 'warning' && byReference.has(reference),
     ),
     ...(expiresAfter === undefined ? {} : { expiresAfter }),
+    ...(audience === undefined ? {} : { audience }),
   };
 }

@@ -1,10 +1,19 @@
 import { PackferryError } from '../core/errors.ts';
+import type { Emit } from '../core/events.ts';
 import type { BundleFinding } from '../schema/bundle.ts';
 
 /** A finding as people read it: the first place that needs the image, the image, what is the matter, the SDK's number. */
 export function findingText({ reference, message, file, line, sdkRule }: BundleFinding): string {
   const place = file === undefined ? '' : `${file}${line === undefined ? '' : `:${line}`}: `;
   return `${place}${reference}: ${message}${sdkRule === undefined ? '' : ` (${sdkRule})`}`;
+}
+
+/** Tells what the policy only warns of; what it forbids ends the run as an error. */
+export function warnOfFindings(findings: readonly BundleFinding[], emit: Emit): void {
+  for (const finding of findings) {
+    if (finding.severity === 'error') continue;
+    emit({ type: 'note', level: 'warning', message: findingText(finding) });
+  }
 }
 
 /** What the policy forbids, as one `E_POLICY`; none when there is nothing. */

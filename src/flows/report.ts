@@ -35,9 +35,9 @@ export function reportError(error: PackferryError): ErrorReport {
 /** Which bundle a report is about. */
 export function bundleHead(
   dir: string,
-  { name, sequence, createdAt }: BundleDocument,
-): { dir: string; name: string; sequence: number; createdAt: string } {
-  return { dir, name, sequence, createdAt };
+  { name, sequence, createdAt, audience }: BundleDocument,
+): { dir: string; name: string; sequence: number; createdAt: string; audience?: string[] } {
+  return { dir, name, sequence, createdAt, ...(audience === undefined ? {} : { audience }) };
 }
 
 /** The self-contained importer of a bundle as reports show it; one at most. */

@@ -1,8 +1,10 @@
 import type { Emit } from '../core/events.ts';
 import { openIndex } from '../pack/image-metadata/open-index.ts';
 import { findImages, type Match, type Query } from '../pack/image-metadata/query.ts';
+import { noMetadataIn, requireMetadataFolder } from './metadata-folder.ts';
 import { byRevision, parseVendorTag } from '../pack/update-version.ts';
-import { reportVersion } from '../schema/reports.ts';
+// Not by way of the schemas: loading their library takes a third of a search.
+import { reportVersion } from '../schema/versions.ts';
 import type { SearchReport } from '../schema/reports-tags.ts';
 
 export interface SearchOptions {
@@ -17,9 +19,13 @@ export interface SearchOptions {
   readonly signal: AbortSignal;
 }
 
-/** Finds images by what is in them. Those that were built last come first. */
+/**
+ * Finds images by what is in them. Those that were built last come first. Throws `E_USAGE` for a folder without image
+ * metadata and for a query that makes no sense.
+ */
 export async function searchImages(options: SearchOptions): Promise<SearchReport> {
   const { metadata, query, allTags, emit } = options;
+  await requireMetadataFolder('--metadata', metadata);
   const index = await openIndex(metadata, options);
   const { skipped, skippedNames } = index;
   if (skipped > 0) {
@@ -27,6 +33,7 @@ export async function searchImages(options: SearchOptions): Promise<SearchReport
     const message = `${skipped} of the md files are no image metadata and were skipped: ${skippedNames.join(', ')}${more}`;
     emit({ type: 'note', level: 'warning', message });
   }
+  if (index.images.length === 0) throw noMetadataIn('--metadata', metadata);
   const byImage = new Map<string, Match[]>();
   for (const match of findImages(index, query)) {
     const { image } = match.image;

@@ -1,19 +1,16 @@
-import { stat } from 'node:fs/promises';
-import path from 'node:path';
 import { PackferryError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
-import { limits } from '../core/limits.ts';
 import { formatReference } from '../core/reference.ts';
 import { judge } from '../pack/policy.ts';
-import { readFile } from '../pack/read-file.ts';
 import { scanPacks } from '../pack/scan.ts';
 import type { PackInfo } from '../pack/scan.ts';
 import type { PackImageUse } from '../pack/image-use.ts';
-import { findingText } from './policy-errors.ts';
+import { warnOfFindings } from './policy-errors.ts';
 import type { BundleFinding } from '../schema/bundle.ts';
 import { exportSchemaId } from '../schema/export-manifest.ts';
 import type { ImageUse } from '../schema/parts.ts';
 import { excludeImages, unusedPatterns, type ExcludedImage } from './exclude.ts';
+import { kindOfFile } from './given-files.ts';
 import { loadExportManifest } from './load-manifest.ts';
 import { fetchMarketplacePacks, type FetchedPack } from './marketplace-packs.ts';
 import { readManifestFiles } from './manifest-files.ts';
@@ -49,8 +46,8 @@ export interface SelectOptions {
 }
 
 /**
- * Reads one export manifest, or takes content packs as if a manifest named just them. Which of the two is meant
- * follows from the content of the file.
+ * Reads one export manifest, or takes content packs and `xsoar_config.json` files as if a manifest named just them.
+ * What is meant follows from the content of the file.
  */
 export async function select(paths: readonly string[], options: SelectOptions): Promise<Selection> {
   const manifest = await manifestOf(paths, options);
@@ -59,6 +56,7 @@ export async function select(paths: readonly string[], options: SelectOptions): 
   const { packs, uses } = await scanPacks([...files.packs, ...fetched.map(({ zip }) => zip)], {
     ...manifest.include,
     native: files.native,
+    placeOf: (path) => files.places.get(path) ?? '',
     emit: options.emit,
     signal: options.signal,
   });
@@ -67,10 +65,7 @@ export async function select(paths: readonly string[], options: SelectOptions): 
   const { kept, excluded } = excludeImages(all, patterns);
   warnOfUnused(manifest, unusedPatterns(all, patterns), options.emit);
   const findings = judge(kept, manifest.policy, files.deprecated);
-  for (const finding of findings) {
-    if (finding.severity === 'error') continue;
-    options.emit({ type: 'note', level: 'warning', message: findingText(finding) });
-  }
+  warnOfFindings(findings, options.emit);
   return { manifest, packs: withChains(packs, fetched), wanted: kept, excluded, findings };
 }
 
@@ -115,34 +110,32 @@ function warnOfUnused(manifest: ExportManifest, unused: readonly string[], emit:
 }
 
 async function manifestOf(paths: readonly string[], options: SelectOptions): Promise<ExportManifest> {
-  const [first] = paths;
-  if (first !== undefined && paths.length === 1 && (await looksLikeManifest(first))) {
-    return loadExportManifest(first, { home: options.home });
+  const files = await Promise.all(paths.map(async (path) => ({ path, kind: await kindOfFile(path) })));
+  const [first] = files;
+  if (first !== undefined && files.length === 1) {
+    if (first.kind === 'manifest' || first.kind === 'missing')
+      return loadExportManifest(first.path, { home: options.home });
+    if (first.kind === 'neither') throw neither(first.path);
   }
-  const manifests = await Promise.all(paths.map(looksLikeManifest));
-  const at = manifests.indexOf(true);
-  if (at >= 0) {
-    throw new PackferryError('E_USAGE', `${paths[at] ?? ''} is an export manifest: give it alone`, {
+  const manifest = files.find(({ kind }) => kind === 'manifest');
+  if (manifest !== undefined) {
+    throw new PackferryError('E_USAGE', `${manifest.path} is an export manifest: give it alone`, {
       hint: 'Name the packs inside the manifest, or give packs only.',
     });
   }
-  return { ...emptyManifest, packs: paths.map((text) => ({ text, line: 1, column: 1 })) };
+  const place = { line: 1, column: 1 };
+  const [configs, packs] = [true, false].map((wanted) =>
+    files
+      .filter(({ kind }) => (kind === 'xsoar-config') === wanted)
+      .map(({ path: text }) => ({ text, ...place })),
+  );
+  const xsoarConfigs = (configs ?? []).map((config) => ({ ...config, dependencies: 'mandatory' as const }));
+  return { ...emptyManifest, packs: packs ?? [], xsoarConfigs };
 }
 
-/** A file is meant as a manifest when it says so, or when it is no yml of a pack but is called like one. */
-async function looksLikeManifest(file: string): Promise<boolean> {
-  if (!/\.(ya?ml|json)$/i.test(path.basename(file))) return false;
-  const stats = await stat(file).catch(() => undefined);
-  if (stats === undefined) return true;
-  if (!stats.isFile()) return false;
-  // One that is too large or cannot be read is named by whoever reads it as what it is.
-  const code = 'E_MANIFEST_UNREADABLE';
-  const bytes = await readFile(file, { code, maxBytes: limits.itemYaml }).catch(() => undefined);
-  if (bytes === undefined) return true;
-  const text = bytes.toString('utf8');
-  const [id = ''] = exportSchemaId.split('/');
-  return (
-    new RegExp(`^\\s*"?schema"?\\s*:\\s*["']?${id.replace('.', '\\.')}/`, 'm').test(text) ||
-    !/^"?'?script\b/m.test(text)
-  );
+function neither(file: string): PackferryError {
+  const what = `${file}: no export manifest, and neither an integration nor a script`;
+  return new PackferryError('E_MANIFEST_INVALID', what, {
+    hint: `A manifest has the line "schema: ${exportSchemaId}". Of content, name a pack, a folder of packs, or the yml file of an integration or script.`,
+  });
 }

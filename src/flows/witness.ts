@@ -1,13 +1,13 @@
-import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import pLimit from 'p-limit';
 import type { Digest } from '../core/digest.ts';
-import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
+import { PackferryError, systemCodeOf } from '../core/errors.ts';
 import type { LockedImage } from '../core/image.ts';
 import { limits } from '../core/limits.ts';
 import { parseReference } from '../core/reference.ts';
 import type { BundledImage } from '../bundle/document.ts';
 import { decodeText, readFile } from '../pack/read-file.ts';
+import { requireMetadataFolder } from './metadata-folder.ts';
 import type { Resolved } from './resolve.ts';
 import { readWitnessPage, type WitnessPage } from './witness-page.ts';
 
@@ -21,7 +21,7 @@ const concurrency = 16;
  * digests is absence, and is told apart. Throws `E_USAGE` when the folder cannot be read.
  */
 export async function askWitness(resolved: Resolved, folder: string, signal: AbortSignal): Promise<Resolved> {
-  await requireFolder(folder);
+  await requireMetadataFolder('--witness', folder);
   const limit = pLimit(concurrency);
   const disputes = new Map<string, PackferryError>();
   const ask = async (bundled: BundledImage): Promise<BundledImage> => {
@@ -38,16 +38,6 @@ export async function askWitness(resolved: Resolved, folder: string, signal: Abo
   };
   const images = await Promise.all(resolved.images.map((image) => limit(ask, image)));
   return { ...resolved, images, disputes };
-}
-
-async function requireFolder(folder: string): Promise<void> {
-  const stats = await stat(folder).catch((cause: unknown) => {
-    throw new PackferryError('E_USAGE', `--witness ${folder}: ${messageOf(cause)}`, { cause });
-  });
-  if (stats.isDirectory()) return;
-  throw new PackferryError('E_USAGE', `--witness ${folder}: no folder`, {
-    hint: 'Give the folder of a copy of demisto/dockerfiles-info.',
-  });
 }
 
 /** The page on an image. Only images of Docker Hub have one, whatever mirror they came from. */

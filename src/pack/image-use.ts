@@ -46,7 +46,7 @@ export function imagesOf(item: PackItem, place: ItemPlace, options: ImageOptions
   if (options.alternatives === true) {
     if (item.dockerimage45 !== undefined) uses.push(use(item, place, 'dockerimage45', item.dockerimage45));
     uses.push(
-      ...item.alternatives.map((value, index) => use(item, place, `alt_dockerimages[${index}]`, value)),
+      ...item.alternatives.map((entry) => use(item, place, `alt_dockerimages[${entry.index}]`, entry)),
     );
   }
   // What is pasted into other items does not run by itself.

@@ -1,6 +1,6 @@
-// A key of the outermost mapping that is `script`, or that is written in a way which may hide it: quoted, explicit (`?`),
+// A key of the outermost mapping that is `script` or names an image, or that is written in a way which may hide it: quoted, explicit (`?`),
 // with anchor, tag or alias, in flow style, behind a directive or document marker, or merged in (`<<`).
-const outermostKey = /^(?:script[ \t]*:|["'?&!*{%<]|---[ \t]+[^\s#])/m;
+const outermostKey = /^(?:(?:script|dockerimage)[ \t]*:|["'?&!*{%<]|---[ \t]+[^\s#])/m;
 
 // The first line that is neither blank nor a comment nor a bare document marker is indented.
 const indentedRoot = /^(?:(?:---)?[ \t]*(?:#[^\r\n]*)?[\r\n])*[ \t]+[^\s#]/;

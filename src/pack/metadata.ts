@@ -1,7 +1,6 @@
-import { messageOf, PackferryError } from '../core/errors.ts';
-import { parseStrictJson } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
 import { packMetadataSchema } from '../schema/pack.ts';
+import { readJsonFile } from './json-file.ts';
 
 /** What a pack says of itself. */
 export interface PackLabel {
@@ -13,12 +12,8 @@ export interface PackLabel {
 
 /** Reads `pack_metadata.json` or `metadata.json`; empty values count as missing. Throws `E_PACK_INVALID` that names `path`. */
 export function readMetadata(bytes: Uint8Array, path: string): PackLabel {
-  const parsed = packMetadataSchema.safeParse(parse(bytes, path));
-  if (!parsed.success) {
-    const what = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
-    throw new PackferryError('E_PACK_INVALID', `${path}: ${what}`, { cause: parsed.error });
-  }
-  const { id, name, currentVersion } = parsed.data;
+  const options = { name: path, code: 'E_PACK_INVALID', maxBytes: limits.packMetadata } as const;
+  const { id, name, currentVersion } = readJsonFile(bytes, packMetadataSchema, options);
   return {
     ...(isText(id) ? { id } : {}),
     ...(isText(name) ? { name } : {}),
@@ -28,12 +23,4 @@ export function readMetadata(bytes: Uint8Array, path: string): PackLabel {
 
 function isText(value: string | null | undefined): value is string {
   return typeof value === 'string' && value !== '';
-}
-
-function parse(bytes: Uint8Array, path: string): unknown {
-  try {
-    return parseStrictJson(bytes, { name: path, maxBytes: limits.packMetadata });
-  } catch (cause) {
-    throw new PackferryError('E_PACK_INVALID', messageOf(cause), { cause });
-  }
 }

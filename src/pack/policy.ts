@@ -23,7 +23,7 @@ export interface JudgedImage {
 /** What one rule says of one image; undefined when it has nothing to say. */
 type Rule = (image: JudgedImage, policy: Policy, deprecated: DeprecatedImages) => Verdict | undefined;
 
-interface Verdict {
+export interface Verdict {
   readonly message: string;
   readonly severity: BundleFinding['severity'];
   /** The uses that are concerned, when these are not all. */
@@ -46,18 +46,28 @@ export function judge(
   deprecated: DeprecatedImages,
 ): BundleFinding[] {
   return images.flatMap((image) =>
-    rules.flatMap(({ rule, sdkRule, judge: ask }) => {
+    rules.flatMap(({ judge: ask, ...rule }) => {
       const verdict = ask(image, policy, deprecated);
-      if (verdict === undefined) return [];
-      const { message, severity, uses = image.usedBy } = verdict;
-      const [first] = uses;
-      return {
-        ...{ rule, sdkRule, reference: lockedNameOf(image.reference), severity },
-        message: uses.length > 1 ? `${message} (${uses.length} uses)` : message,
-        ...(first === undefined ? {} : { file: first.file, line: first.line }),
-      };
+      return verdict === undefined
+        ? []
+        : findingOf(rule, lockedNameOf(image.reference), verdict.uses ?? image.usedBy, verdict);
     }),
   );
+}
+
+/** A finding on an image, at the first of its uses. */
+export function findingOf(
+  rule: Pick<BundleFinding, 'rule' | 'sdkRule'>,
+  reference: string,
+  uses: readonly ImageUse[],
+  { message, severity }: Verdict,
+): BundleFinding {
+  const [first] = uses;
+  return {
+    ...{ ...rule, reference, severity },
+    message: uses.length > 1 ? `${message} (${uses.length} uses)` : message,
+    ...(first === undefined ? {} : { file: first.file, line: first.line }),
+  };
 }
 
 function latest({ reference }: JudgedImage, policy: Policy): Verdict | undefined {
@@ -106,6 +116,6 @@ function deprecation(
   return { message: `deprecated${since}${reason}`, severity: severityOf(policy.deprecated) };
 }
 
-function severityOf(setting: 'warn' | 'error'): BundleFinding['severity'] {
+export function severityOf(setting: 'warn' | 'error'): BundleFinding['severity'] {
   return setting === 'error' ? 'error' : 'warning';
 }

@@ -12,6 +12,8 @@ import { hasMetadata } from './walk.ts';
 export interface ScanOptions extends ImageOptions {
   /** Also the items below folders named TestPlaybooks, which are not uploaded with a pack. */
   readonly testPlaybooks: boolean;
+  /** Where a path was asked for, as `FILE:LINE:COLUMN: `: stands in front of what is said of a path without content. */
+  readonly placeOf?: (path: string) => string;
   readonly emit?: Emit;
   readonly signal?: AbortSignal;
 }
@@ -48,7 +50,7 @@ const concurrency = 16;
  * one is thrown as it is, `E_PACK_INVALID` or `E_PACK_NOT_FOUND`.
  */
 export async function scanPacks(paths: readonly string[], options: ScanOptions): Promise<PackScan> {
-  const { emit = silent, signal, testPlaybooks } = options;
+  const { emit = silent, signal, testPlaybooks, placeOf = () => '' } = options;
   const mistakes: PackferryError[] = [];
   const report = (mistake: PackferryError): void => void mistakes.push(mistake);
   const reading = { ...options, emit, signal, limit: pLimit(concurrency) };
@@ -63,13 +65,14 @@ export async function scanPacks(paths: readonly string[], options: ScanOptions):
     const found = await findPacks(given, { testPlaybooks, archives: true, emit, signal, report }).catch(
       (fault: unknown) => {
         signal?.throwIfAborted();
-        report(asPackferryError(fault));
+        report(placed(asPackferryError(fault), placeOf(given)));
         return [];
       },
     );
     const share = await readShare(found, seen, reading);
     for (const mistake of share.mistakes) report(mistake);
-    if (!share.isContent && mistakes.length === before) report(nothingIn(given, found));
+    if (!share.isContent && mistakes.length === before)
+      report(placed(nothingIn(given, found), placeOf(given)));
     packs.push(...share.packs);
     uses.push(...share.uses);
     files += share.files;
@@ -119,6 +122,10 @@ async function readShare(
     mistakes: read.flatMap(({ reading }) => reading.mistakes),
     isContent: content.length > 0 || hadContent,
   };
+}
+
+function placed(error: PackferryError, place: string): PackferryError {
+  return place === '' ? error : error.with(`${place}${error.message}`);
 }
 
 function nothingIn(given: string, found: readonly FoundPack[]): PackferryError {

@@ -82,7 +82,7 @@ async function refuseArchive(given: string): Promise<void> {
   const info = await stat(given).catch(() => undefined);
   if (info?.isFile() !== true || isYamlName(given)) return;
   throw new PackferryError('E_PACK_INVALID', `${given}: only folders and yml files can be updated in place`, {
-    hint: 'Unpack the archive, update the folder, and pack it again.',
+    hint: 'Name a folder or a yml file. Archives must be unpacked first, and packed again.',
   });
 }
 

@@ -1,3 +1,4 @@
+import { deprecationIn } from '../core/deprecation.ts';
 import { parseDigest } from '../core/digest.ts';
 import { PackferryError } from '../core/errors.ts';
 import type { Descriptor, Layer, LockedImage } from '../core/image.ts';
@@ -42,6 +43,7 @@ export async function resolveImage(
     throw malformed(name, `this is no container image but ${printable(mediaType)}`);
   }
   const config = readConfigDocument(await documents.config(manifest.config), name);
+  const deprecated = deprecationIn(config.config?.Env);
   return {
     reference: tagNameOf(reference) ?? formatReference(reference),
     platform: platform ?? platformOf(config, wanted, name),
@@ -49,6 +51,7 @@ export async function resolveImage(
     config: { mediaType, digest, size },
     layers: layersOf(manifest, config, name),
     source,
+    ...(deprecated === undefined ? {} : { deprecated }),
   };
 }
 

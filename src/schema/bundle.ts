@@ -55,7 +55,8 @@ export const bundleSchema = z.object({
   sequence: z.int().nonnegative(),
   createdAt: utcTime,
   expiresAt: utcTime.exactOptional(),
-  audience: z.array(z.string().min(1)).exactOptional(),
+  /** The sites that may import it; absent: all. */
+  audience: z.array(z.string().min(1)).min(1).max(1000).exactOptional(),
   tool: z.object({ name: z.string(), version: z.string() }),
   platform,
   images: z.array(bundleImage).min(1).max(100_000),

@@ -1,9 +1,7 @@
 import * as z from 'zod';
 import { size } from './parts.ts';
 import { errorReport } from './reports.ts';
-
-/** Version of the lines of `--progress json`: it rises when a field changes its meaning or goes. */
-export const eventVersion = 1;
+import { eventVersion } from './versions.ts';
 
 const task = z.enum(['scan', 'resolve', 'pull', 'sign', 'verify', 'deliver']);
 

@@ -1,9 +1,12 @@
 import * as z from 'zod';
+import { siteNamePattern } from '../core/names.ts';
 
 /** The `schema` value of the export manifests that this version reads. */
 export const exportSchemaId = 'packferry.export/v1';
 
 const nonEmpty = z.string().min(1);
+
+const dependencies = z.enum(['none', 'mandatory', 'all']).exactOptional();
 
 const packEntry = z.union([
   z
@@ -17,16 +20,18 @@ const packEntry = z.union([
     .strictObject({
       marketplace: nonEmpty.describe('The id of a pack, or its name in the marketplace.'),
       version: nonEmpty.exactOptional().describe('An exact version, or * for the current one. Default: *.'),
-      dependencies: z
-        .enum(['none', 'mandatory', 'all'])
-        .exactOptional()
-        .describe('Which of the packs that it needs are wanted too, on every level. Default: mandatory.'),
+      dependencies: dependencies.describe(
+        'Which of the packs that it needs are wanted too, on every level. Default: mandatory.',
+      ),
     })
     .describe('A pack of the marketplace.'),
   z
     .strictObject({
       xsoarConfig: nonEmpty.describe(
-        'An xsoar_config.json: its packs of the marketplace with what they must have, and its custom packs. Relative to the manifest.',
+        'An xsoar_config.json: its packs of the marketplace and its custom packs. Relative to the manifest.',
+      ),
+      dependencies: dependencies.describe(
+        'Which of the packs that those of the marketplace need are wanted too, on every level. Default: mandatory.',
       ),
     })
     .describe('The packs that a server is set up with.'),
@@ -85,12 +90,12 @@ const policy = z.strictObject({
   deprecated: z
     .enum(['warn', 'error', 'ignore'])
     .exactOptional()
-    .describe('Images that the list under deprecatedImages names. Default: warn.'),
+    .describe(
+      'Images that say of themselves that they are deprecated, and those that the list under deprecatedImages names. Default: warn.',
+    ),
   deprecatedImages: nonEmpty
     .exactOptional()
-    .describe(
-      'deprecated_images.json of the vendor; without it nothing counts as deprecated. Relative to the manifest.',
-    ),
+    .describe('deprecated_images.json of the vendor, which also knows since when. Relative to the manifest.'),
 });
 
 /** The export manifest: which packs and images a bundle is to carry. Every unknown key is a mistake. */
@@ -164,6 +169,16 @@ export const exportManifestSchema = z.strictObject({
         .describe(
           'Also carry packferry as a program for these platforms, for sites without Node. Default: none.',
         ),
+      audience: z
+        .array(
+          z
+            .string()
+            .regex(siteNamePattern, 'lower-case letters, digits, dot, dash and underscore, at most 64'),
+        )
+        .min(1)
+        .max(1000)
+        .exactOptional()
+        .describe('The names of the sites that may import the bundle. Default: every site.'),
     })
     .exactOptional(),
   sign: z

@@ -42,6 +42,7 @@ export const imageManifestSchema = z.object({
 export const imageConfigSchema = z.object({
   ...offeredPlatform.shape,
   rootfs: z.object({ diff_ids: z.array(z.string()).max(limits.layers).nullish() }),
+  config: z.object({ Env: z.array(z.string()).nullish() }).nullish(),
 });
 
 /** The answer of a token service (distribution project, "Token Authentication Specification"). */

@@ -57,6 +57,8 @@ export const lockedImage = z.object({
   config: descriptor,
   layers: z.array(layer).max(500),
   source: z.string(),
+  /** Why its makers have given it up, when the image says that they have. */
+  deprecated: z.string().exactOptional(),
 });
 
 /** Where an item of a pack, or a manifest, names an image. */

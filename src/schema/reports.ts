@@ -1,9 +1,9 @@
 import * as z from 'zod';
 import { bundleFinding } from './bundle.ts';
 import { descriptor, digest, imageUse, platform, size, utcTime } from './parts.ts';
+import { reportVersion } from './versions.ts';
 
-/** Version of all `--json` reports: it rises when a field changes its meaning or goes. */
-export const reportVersion = 1;
+export { reportVersion };
 
 const schemaVersion = z.literal(reportVersion);
 
@@ -47,6 +47,8 @@ export const planReport = z.object({
   schemaVersion,
   name: z.string(),
   platform,
+  /** The sites that may import the bundle; absent: all. */
+  audience: z.array(z.string()).exactOptional(),
   packs: z.array(
     z.object({
       id: z.string(),
@@ -94,6 +96,8 @@ const bundleHead = {
   name: z.string(),
   sequence: z.int(),
   createdAt: z.string(),
+  /** The sites that may import it; absent: all. */
+  audience: z.array(z.string()).exactOptional(),
 };
 
 /** The self-contained importer that the bundle carries, if any. Its hash is to reach the closed side on another way. */

@@ -258,7 +258,13 @@ test(
   (d) => ({ ...d, requires: [first(d).config] }),
   'E_BUNDLE_NEWER',
 );
-test('a bundle for certain sites', misdescribed, (d) => ({ ...d, audience: ['site-a'] }), 'E_BUNDLE_NEWER');
+test(
+  'a bundle for certain sites, and this one has no name',
+  misdescribed,
+  (d) => ({ ...d, audience: ['site-a'] }),
+  'E_WRONG_SITE',
+);
+test('a bundle for no site', misdescribed, (d) => ({ ...d, audience: [] }), 'E_BUNDLE_MALFORMED');
 test(
   'an expired bundle',
   misdescribed,

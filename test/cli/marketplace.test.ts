@@ -25,6 +25,12 @@ const harbor: FakePack = {
 };
 const fields: FakePack = { id: 'Fields', currentVersion: '3.0.0' };
 const rest: FakePack = { id: 'Rest', currentVersion: '1.0.0' };
+/** Needs a pack that is not there. */
+const wreck: FakePack = {
+  id: 'Wreck',
+  currentVersion: '1.0.0',
+  dependencies: { Sunken: { mandatory: true } },
+};
 
 function builtZip(pack: FakePack, image?: string): Buffer {
   const name = `Scripts/script-${pack.id}.yml`;
@@ -53,10 +59,11 @@ interface Shop {
 /** A marketplace beside a site, and a manifest with these entries of `packs`, the first in line 4. */
 async function openShop(t: ExecutionContext, { at, host }: Site, packs: readonly string[]): Promise<Shop> {
   const server = await serveFiles(t, {
-    'index.zip': indexOf([ferry, harbor, fields, rest]),
+    'index.zip': indexOf([ferry, harbor, fields, rest, wreck]),
     'Ferry/1.2.0/Ferry.zip': zips.Ferry,
     'Harbor/1.1.0/Harbor.zip': zips.Harbor,
     'Fields/3.0.0/Fields.zip': zips.Fields,
+    'Wreck/1.0.0/Wreck.zip': builtZip(wreck),
   });
   const manifest = at('shop.yml');
   const lines = [
@@ -204,6 +211,27 @@ test('unknown packs and versions come at once, each with the line that asks for 
       { code: 'E_PACK_NOT_FOUND', place: '5:20', near: '1.1.0' },
       { code: 'E_PACK_NOT_FOUND', place: '6:18', near: 'Fields' },
     ]);
+  });
+});
+
+test('what a pack of xsoar_config.json needs and nobody has is told with the line of the manifest and the chain', async (t) => {
+  await withSite(async (site) => {
+    const shop = await openShop(t, site, ['xsoarConfig: x.json']);
+    await writeFile(site.at('x.json'), JSON.stringify({ marketplace_packs: [{ id: 'Wreck' }] }));
+    const ran = await runCli(['plan', shop.manifest], { env: shop.env });
+    t.is(ran.status, 2, ran.stderr);
+    const place = `${shop.manifest}:4:18: ${site.at('x.json')}: `;
+    t.true(
+      ran.stderr.includes(`${place}no pack Sunken in the marketplace, but it is needed by Wreck`),
+      ran.stderr,
+    );
+    const none = shop.manifest;
+    await writeFile(none, (await readFile(none, 'utf8')).replace('x.json', 'x.json\n    dependencies: none'));
+    const { report } = await reportOf(t, planReport, ['plan', none], shop);
+    t.deepEqual(
+      report.packs.map(({ id }) => id),
+      ['Wreck'],
+    );
   });
 });
 

@@ -1,10 +1,11 @@
+import path from 'node:path';
 import process from 'node:process';
 import test from 'ava';
 import { failureReport } from '../../src/schema/reports.ts';
 import { exitStatusTable } from '../../src/cli/exit-status.ts';
 import { errorCodes, statusOfCode } from '../../src/core/errors.ts';
 import { runCli } from '../helpers/cli-run.ts';
-import { packferry } from '../helpers/cli.ts';
+import { packferry, projectRoot } from '../helpers/cli.ts';
 
 const commands = [
   'plan',
@@ -98,7 +99,12 @@ test('an unknown kind of progress', wrong, {
   argv: ['plan', 'x', '--progress', 'fancy'],
   names: ['fancy', 'plain'],
 });
-test('two manifests', wrong, { argv: ['plan', 'a.yml', 'b.yml'], names: ['a.yml', 'give it alone'] });
+test('two manifests', wrong, {
+  argv: ['plan', 'manifests/soc.yml', 'manifests/sample.yml'].map((one) =>
+    one.endsWith('.yml') ? path.join(projectRoot, one) : one,
+  ),
+  names: ['soc.yml', 'give it alone'],
+});
 test('a new key and nobody to ask for a passphrase', wrong, {
   argv: ['keygen', '-o', '/nonexistent/key'],
   names: ['--no-passphrase', '--passphrase-file'],

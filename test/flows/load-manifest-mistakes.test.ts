@@ -153,13 +153,6 @@ test(
   /"A" is no organ/,
 );
 test(
-  'deprecated images without a list',
-  refuses,
-  `${head}images: [a]\npolicy: {deprecated: error}\n`,
-  '4:10',
-  /deprecatedImages/,
-);
-test(
   'native images without a file',
   refuses,
   `${head}images: [a]\ninclude: {native: ["8.8"]}\n`,
@@ -268,9 +261,28 @@ test(
   '4:21',
   /must be linux-x64/,
 );
-for (const key of ['audience']) {
-  test(`bundle.${key}`, refuses, `${head}images: [a]\nbundle: {${key}: [x]}\n`, '4:10', /not supported yet/);
-}
+test('an audience of nobody', refuses, `${head}images: [a]\nbundle: {audience: []}\n`, '4:20', /is empty/);
+test(
+  'an audience that is no list',
+  refuses,
+  `${head}images: [a]\nbundle: {audience: site-a}\n`,
+  '4:20',
+  /must be a list/,
+);
+test(
+  'a site whose name others would write in another way',
+  refuses,
+  `${head}images: [a]\nbundle: {audience: [site-b, "Site A"]}\n`,
+  '4:29',
+  /lower-case letters/,
+);
+test(
+  'a version whose last digit YAML would drop',
+  refuses,
+  `${head}images: [a]\ninclude: {nativeConfig: n.json, native: [8.10]}\n`,
+  '4:42',
+  /a number: put it in quotes/,
+);
 test('a list', refuses, '- a\n', '1:1', /the manifest must be a mapping/);
 test('an empty file', refuses, '', '1:1', /the manifest must be a mapping/);
 test('a key twice', refuses, `${head}images: [a]\nname: b\n`, '4:1', /"name" stands here twice/);

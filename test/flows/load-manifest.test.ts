@@ -172,7 +172,9 @@ test('packs of the marketplace, with defaults and without', async (t) => {
     { pack: 'Hello World', version: '*', dependencies: 'mandatory', line: 4, column: 18 },
     { pack: 'B', version: '1.2.3', dependencies: 'all', line: 5, column: 20 },
   ]);
-  t.deepEqual(manifest.xsoarConfigs, [{ text: path.join(folder, 'x.json'), line: 6, column: 18 }]);
+  t.deepEqual(manifest.xsoarConfigs, [
+    { text: path.join(folder, 'x.json'), line: 6, column: 18, dependencies: 'mandatory' },
+  ]);
   t.deepEqual(manifest.marketplace, {
     url: 'https://m.example/packs',
     caFile: { text: path.join(folder, 'ca.pem'), line: 7, column: 56 },

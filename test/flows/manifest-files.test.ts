@@ -3,6 +3,7 @@ import path from 'node:path';
 import test from 'ava';
 import { loadExportManifest } from '../../src/flows/load-manifest.ts';
 import { readManifestFiles } from '../../src/flows/manifest-files.ts';
+import { runCli } from '../helpers/cli-run.ts';
 import { errorOf, folderWith } from '../helpers/pack-folder.ts';
 import { projectRoot } from '../helpers/pack-root.ts';
 
@@ -47,7 +48,10 @@ test('everything that is missing, at once and with its place', async (t) => {
 
 test('packs of the marketplace come from the manifest and from xsoar_config.json, custom packs from the disk', async (t) => {
   const folder = await folderWith(t, {
-    'm.yml': [...head, 'packs: [{xsoarConfig: x.json}, {marketplace: B, dependencies: none}]'].join('\n'),
+    'm.yml': [
+      ...head,
+      'packs: [{xsoarConfig: x.json, dependencies: all}, {marketplace: B, dependencies: none}]',
+    ].join('\n'),
     'x.json': JSON.stringify({
       marketplace_packs: [{ id: 'A', version: '1.0.0' }],
       custom_packs: [{ id: 'Own', url: 'zips/Own.zip' }],
@@ -56,9 +60,9 @@ test('packs of the marketplace come from the manifest and from xsoar_config.json
   const files = await readManifestFiles(await loadExportManifest(path.join(folder, 'm.yml')));
   t.deepEqual(files.packs, [path.join(folder, 'zips', 'Own.zip')]);
   t.deepEqual(files.requests, [
-    { pack: 'B', version: '*', dependencies: 'none', line: 3, column: 46 },
+    { pack: 'B', version: '*', dependencies: 'none', line: 3, column: 65 },
     {
-      ...{ pack: 'A', version: '1.0.0', dependencies: 'mandatory', line: 3, column: 23 },
+      ...{ pack: 'A', version: '1.0.0', dependencies: 'all', line: 3, column: 23 },
       file: path.join(folder, 'x.json'),
     },
   ]);
@@ -78,4 +82,29 @@ test('a real xsoar_config.json, where it is there', async (t) => {
   t.is(requests.length, 5);
   t.is(requests[0]?.pack, 'FeedJSON');
   t.is(packs.length, 2);
+});
+
+test('a pack that is missing, or no pack, is told with the line that asks for it', async (t) => {
+  const folder = await folderWith(t, {
+    'm.yml': [
+      ...head,
+      'packs:',
+      '  - path: nowhere',
+      '  - path: "empty*"',
+      '  - xsoarConfig: x.json',
+      'images: [a]',
+    ].join('\n'),
+    'empty/readme.txt': '',
+    'x.json': JSON.stringify({ custom_packs: [{ id: 'Own', url: 'Own.zip' }] }),
+  });
+  const at = (name: string): string => path.join(folder, name);
+  const { status, stderr } = await runCli(['usage', 'a', at('m.yml')]);
+  t.is(status, 2);
+  for (const line of [
+    `${at('m.yml')}:4:11: ${at('nowhere')}: no such file or folder`,
+    `${at('m.yml')}:5:11: no content pack found below ${at('empty')}`,
+    `${at('m.yml')}:6:18: ${at('x.json')}: ${at('Own.zip')}: no such file or folder`,
+  ]) {
+    t.true(stderr.includes(line), stderr);
+  }
 });

@@ -1,8 +1,11 @@
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
 import type { Event } from '../../src/core/events.ts';
 import { searchImages } from '../../src/flows/search.ts';
 import { searchReport } from '../../src/schema/reports-tags.ts';
+import { projectRoot } from '../helpers/cli.ts';
+import { runCli } from '../helpers/cli-run.ts';
 import { metadataFiles } from '../helpers/metadata-folder.ts';
 import { folderWith } from '../helpers/pack-folder.ts';
 
@@ -50,3 +53,55 @@ test('all tags', finds, true, [
   'demisto/a:1.0.0.3 0',
   'demisto/a:9.0.0.1 0',
 ]);
+
+const refuses = test.macro({
+  async exec(t, folder: string, message: RegExp) {
+    const root = await folderWith(t, {
+      'empty/README.md': '# Images',
+      'odd/demisto/a/1.md': 'odd',
+      file: '',
+    });
+    const { status, stderr } = await runCli(['search', '--metadata', path.join(root, folder), 'a'], {
+      env: { XDG_CACHE_HOME: path.join(root, 'cache') },
+    });
+    t.is(status, 2, stderr);
+    t.regex(stderr, message);
+    t.true(stderr.includes('\nhint: Give the folder of a copy of '), stderr);
+  },
+  title: (what) => `search is refused in ${what ?? ''}`,
+});
+test('a folder that is not there', refuses, 'nope', /error\[E_USAGE\]: --metadata .*nope: no such folder/);
+test('a file', refuses, 'file', /file: no folder/);
+test('a folder without any page', refuses, 'empty', /empty: there is no image metadata in it/);
+test(
+  'a folder whose pages are something else',
+  refuses,
+  'odd',
+  /warning: 1 of the md files[^]*odd: there is no image/,
+);
+
+/** The compiled files and packages that are loaded with a compiled file; dynamic imports are not followed. */
+async function loadedWith(file: string, seen = new Set<string>()): Promise<Set<string>> {
+  if (seen.has(file)) return seen;
+  seen.add(file);
+  const text = await readFile(file, 'utf8');
+  for (const [, name = ''] of text.matchAll(/^(?:import|export) (?:.* from )?['"](.+)['"];$/gm)) {
+    if (name.startsWith('.')) await loadedWith(path.join(path.dirname(file), name), seen);
+    else seen.add(name);
+  }
+  return seen;
+}
+
+test('search: its start does not load what takes longer than searching', async (t) => {
+  const cli = path.join(projectRoot, 'dist', 'src', 'cli');
+  const loaded = new Set<string>();
+  for (const file of ['main.js', 'run-command.js', 'actions/search.js']) {
+    await loadedWith(path.join(cli, file), loaded);
+  }
+  t.true(loaded.has('commander'));
+  t.true([...loaded].some((file) => file.endsWith('image-metadata/query.js')));
+  t.deepEqual(
+    [...loaded].filter((name) => ['zod', 'yaml', 'undici', 'ssh2', 'tar', 'yauzl'].includes(name)),
+    [],
+  );
+});

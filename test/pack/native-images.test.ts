@@ -96,6 +96,20 @@ test(
   ['dockerimage 8 ml:1', 'nativeimage 9 py3-native:8.8.0.1'],
 );
 test(
+  'versions without quotes, as people write them',
+  runsIn,
+  script('X', python, 'nativeimage: [8.6, 8.8]'),
+  ['8.6', '8.8'],
+  ['dockerimage 6 python3:3.12', 'nativeimage 7 py3-native:8.6.0.1', 'nativeimage 7 py3-native:8.8.0.1'],
+);
+test(
+  'a version without quotes behind an alias',
+  runsIn,
+  script('X', python, 'version: &v 8.8', 'nativeimage: [*v]'),
+  ['8.8'],
+  ['dockerimage 6 python3:3.12', 'nativeimage 8 py3-native:8.8.0.1'],
+);
+test(
   'an empty list',
   runsIn,
   script('X', python, 'nativeimage: []'),

@@ -108,3 +108,53 @@ test('line and column are those of the value', (t) => {
   t.like(item?.type, { line: 5, column: 13 });
   t.like(item?.dockerimage, { line: 6, column: 18 });
 });
+
+test('numbers in lists count as they are written: 8.10 is not 8.1', (t) => {
+  const text = `${common}name: X\nscript: ''\nnativeimage: [8.10, 08.6, 0x8]\nalt_dockerimages: ["", a:1, ~, 3.10]\n`;
+  const item = readItem(text, 'x.yml');
+  t.deepEqual(
+    item?.native?.map(({ value }) => value),
+    ['8.10', '08.6', '0x8'],
+  );
+  t.deepEqual(
+    item?.alternatives.map(({ index, value, column }) => [index, value, column]),
+    [
+      [1, 'a:1', 24],
+      [3, '3.10', 32],
+    ],
+  );
+});
+
+test('lists of what is neither text nor number are refused', (t) => {
+  for (const list of ['nativeimage: [true]', 'nativeimage: [[8.8]]', 'alt_dockerimages: [{a: b}]']) {
+    const error = t.throws(() => readItem(`${common}name: X\nscript: ''\n${list}\n`, 'x.yml'), {
+      instanceOf: PackferryError,
+    });
+    t.regex(error.message, /^x\.yml:6:\d+: (?:nativeimage|alt_dockerimages)\[0\] must be a text$/);
+  }
+});
+
+test(
+  'code that is a number to YAML',
+  reads,
+  `${common}name: X\nscript: 5\ntype: python\ndockerimage: ${image}\n`,
+  {
+    ...{ kind: 'script', name: 'X', type: 'python', image },
+  },
+);
+test('code that is a truth to YAML', reads, `${common}name: X\nscript: true\ntype: powershell\n`, {
+  ...{ kind: 'script', name: 'X', type: 'powershell' },
+});
+test(
+  'a script that names an image and has no trace of its code',
+  reads,
+  `${common}name: X\ntype: python\ndockerimage: ${image}\n`,
+  { kind: 'script', name: 'X', type: 'python', image },
+);
+test(
+  'a list in place of the code is no script',
+  reads,
+  `${common}name: X\nscript: [a]\ntype: python\n`,
+  undefined,
+);
+test('an item of another kind, with a language', reads, `${common}name: X\ntype: python\n`, undefined);

@@ -8,6 +8,7 @@ import { refuseMoved } from '../../flows/moved.ts';
 import { warnOfUncarried } from '../../flows/packs-to-carry.ts';
 import { planReportOf } from '../../flows/plan.ts';
 import { policyErrors, throwForbidden } from '../../flows/policy-errors.ts';
+import { withResolvedFindings } from '../../flows/resolved-findings.ts';
 import { resolveAll, unresolved, type Resolved, type ResolveOptions } from '../../flows/resolve.ts';
 import { select, type Selection } from '../../flows/selection.ts';
 import { askWitness } from '../../flows/witness.ts';
@@ -16,6 +17,7 @@ import type { ExportReport } from '../../schema/reports.ts';
 import { timeToWrite } from '../context.ts';
 import { signingKey } from '../keys.ts';
 import type { Action, CommonOptions, Outcome, Session } from '../session.ts';
+import { audienceLines } from '../text/audience.ts';
 import { count } from '../text/plural.ts';
 import { lockFileOf } from './lock.ts';
 import { planNotes, planTable } from './plan-text.ts';
@@ -47,7 +49,8 @@ export const exportCommand: Action<ExportOptions> = async (session, paths, optio
     const perImage = options.perImage ?? false;
     if (options.dryRun === true) {
       await importerOf(session, selection, options);
-      return dryRun(await resolve(session, selection, source, options), selection, perImage);
+      const found = await resolve(session, selection, source, options);
+      return dryRun(found, withResolvedFindings(selection, found, emit), perImage);
     }
     throwForbidden(selection.findings);
     // Key and importer come first: nobody wants to learn after an hour that they cannot be read.
@@ -60,7 +63,7 @@ export const exportCommand: Action<ExportOptions> = async (session, paths, optio
     const { output: dir, jobs } = options;
     const report = await exportBundle({
       dir,
-      selection,
+      selection: withResolvedFindings(selection, resolved, emit),
       resolved,
       source,
       signer,
@@ -179,6 +182,7 @@ function summaryOf({
   dir,
   name,
   sequence,
+  audience,
   status,
   totals,
   archives,
@@ -197,6 +201,7 @@ function summaryOf({
     `Wrote ${name} ${sequence} to ${dir}: ${count(totals.images, 'image')} in ${count(archives.length, 'archive')}, ${size}; ${formatSize(bytesFetched)} fetched.`,
     ...(packs.length === 0 ? [] : [`${count(packs.length, 'pack')} carried along.`]),
     ...importerLines(importers),
+    ...audienceLines(audience),
     `Signed by ${signer ?? ''}.`,
     `Carry the folder over, then: packferry import ${dir} --trusted-keys ALLOWED_SIGNERS`,
   ].join('\n');

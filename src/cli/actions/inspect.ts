@@ -5,6 +5,7 @@ import type { ImageUse } from '../../schema/parts.ts';
 import type { InspectReport } from '../../schema/reports.ts';
 import { trustedKeys } from '../keys.ts';
 import type { Action, CommonOptions } from '../session.ts';
+import { audienceLines } from '../text/audience.ts';
 import { count } from '../text/plural.ts';
 import { table } from '../text/table.ts';
 import { carriedImporter } from '../text/importer.ts';
@@ -43,6 +44,7 @@ function summaryOf({
   name,
   sequence,
   createdAt,
+  audience,
   totals,
   archives,
   importers,
@@ -57,6 +59,7 @@ function summaryOf({
   return [
     `${name} ${sequence} of ${createdAt}: ${count(totals.images, 'image')} in ${count(archives.length, 'archive')}, ${size}.`,
     ...importers.map(carriedImporter),
+    ...audienceLines(audience),
     trust,
   ].join('\n');
 }

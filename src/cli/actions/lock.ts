@@ -3,6 +3,7 @@ import { PackferryError } from '../../core/errors.ts';
 import { lockFileName } from '../../core/names.ts';
 import { compareLocks, makeLock, movedTexts, readLock, writeLock } from '../../flows/lock.ts';
 import { throwForbidden } from '../../flows/policy-errors.ts';
+import { withResolvedFindings } from '../../flows/resolved-findings.ts';
 import { resolveAll } from '../../flows/resolve.ts';
 import { select, type Selection } from '../../flows/selection.ts';
 import { askWitness } from '../../flows/witness.ts';
@@ -43,6 +44,7 @@ export const lock: Action<LockOptions> = async (session, paths, options) => {
     });
     const { witness } = options;
     const resolved = witness === undefined ? found : await askWitness(found, witness, signal);
+    throwForbidden(withResolvedFindings(selection, resolved, emit).findings);
     const fresh = makeLock(selection, resolved, old, timeToWrite(context));
     const report = compareLocks(file, old, fresh, resolved);
     for (const message of movedTexts(report)) emit({ type: 'note', level: 'warning', message });

@@ -1,5 +1,6 @@
 import { formatSize } from '../../core/size.ts';
 import type { PlanReport } from '../../schema/reports.ts';
+import { audienceLines } from '../text/audience.ts';
 import { count } from '../text/plural.ts';
 import { table } from '../text/table.ts';
 import { visible } from '../text/visible.ts';
@@ -50,8 +51,8 @@ export function planTree({ name, packs, images }: PlanReport): string {
 }
 
 /** Further lines for the summary of a plan: what is left out, what leaving out would save, what a witness said. */
-export function planNotes({ images, packs, excluded, savings, totals }: PlanReport): string[] {
-  const lines: string[] = [];
+export function planNotes({ images, packs, excluded, savings, totals, audience }: PlanReport): string[] {
+  const lines = audienceLines(audience);
   const needed = packs.filter(({ requiredBy }) => requiredBy !== undefined).length;
   if (needed > 0) lines.push(`Packs that others need: ${needed}.`);
   if (packs.some(({ carried }) => carried !== undefined)) {

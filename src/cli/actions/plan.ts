@@ -24,7 +24,7 @@ export const plan: Action<PlanOptions> = async (session, paths, options) => {
   warnOfUncarried(selection, emit);
   return withManifestSource(session, selection.manifest, async (source) => {
     const perImage = options.perImage ?? false;
-    const { report, resolved } = await planExport({
+    const { report, resolved, findings } = await planExport({
       selection,
       source,
       perImage,
@@ -34,7 +34,7 @@ export const plan: Action<PlanOptions> = async (session, paths, options) => {
       signal,
     });
     const text = options.tree === true ? planTree(report) : planTable(report);
-    const errors = [...policyErrors(selection.findings), ...unresolved(resolved)];
+    const errors = [...policyErrors(findings), ...unresolved(resolved)];
     return { report, text, ...planSummary(report), errors };
   });
 };

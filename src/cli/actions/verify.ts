@@ -4,18 +4,22 @@ import { verifyReportOf } from '../../flows/verify.ts';
 import type { VerifyReport } from '../../schema/reports.ts';
 import { trustedKeys } from '../keys.ts';
 import type { Action, CommonOptions } from '../session.ts';
+import { siteName } from '../site.ts';
+import { audienceLines } from '../text/audience.ts';
 import { count } from '../text/plural.ts';
 import { carriedImporter } from '../text/importer.ts';
 import { visible } from '../text/visible.ts';
 
 export interface VerifyOptions extends CommonOptions {
   readonly trustedKeys?: string;
+  readonly site?: string;
 }
 
 /** `verify BUNDLE` */
 export const verify: Action<VerifyOptions> = async ({ context, emit, signal }, [dir = ''], options) => {
   const allowed = await trustedKeys(context, options.trustedKeys);
-  const report = verifyReportOf(await openBundle(dir, { allowed, now: context.now, emit, signal }));
+  const site = await siteName(context, options.site);
+  const report = verifyReportOf(await openBundle(dir, { allowed, now: context.now, emit, signal, site }));
   return { report, text: '', summary: summaryOf(report) };
 };
 
@@ -24,6 +28,7 @@ function summaryOf({
   name,
   sequence,
   createdAt,
+  audience,
   signers,
   archives,
   importers,
@@ -37,5 +42,6 @@ function summaryOf({
     `${dir} is good: ${name} ${sequence} of ${createdAt}, ${count(images, 'image')} in ${count(archives.length, 'archive')}, ${size}.`,
     `Signed by ${who}.`,
     ...importers.map(carriedImporter),
+    ...audienceLines(audience),
   ].join('\n');
 }

@@ -1,7 +1,8 @@
 import type { ExitStatus, PackferryError } from '../../core/errors.ts';
 import type { Event } from '../../core/events.ts';
 import { reportError } from '../../flows/report.ts';
-import { eventVersion, type EventLine } from '../../schema/events.ts';
+import type { EventLine } from '../../schema/events.ts';
+import { eventVersion } from '../../schema/versions.ts';
 import type { Output } from '../context.ts';
 import type { Renderer } from './renderer.ts';
 

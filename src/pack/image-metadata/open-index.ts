@@ -5,10 +5,10 @@ import pLimit from 'p-limit';
 import { messageOf } from '../../core/errors.ts';
 import type { Emit } from '../../core/events.ts';
 import { limits } from '../../core/limits.ts';
-import { metadataIndexSchema } from '../../schema/metadata-index.ts';
 import { readFile, unreadable } from '../read-file.ts';
 import { listMetadata, type MetadataFolder } from './folder.ts';
-import { fromDocument, IndexBuilder, toDocument, type MetadataIndex } from './metadata-index.ts';
+import { decodeIndex, encodeIndex, type IndexKey } from './index-file.ts';
+import { IndexBuilder, type MetadataIndex } from './metadata-index.ts';
 import { parseMetadata, type ImageMetadata } from './parse.ts';
 
 export interface IndexOptions {
@@ -31,12 +31,12 @@ export async function openIndex(folder: string, options: IndexOptions): Promise<
   });
   const listed = await listMetadata(root, options.signal);
   const name = createHash('sha256').update(root).digest('hex').slice(0, 16);
-  const file = path.join(options.cacheFolder, `image-metadata-${name}.json`);
-  const known = await readIndex(file, root, listed.fingerprint);
+  const file = path.join(options.cacheFolder, `image-metadata-${name}.index`);
+  const key = { folder: root, fingerprint: listed.fingerprint };
+  const known = await readIndex(file, key);
   if (known !== undefined) return known;
   const made = await buildIndex(root, listed, options);
-  const text = JSON.stringify(toDocument(made, root, listed.fingerprint));
-  await writeIndex(file, text).catch((fault: unknown) => {
+  await writeIndex(file, encodeIndex(made, key)).catch((fault: unknown) => {
     const message = `the index is not kept for the next search: ${messageOf(fault)}`;
     options.emit({ type: 'note', level: 'warning', message });
   });
@@ -44,16 +44,9 @@ export async function openIndex(folder: string, options: IndexOptions): Promise<
 }
 
 /** Undefined when there is none, or one that is damaged, of another version or of another state of the folder. */
-async function readIndex(
-  file: string,
-  folder: string,
-  fingerprint: string,
-): Promise<MetadataIndex | undefined> {
+async function readIndex(file: string, key: IndexKey): Promise<MetadataIndex | undefined> {
   try {
-    const bytes = await readFile(file, { code: 'E_IO', maxBytes: limits.imageMetadataIndex });
-    const document = metadataIndexSchema.parse(JSON.parse(bytes.toString('utf8')));
-    const isFresh = document.folder === folder && document.fingerprint === fingerprint;
-    return isFresh ? fromDocument(document) : undefined;
+    return decodeIndex(await readFile(file, { code: 'E_IO', maxBytes: limits.imageMetadataIndex }), key);
   } catch {
     return undefined;
   }
@@ -101,13 +94,13 @@ function isLast(file: string): boolean {
 }
 
 /** Appears under its name only when it is whole. */
-async function writeIndex(file: string, text: string): Promise<void> {
+async function writeIndex(file: string, content: Uint8Array): Promise<void> {
   await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
   const part = `${file}.${randomBytes(8).toString('hex')}.part`;
   try {
     const handle = await open(part, 'wx', 0o600);
     try {
-      await handle.writeFile(text);
+      await handle.writeFile(content);
       await handle.sync();
     } finally {
       await handle.close();

@@ -1,5 +1,12 @@
 import { PackferryError } from '../../core/errors.ts';
-import type { IndexedImage, IndexedPackage, MetadataIndex } from './metadata-index.ts';
+import {
+  packageAt,
+  placeCount,
+  type IndexedImage,
+  type IndexedPackage,
+  type MetadataIndex,
+  type PackageVersions,
+} from './metadata-index.ts';
 
 /** What is looked for; all of it must apply. */
 export interface Query {
@@ -21,8 +28,16 @@ export interface Match {
   readonly packages: readonly IndexedPackage[];
 }
 
-/** Tests one package. */
-type PackageTest = (candidate: IndexedPackage) => boolean;
+/** Tests a package, and then its versions. */
+interface PackageTest {
+  readonly isMeant: (candidate: PackageVersions) => boolean;
+  readonly fits: (version: string) => boolean;
+}
+
+/** By place: 1 for what fits. */
+type Places = Uint8Array;
+
+const always = (): boolean => true;
 
 /** Finds the tags that fit a query, in the order of the index. Throws `E_USAGE` for a condition that makes no sense. */
 export function findImages(index: MetadataIndex, query: Query): Match[] {
@@ -30,8 +45,11 @@ export function findImages(index: MetadataIndex, query: Query): Match[] {
     ...query.pythonPackages.map((text) => pythonTest(text)),
     ...query.osPackages.map((text) => osTest(text)),
   ].map((test) => placesOf(index, test));
-  const words = query.words.map((word) => word.toLowerCase());
-  const wordPlaces = words.map((word) => placesOf(index, ({ name }) => name.toLowerCase().includes(word)));
+  const words = query.words.map((text) => {
+    const word = text.toLowerCase();
+    const isMeant = ({ name }: PackageVersions): boolean => name.toLowerCase().includes(word);
+    return { word, places: placesOf(index, { isMeant, fits: always }) };
+  });
   const python = query.python === undefined ? undefined : numbersOf(query.python, '--python');
   const part = query.name?.toLowerCase() ?? '';
 
@@ -39,32 +57,36 @@ export function findImages(index: MetadataIndex, query: Query): Match[] {
     const name = image.image.toLowerCase();
     if (!name.includes(part)) return [];
     if (python !== undefined && !startsWith(image.python, python)) return [];
-    const found: number[] = [];
-    const has = (places: ReadonlySet<number>): boolean => {
-      const hits = image.packages.filter((place) => places.has(place));
-      found.push(...hits);
+    const found = new Set<number>();
+    const has = (places: Places): boolean => {
+      const hits = image.packages.filter((place) => places[place] === 1);
+      for (const place of hits) found.add(place);
       return hits.length > 0;
     };
     if (!required.every(has)) return [];
-    if (!words.every((word, at) => name.includes(word) || has(wordPlaces[at] ?? new Set()))) return [];
-    const packages = [...new Set(found)].flatMap((place) => index.packages[place] ?? []);
-    return [{ image, packages }];
+    if (!words.every(({ word, places }) => name.includes(word) || has(places))) return [];
+    return [{ image, packages: [...found].flatMap((place) => packageAt(index, place) ?? []) }];
   });
 }
 
-/** Every package of every version is looked at once, not once per image. */
-function placesOf({ packages }: MetadataIndex, test: PackageTest): ReadonlySet<number> {
-  const places = new Set<number>();
-  for (const [place, candidate] of packages.entries()) if (test(candidate)) places.add(place);
+function placesOf(index: MetadataIndex, { isMeant, fits }: PackageTest): Places {
+  const places = new Uint8Array(placeCount(index));
+  for (const candidate of index.packages) {
+    if (!isMeant(candidate)) continue;
+    for (const [at, version] of candidate.versions.entries()) {
+      if (fits(version)) places[candidate.first + at] = 1;
+    }
+  }
   return places;
 }
 
 function pythonTest(text: string): PackageTest {
   const [wantedName, version] = split(text, '--python-package');
   const name = normalised(wantedName);
-  const fits = version === undefined ? () => true : versionTest(version);
-  return (candidate) =>
-    candidate.kind === 'python' && normalised(candidate.name) === name && fits(candidate.version);
+  return {
+    isMeant: (candidate) => candidate.kind === 'python' && normalised(candidate.name) === name,
+    fits: version === undefined ? always : versionTest(version),
+  };
 }
 
 /** Python's packages have one name for `PyYAML`, `pyyaml` and `Py_YAML` (PEP 503). */
@@ -82,9 +104,9 @@ function versionTest(wanted: string): (version: string) => boolean {
 
 function osTest(text: string): PackageTest {
   const [name, version] = split(text, '--os-package');
-  return (candidate) => {
-    if (candidate.kind !== 'os' || candidate.name !== name) return false;
-    return version === undefined || osVersions(candidate.version).includes(version);
+  return {
+    isMeant: (candidate) => candidate.kind === 'os' && candidate.name === name,
+    fits: version === undefined ? always : (candidate) => osVersions(candidate).includes(version),
   };
 }
 

@@ -1,8 +1,7 @@
 import type * as z from 'zod';
-import { messageOf, PackferryError } from '../../core/errors.ts';
-import { parseStrictJson } from '../../core/json.ts';
 import { limits } from '../../core/limits.ts';
 import { builtMetadataSchema, changelogSchema, marketplaceStateSchema } from '../../schema/marketplace.ts';
+import { readJsonFile } from '../json-file.ts';
 
 /** What a pack needs besides itself. */
 export interface Dependency {
@@ -71,14 +70,6 @@ export function readState(bytes: Uint8Array, what: string): MarketplaceState {
 }
 
 function parse<T>(bytes: Uint8Array, schema: z.ZodType<T>, what: string): T {
-  let value: unknown;
-  try {
-    value = parseStrictJson(bytes, { name: what, maxBytes: limits.marketplaceDocument });
-  } catch (cause) {
-    throw new PackferryError('E_PACK_INVALID', messageOf(cause), { cause });
-  }
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const wrong = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
-  throw new PackferryError('E_PACK_INVALID', `${what}: ${wrong}`, { cause: parsed.error });
+  const maxBytes = limits.marketplaceDocument;
+  return readJsonFile(bytes, schema, { name: what, code: 'E_PACK_INVALID', maxBytes });
 }

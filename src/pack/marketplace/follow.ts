@@ -39,6 +39,8 @@ export type DependencyProblem =
 export interface Start {
   readonly pack: ResolvedPack;
   readonly dependencies: DependencyMode;
+  /** The place that asks for it, for messages on what it leads to; perhaps empty. */
+  readonly where: string;
 }
 
 export interface Followed {
@@ -64,11 +66,16 @@ export async function follow(
   const done = new Map<string, number>();
   const problems = new Map<string, DependencyProblem>();
   const mistakes = new Map<string, PackferryError>();
+  const wheres = new Map(starts.map(({ pack, where }) => [pack.id, where]));
+  const placed = (error: PackferryError, root: string | undefined): PackferryError => {
+    const where = wheres.get(root ?? '') ?? '';
+    return where === '' ? error : error.with(`${where}${error.message}`);
+  };
   const dependenciesOf = async (pack: ResolvedPack): Promise<readonly Dependency[]> => {
     try {
       return (await load(pack)).dependencies;
     } catch (fault) {
-      mistakes.set(pack.id, asPackferryError(fault));
+      mistakes.set(pack.id, placed(asPackferryError(fault), pack.path[0] ?? pack.id));
       return [];
     }
   };
@@ -76,8 +83,8 @@ export async function follow(
     // The shortest path comes first.
     if (mistakes.has(id)) return;
     const by = path.join(' > ');
-    if (fault !== undefined) mistakes.set(id, fault.with(`${fault.message} (needed by ${by})`));
-    else if (mandatory) mistakes.set(id, notThere(id, by));
+    const error = fault === undefined ? notThere(id, by) : fault.with(`${fault.message} (needed by ${by})`);
+    if (fault !== undefined || mandatory) mistakes.set(id, placed(error, path[0]));
     else problems.set(`? ${id}`, { kind: 'absent', id, path });
   };
   const queue = starts.map(({ pack, dependencies }) => ({ pack, mode: dependencies }));

@@ -23,6 +23,8 @@ export interface PackRequest {
   readonly version?: string;
   /** Which dependencies are wanted too, on every level: `all` are those that are mandatory and those that are not. */
   readonly dependencies: DependencyMode;
+  /** Where it is asked for, as `FILE:LINE:COLUMN: `: stands in front of what is said of the packs that it leads to. */
+  readonly where?: string;
 }
 
 export interface ResolvedPacks {
@@ -43,22 +45,30 @@ export async function resolvePacks(
 ): Promise<ResolvedPacks> {
   const { index, emit, signal, name } = marketplace;
   const mistakes: PackferryError[] = [];
-  const report = (fault: unknown): undefined => {
+  const report = (fault: unknown, where: string): void => {
     refuseAborted(signal, name);
-    mistakes.push(asPackferryError(fault));
-    return undefined;
+    const error = asPackferryError(fault);
+    mistakes.push(where === '' ? error : error.with(`${where}${error.message}`));
   };
   const starts: Start[] = [];
   for (const group of groupsOf(requests, (wanted) => findPack(index, wanted), report)) {
-    const start = await startOf(marketplace, group).catch(report);
-    if (start !== undefined) starts.push(start);
+    try {
+      starts.push(await startOf(marketplace, group));
+    } catch (fault) {
+      // The last one is where it became too much.
+      report(fault, group.requests.at(-1)?.where ?? '');
+    }
   }
   const followed = await follow(index, starts, (pack) => load(marketplace, pack));
   refuseAborted(signal, name);
   mistakes.push(...followed.mistakes);
   if (mistakes.length > 0) throw sumUp(mistakes[0]?.code ?? 'E_PACK_NOT_FOUND', name, mistakes);
   const { packs, problems } = followed;
-  for (const problem of problems) emit({ type: 'note', level: 'warning', message: messageFor(problem) });
+  const places = new Map(starts.map(({ pack, where }) => [pack.id, where]));
+  for (const problem of problems) {
+    const where = places.get(problem.path[0] ?? '') ?? '';
+    emit({ type: 'note', level: 'warning', message: `${where}${messageFor(problem)}` });
+  }
   return { packs, problems };
 }
 
@@ -71,7 +81,7 @@ interface Group {
 function groupsOf(
   requests: readonly PackRequest[],
   find: (wanted: string) => MarketplacePack,
-  report: (fault: unknown) => void,
+  report: (fault: unknown, where: string) => void,
 ): Iterable<Group> {
   const groups = new Map<string, Group>();
   for (const request of requests) {
@@ -80,7 +90,7 @@ function groupsOf(
       const before = groups.get(pack.id)?.requests ?? [];
       groups.set(pack.id, { pack, requests: [...before, request] });
     } catch (fault) {
-      report(fault);
+      report(fault, request.where ?? '');
     }
   }
   return groups.values();
@@ -99,9 +109,11 @@ async function startOf(marketplace: Marketplace, { pack, requests }: Group): Pro
   }
   const [wanted = anyVersion] = written;
   const version = await findVersion(marketplace, pack, wanted);
-  const modes = requests.map(({ dependencies }) => dependencies);
-  const strongest = (['all', 'mandatory'] as const).find((mode) => modes.includes(mode)) ?? 'none';
-  return { pack: { id, name, version, path: [], hidden, deprecated }, dependencies: strongest };
+  const strongest = (['all', 'mandatory', 'none'] as const)
+    .map((mode) => requests.find(({ dependencies }) => dependencies === mode))
+    .find((request) => request !== undefined);
+  const found = { id, name, version, path: [], hidden, deprecated };
+  return { pack: found, dependencies: strongest?.dependencies ?? 'none', where: strongest?.where ?? '' };
 }
 
 async function load(marketplace: Marketplace, pack: ResolvedPack): Promise<PackVersion> {

@@ -1,11 +1,11 @@
 import path from 'node:path';
 import type * as z from 'zod';
-import { messageOf, PackferryError } from '../../core/errors.ts';
-import { parseStrictJson } from '../../core/json.ts';
+import { PackferryError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import { isMapping, mappingOf } from '../../core/mapping.ts';
 import { sumUp } from '../../core/sum-up.ts';
 import { customEntrySchema, marketplaceEntrySchema, xsoarConfigSchema } from '../../schema/marketplace.ts';
+import { parseJsonFile } from '../json-file.ts';
 import { readFile } from '../read-file.ts';
 import { anyVersion } from './find-version.ts';
 
@@ -38,7 +38,8 @@ type Place = readonly PropertyKey[];
  */
 export async function readXsoarConfig(file: string): Promise<XsoarConfig> {
   const maxBytes = limits.xsoarConfig;
-  const value = parse(await readFile(file, { code: 'E_MANIFEST_UNREADABLE', maxBytes }), file);
+  const bytes = await readFile(file, { code: 'E_MANIFEST_UNREADABLE', maxBytes });
+  const value = parseJsonFile(bytes, { name: file, code: 'E_MANIFEST_INVALID', maxBytes });
   const mistakes: PackferryError[] = [];
   const report = (place: Place, what: string): void => {
     mistakes.push(mistakeAt(file, place, what));
@@ -58,14 +59,6 @@ export async function readXsoarConfig(file: string): Promise<XsoarConfig> {
   });
   if (mistakes.length > 0) throw sumUp('E_MANIFEST_INVALID', file, mistakes);
   return { marketplacePacks, customPacks };
-}
-
-function parse(bytes: Uint8Array, file: string): unknown {
-  try {
-    return parseStrictJson(bytes, { name: file, maxBytes: limits.xsoarConfig });
-  } catch (cause) {
-    throw new PackferryError('E_MANIFEST_INVALID', messageOf(cause), { cause });
-  }
 }
 
 /** The value as the schema has it; undefined when it does not fit, which is reported. */

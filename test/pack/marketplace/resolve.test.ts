@@ -276,3 +276,39 @@ test('all mistakes come at once', async (t) => {
     ['Fery', 'Twin', 'Quay', 'Nowhere'],
   );
 });
+
+test('resolve: what is said of packs that others pull in names the place that asks for the first of them', async (t) => {
+  const { marketplace, events } = await open(t, [
+    { id: 'A', dependencies: { B: must } },
+    { id: 'B', dependencies: { Missing: must, Old: { mandatory: true, minVersion: '2.0.0' } } },
+    { id: 'C', dependencies: { A: must } },
+    { id: 'Old' },
+    { id: 'Two' },
+  ]);
+  const error = await errorOf(t, 'E_PACK_NOT_FOUND', () =>
+    resolvePacks(marketplace, [
+      { ...ask('A', 'none'), where: 'm.yml:4:5: ' },
+      { ...ask('A', 'mandatory'), where: 'm.yml:5:5: ' },
+      { ...ask('Two@1.0.0'), where: 'm.yml:6:5: ' },
+      { ...ask('Two@9.0.0'), where: 'm.yml:7:5: ' },
+    ]),
+  );
+  t.deepEqual(
+    error.errors.map(({ message }) => message),
+    [
+      'm.yml:7:5: pack Two is asked for in 2 versions: 1.0.0, 9.0.0',
+      'm.yml:5:5: no pack Missing in the marketplace, but it is needed by A > B',
+    ],
+  );
+  await resolvePacks(marketplace, [{ ...ask('Old'), where: 'm.yml:4:5: ' }]);
+  t.false(events.some((event) => event.type === 'note' && event.level === 'warning'));
+});
+
+test('resolve: warnings on packs that others pull in name the place as well', async (t) => {
+  const { marketplace, events } = await open(t);
+  await resolvePacks(marketplace, [{ ...ask('Gulls', 'all'), where: 'm.yml:4:5: ' }]);
+  t.deepEqual(events.at(-1), {
+    ...{ type: 'note', level: 'warning' },
+    message: 'm.yml:4:5: pack Absent is not in the marketplace; Gulls can do without it',
+  });
+});

@@ -1,0 +1,33 @@
+import { lstat } from 'node:fs/promises';
+import path from 'node:path';
+import { messageOf, PackferryError, systemCodeOf, type ErrorCode } from '../core/errors.ts';
+import type { Context } from './context.ts';
+
+/** Where a file of settings may lie: the machine's before the user's. */
+export function placesOf(name: string, { env, home }: Pick<Context, 'env' | 'home'>): string[] {
+  // The XDG base directory specification: only an absolute path counts.
+  const xdg = env['XDG_CONFIG_HOME'] ?? '';
+  const configuration = path.isAbsolute(xdg) ? xdg : path.join(home, '.config');
+  return [path.join('/etc/packferry', name), path.join(configuration, 'packferry', name)];
+}
+
+/**
+ * The first of these files that is there. Only what is certainly absent makes way for the next place: another file than
+ * the one that was meant must not count instead. Throws `code`.
+ */
+export async function firstOf(
+  places: readonly string[],
+  code: ErrorCode,
+  hint: string,
+): Promise<string | undefined> {
+  for (const place of places) {
+    try {
+      await lstat(place);
+      return place;
+    } catch (cause) {
+      if (['ENOENT', 'ENOTDIR'].includes(systemCodeOf(cause) ?? '')) continue;
+      throw new PackferryError(code, `${place}: ${messageOf(cause)}`, { hint, cause });
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,47 @@
+import type { LockedImage } from '../core/image.ts';
+import type { BundleFinding } from '../schema/bundle.ts';
+import type { ImageUse } from '../schema/parts.ts';
+import { findingOf, severityOf, type Policy, type Verdict } from './policy.ts';
+
+/** An image whose documents have been read, with the places that need it. */
+export interface ReadImage {
+  readonly image: LockedImage;
+  readonly usedBy: readonly ImageUse[];
+}
+
+/** What one rule says of one image; undefined when it has nothing to say. */
+type Rule = (image: LockedImage, policy: Policy) => Verdict | undefined;
+
+/** What can only be told once an image has been resolved. */
+const rules: readonly { readonly rule: string; readonly sdkRule: string; readonly judge: Rule }[] = [
+  { rule: 'deprecated', sdkRule: 'DO105', judge: deprecation },
+];
+
+/**
+ * What there is to say against these images after their documents have been read, in their order. Nothing is said that
+ * stands among the `known` findings already.
+ */
+export function judgeResolved(
+  images: readonly ReadImage[],
+  policy: Policy,
+  known: readonly BundleFinding[],
+): BundleFinding[] {
+  const said = new Set(known.map(({ rule, reference }) => `${rule} ${reference}`));
+  return images.flatMap(({ image, usedBy }) =>
+    rules.flatMap(({ judge, ...rule }) => {
+      const verdict = judge(image, policy);
+      if (verdict === undefined || said.has(`${rule.rule} ${image.reference}`)) return [];
+      return findingOf(rule, image.reference, usedBy, verdict);
+    }),
+  );
+}
+
+/** The image itself knows better than a list that somebody fetched some time ago; it does not know since when. */
+function deprecation({ deprecated }: LockedImage, policy: Policy): Verdict | undefined {
+  if (deprecated === undefined || policy.deprecated === 'ignore') return undefined;
+  const reason = deprecated === '' ? '' : `: ${deprecated}`;
+  return {
+    message: `deprecated, as the image itself says${reason}`,
+    severity: severityOf(policy.deprecated),
+  };
+}
