@@ -1,0 +1,41 @@
+import type { Digest } from '../../core/digest.ts';
+import { PackferryError } from '../../core/errors.ts';
+import type { Descriptor } from '../../core/image.ts';
+import type { Platform } from '../../core/platform.ts';
+import type { SaveFile } from './save-file.ts';
+
+/** An image of a save, all of whose digests were checked. */
+export interface SavedImage {
+  /** Full names under which it stands, e.g. `docker.io/demisto/python3:3.12.1`. */
+  readonly names: readonly string[];
+  readonly platform: Platform;
+  readonly config: SaveFile;
+  /** Undefined for a layer that the archive leaves out. */
+  readonly layers: readonly { readonly diffId: Digest; readonly file: SaveFile | undefined }[];
+  /** The manifest as the registry had it: only where all layers are there as it names them. */
+  readonly manifest: KeptManifest | undefined;
+  /** Digests that stand for it: of its manifest, and of indexes that lead there. */
+  readonly digests: readonly Digest[];
+  /** What the archive leaves out, by the names that it should have there. */
+  readonly missing: readonly string[];
+}
+
+export interface KeptManifest {
+  readonly descriptor: Descriptor;
+  readonly bytes: Buffer;
+  /** Media types and sizes as it has them, in the order of the layers. */
+  readonly config: Descriptor;
+  readonly layers: readonly Descriptor[];
+}
+
+/** The error for an image that was saved with gaps: another source may have all of it. */
+export function incomplete(archive: string, reference: string, missing: readonly string[]): PackferryError {
+  const some = missing.slice(0, 5).join(', ') + (missing.length > 5 ? ', ...' : '');
+  return new PackferryError(
+    'E_IMAGE_INCOMPLETE',
+    `${reference}: ${archive} lacks ${missing.length} of its blobs: ${some}`,
+    {
+      hint: "Docker's containerd store leaves out what it did not keep. Pull the image again there, or take it from its registry.",
+    },
+  );
+}
