@@ -165,10 +165,14 @@ async function readInPlace(
 
 async function* gunzipped(file: string, name: string): AsyncGenerator<Buffer> {
   let packed = 0;
-  const source = readRange(file, 0, Infinity);
-  source.on('data', (chunk: Buffer) => (packed += chunk.length));
-  source.pause();
-  const content = pipeline(source, createGunzip({ chunkSize: 256 * 1024 }), () => undefined);
+  async function* counted(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const chunk of chunks) {
+      packed += chunk.length;
+      yield chunk;
+    }
+  }
+  const gunzip = createGunzip({ chunkSize: 256 * 1024 });
+  const content = pipeline(readRange(file, 0, Infinity), counted, gunzip, () => undefined);
   let size = 0;
   try {
     for await (const chunk of content as AsyncIterable<Buffer>) {

@@ -1,3 +1,4 @@
+import type { Digest } from '../../core/digest.ts';
 import { PackferryError } from '../../core/errors.ts';
 import { configFits, formatPlatform, type Platform } from '../../core/platform.ts';
 import { formatReference, type ImageReference } from '../../core/reference.ts';
@@ -24,6 +25,39 @@ export function findImage(
   const fitting = named.filter(({ platform }) => configFits(platform, wanted));
   const [first] = fitting;
   if (first === undefined) throw platformNotFound(archive, named, reference, wanted);
+  const whole = fitting.find(({ missing }) => missing.length === 0);
+  if (whole === undefined) throw incomplete(archive, formatReference(reference), first.missing);
+  return whole;
+}
+
+/** What an engine was asked to save. */
+export interface Asked {
+  readonly id: Digest;
+  /** What the engine takes for its image IDs. */
+  readonly idOf: 'config' | 'manifest';
+  readonly reference: ImageReference;
+}
+
+/** The image of an engine's save that has the ID which was asked for. */
+export function findSaved(
+  archive: string,
+  images: readonly SavedImage[],
+  { id, idOf, reference }: Asked,
+  wanted: Platform,
+): SavedImage {
+  const meant = images.filter(({ config, digests }) =>
+    idOf === 'config' ? config.digest === id : digests.includes(id),
+  );
+  const fitting = meant.filter(({ platform }) => configFits(platform, wanted));
+  const [first] = fitting;
+  if (first === undefined) {
+    const ids = images.map(({ config }) => config.digest).join(', ');
+    throw new PackferryError(
+      'E_SOURCE_PROTOCOL',
+      `${archive}: asked for the image ${id}, the engine saved ${ids === '' ? 'none' : ids}`,
+      { hint: 'Pull or build the image again on that engine.' },
+    );
+  }
   const whole = fitting.find(({ missing }) => missing.length === 0);
   if (whole === undefined) throw incomplete(archive, formatReference(reference), first.missing);
   return whole;

@@ -114,17 +114,14 @@ const byDigest = new RegExp(`^(?:blobs/sha256/${hex}|${hex}\\.json|sha256:${hex}
 const layerName = new RegExp(`^${hex}\\.tar(?:\\.gz)?$`);
 
 function checkName(archive: string, file: SaveFile): void {
-  const promised = byDigest
-    .exec(file.name)
-    ?.slice(1)
-    .find((part) => part !== undefined);
+  const [, blob, config, craneConfig] = byDigest.exec(file.name) ?? [];
+  const promised = blob ?? config ?? craneConfig;
   if (promised !== undefined && file.digest !== `sha256:${promised}`) {
     throw digestMismatch(`${archive}: ${shownName(file.name)}`, `sha256:${promised}`, file.digest);
   }
   const layer = layerName.exec(file.name)?.[1];
-  const fits =
-    [file.digest, file.diffId, 'unknown'].includes(`sha256:${layer ?? ''}`) || file.diffId === 'unknown';
-  if (layer !== undefined && !fits) {
+  if (layer === undefined || file.diffId === 'unknown') return;
+  if (![file.digest, file.diffId].includes(`sha256:${layer}`)) {
     throw digestMismatch(`${archive}: ${shownName(file.name)}`, `sha256:${layer}`, file.digest);
   }
 }

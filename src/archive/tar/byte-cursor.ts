@@ -18,9 +18,9 @@ export class ByteCursor {
   /** At least one byte and at most `most`, as they come; undefined at the end. */
   async some(most: number): Promise<Buffer | undefined> {
     while (this.#held.length === 0) {
-      const { done, value } = await this.#chunks.next();
-      if (done) return undefined;
-      this.#held = value;
+      const step = await this.#chunks.next();
+      if (step.done === true) return undefined;
+      this.#held = step.value;
     }
     const part = this.#held.subarray(0, most);
     this.#held = this.#held.subarray(part.length);
