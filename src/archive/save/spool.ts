@@ -110,6 +110,8 @@ export class Spool {
     const known = await readNote(note, spooledImageSchema);
     if (known === undefined) return undefined;
     for (const blob of blobsOf(known)) if (!(await this.has(blob, signal))) return undefined;
+    // Other images may share its layers when this one is gone.
+    for (const { diffId } of known.layers) await touch(this.#noteOf('layers', hexOf(diffId)));
     await touch(note);
     return known;
   }
@@ -187,7 +189,7 @@ async function readNote<T>(file: string, schema: z.ZodType<T>): Promise<T | unde
   }
 }
 
-/** Says that the file is in use. Another run may have removed it just now. */
+/** Says that the file is in use, if it is there: another run may have removed it just now. */
 async function touch(file: string): Promise<void> {
   const now = new Date();
   await utimes(file, now, now).catch(() => undefined);
