@@ -15,6 +15,7 @@ import { layoutName } from './layout-names.ts';
 import { findImage } from './save/find-image.ts';
 import { readSave } from './save/read-save.ts';
 import { receiveSave, type ReceivedSave } from './save/receive-save.ts';
+import { notAsLocked } from './save/saved-image.ts';
 import { savedImages } from './save/saved-images.ts';
 import { Spool } from './save/spool.ts';
 import { readPlace, takeImage, type BlobPlace } from './save/take-image.ts';
@@ -110,17 +111,6 @@ class DockerArchive implements ImageSource {
     if (opened !== undefined) return opened;
     throw notAsLocked(image, blob, this.name);
   }
-}
-
-/** The error for a source that has the image of the lock no more, or compresses its layers to other bytes now. */
-export function notAsLocked(image: LockedImage, blob: Descriptor, source: string): PackferryError {
-  return new PackferryError(
-    'E_IMAGE_INCOMPLETE',
-    `${image.reference}: blob ${blob.digest} cannot be had from ${source} any more`,
-    {
-      hint: 'The image there has changed since it was locked, or Node compresses differently now: lock it again.',
-    },
-  );
 }
 
 async function findFile(file: string, name: string): Promise<{ target: string; size: number }> {

@@ -14,7 +14,7 @@ export const limits = {
   paxHeader: 64 * 1024,
   /** `manifest.json` of an image archive. */
   saveManifest: 20 * 1024 * 1024,
-  /** All JSON documents of an image archive, which are held in memory while it is open. */
+  /** The manifests and configs of an image archive, which are held in memory while it is open. */
   saveDocuments: 64 * 1024 * 1024,
   /** How often larger than its compressed form a layer, or a whole archive, may be; and what it may have in any case. */
   layerRatio: 200,

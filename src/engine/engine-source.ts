@@ -1,8 +1,8 @@
 import { addAbortSignal, type Readable } from 'node:stream';
 import pLimit from 'p-limit';
-import { notAsLocked } from '../archive/docker-archive.ts';
 import { keyedQueue } from '../archive/keyed-queue.ts';
 import { findSaved } from '../archive/save/find-image.ts';
+import { notAsLocked } from '../archive/save/saved-image.ts';
 import { Spool } from '../archive/save/spool.ts';
 import { moveToSpool, takeImage } from '../archive/save/take-image.ts';
 import { isDigest, type Digest } from '../core/digest.ts';
@@ -178,5 +178,5 @@ interface HeldImage {
 /** Is this a digest of the image, and not only of what the engine once pulled it by? */
 function stands(digest: Digest, { id, inspection }: HeldImage, known: SpooledImage): boolean {
   const members = inspection.Manifests?.map(({ Descriptor: { digest: member } }) => member).filter(isDigest);
-  return [id, known.manifest.digest, ...(members ?? [])].includes(digest);
+  return known.isKept && [id, known.manifest.digest, ...(members ?? [])].includes(digest);
 }

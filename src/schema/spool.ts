@@ -12,6 +12,8 @@ export const spooledImageSchema = z.object({
   manifest: descriptor,
   config: descriptor,
   layers: z.array(layer).max(500),
+  /** Is the manifest the one that its registry had? Otherwise it was made from the config. */
+  isKept: z.boolean(),
 });
 
 export type SpooledImage = z.infer<typeof spooledImageSchema>;

@@ -6,7 +6,8 @@ import { layoutName } from '../layout-names.ts';
 import { incomplete, type SavedImage } from './saved-image.ts';
 
 /**
- * The image of a save that a reference means on a platform: by digest where it has one, else by its full name. Throws
+ * The image of a save that a reference means on a platform: by digest where it has one (then its
+ * manifest has to be the registry's), else by its full name. Throws
  * `E_IMAGE_NOT_FOUND`, `E_PLATFORM_NOT_FOUND`, or `E_IMAGE_INCOMPLETE` with the blobs that the save leaves out.
  */
 export function findImage(
@@ -20,7 +21,10 @@ export function findImage(
   const named =
     digest === undefined
       ? images.filter(({ names }) => names.includes(name))
-      : images.filter(({ digests }) => digests.includes(digest));
+      : images.filter(
+          ({ manifest, digests, missing }) =>
+            digests.includes(digest) && (manifest !== undefined || missing.length > 0),
+        );
   if (named.length === 0) throw notFound(archive, images, reference);
   const fitting = named.filter(({ platform }) => configFits(platform, wanted));
   const [first] = fitting;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Digest } from '../../core/digest.ts';
 import { limits } from '../../core/limits.ts';
 import { digestMismatch } from '../../core/verify-stream.ts';
-import { archiveFault, shownName } from '../tar/archive-fault.ts';
+import { shownName } from '../tar/archive-fault.ts';
 import type { TarMember } from '../tar/read-tar.ts';
 import {
   compressionOf,
@@ -50,12 +50,12 @@ export async function readSaveFile(
     }
     head = Buffer.concat([head, chunk]);
     if (head.length >= headSize) {
-      kind = kindOf(archive, member, head, budget);
+      kind = kindOf(member, head, budget);
       await kind.write(head);
     }
   }
   if (kind === undefined) {
-    kind = kindOf(archive, member, head, budget);
+    kind = kindOf(member, head, budget);
     await kind.write(head);
   }
   const digest: Digest = `sha256:${hash.digest('hex')}`;
@@ -72,7 +72,7 @@ interface Kind {
   end(digest: Digest): Promise<Found>;
 }
 
-function kindOf(archive: string, member: TarMember, head: Buffer, budget: DocumentBudget): Kind {
+function kindOf(member: TarMember, head: Buffer, budget: DocumentBudget): Kind {
   const compression = compressionOf(head);
   if (compression !== 'none') {
     const layer = new LayerHash(compression);
@@ -81,22 +81,33 @@ function kindOf(archive: string, member: TarMember, head: Buffer, budget: Docume
       end: async () => ({ compression, diffId: await layer.end() }),
     };
   }
-  const isDocument = !looksLikeTar(head) && /^\s*[[{]/.test(head.toString('latin1', 0, 64));
-  if (isDocument && member.size <= maxDocument) return documentKind(archive, member, budget);
+  if (isDocument(member, head, budget)) return documentKind();
   return {
     write: () => Promise.resolve(),
     end: (digest) => Promise.resolve({ compression, diffId: digest }),
   };
 }
 
-const maxDocument = Math.max(limits.saveManifest, limits.layoutIndex, limits.imageConfig);
+/** The documents that tell of all others have room of their own. */
+const main: Readonly<Record<string, number>> = {
+  'manifest.json': limits.saveManifest,
+  'index.json': limits.layoutIndex,
+  'oci-layout': limits.layoutMarker,
+};
 
-function documentKind(archive: string, member: TarMember, budget: DocumentBudget): Kind {
-  budget.left -= member.size;
-  if (budget.left < 0) {
-    const most = limits.saveDocuments;
-    throw archiveFault(archive, member.name, `the documents of the archive have over ${most} bytes`);
-  }
+const attestation = /^\s*\{\s*"_type"\s*:\s*"https:\/\/in-toto\.io\//;
+
+/** Is the member to be held in memory? Attestations can be large, and are not used. */
+function isDocument({ name, size }: TarMember, head: Buffer, budget: DocumentBudget): boolean {
+  const start = head.toString('latin1');
+  if (!/^\s*[[{]/.test(start) || looksLikeTar(head) || attestation.test(start)) return false;
+  if (Object.hasOwn(main, name)) return size <= (main[name] ?? 0);
+  if (size > Math.min(limits.imageConfig, budget.left)) return false;
+  budget.left -= size;
+  return true;
+}
+
+function documentKind(): Kind {
   const chunks: Buffer[] = [];
   return {
     write: (chunk) => {

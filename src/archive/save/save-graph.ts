@@ -34,8 +34,8 @@ const maxVisits = 10_000;
 
 /**
  * Every image manifest that the OCI side of a save holds. Documents that an index names and the archive leaves out are
- * passed over: engines save one platform of several. Documents that are broken are passed over as well where
- * `manifest.json` tells the same better (Docker 25.0 wrote such), so the caller decides whether enough is left.
+ * passed over: engines save one platform of several. Manifests that are broken are passed over as well where there is
+ * a `manifest.json`, which tells the same (Docker 25.0 wrote such).
  */
 export function readGraph(save: SaveFiles): GraphManifest[] {
   const file = save.files.get('index.json');
@@ -53,7 +53,10 @@ export function readGraph(save: SaveFiles): GraphManifest[] {
 /** The content of a file that has to be a JSON document. */
 export function documentOf(file: SaveFile, name: string): Buffer {
   if (file.bytes !== undefined) return file.bytes;
-  throw new PackferryError('E_IMAGE_MALFORMED', `${name}: no JSON document, or a far too large one`);
+  throw new PackferryError(
+    'E_IMAGE_MALFORMED',
+    `${name}: no JSON document, or one too many to be held in memory`,
+  );
 }
 
 function visit(
@@ -78,11 +81,27 @@ function visit(
       visit(save, member, names, digests, found, budget);
     }
   } else if (isManifestType(mediaType)) {
-    const document = parseManifest(file.bytes, entry, name);
+    const document = readManifest(save, file.bytes, entry, name);
+    if (document === undefined) return;
     const { mediaType: configType } = document.config;
     if (configType !== mediaTypes.ociConfig && configType !== mediaTypes.dockerConfig) return;
     const platform = platformFrom(entry.platform);
     found.push({ descriptor: { mediaType, digest, size }, document, platform, digests, names });
+  }
+}
+
+/** Undefined for one that is broken, where `manifest.json` tells what it should have told. */
+function readManifest(
+  save: SaveFiles,
+  bytes: Buffer,
+  entry: Descriptor,
+  name: string,
+): ImageManifestDocument | undefined {
+  try {
+    return parseManifest(bytes, entry, name);
+  } catch (fault) {
+    if (fault instanceof PackferryError && save.files.has('manifest.json')) return undefined;
+    throw fault;
   }
 }
 

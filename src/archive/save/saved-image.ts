@@ -1,6 +1,6 @@
 import type { Digest } from '../../core/digest.ts';
 import { PackferryError } from '../../core/errors.ts';
-import type { Descriptor } from '../../core/image.ts';
+import type { Descriptor, LockedImage } from '../../core/image.ts';
 import type { Platform } from '../../core/platform.ts';
 import type { SaveFile } from './save-file.ts';
 
@@ -14,7 +14,7 @@ export interface SavedImage {
   readonly layers: readonly { readonly diffId: Digest; readonly file: SaveFile | undefined }[];
   /** The manifest as the registry had it: only where all layers are there as it names them. */
   readonly manifest: KeptManifest | undefined;
-  /** Digests that stand for it: of its manifest, and of indexes that lead there. */
+  /** Of the manifests that name its config, and of the indexes that lead there. */
   readonly digests: readonly Digest[];
   /** What the archive leaves out, by the names that it should have there. */
   readonly missing: readonly string[];
@@ -36,6 +36,17 @@ export function incomplete(archive: string, reference: string, missing: readonly
     `${reference}: ${archive} lacks ${missing.length} of its blobs: ${some}`,
     {
       hint: "Docker's containerd store leaves out what it did not keep. Pull the image again there, or take it from its registry.",
+    },
+  );
+}
+
+/** The error for a source that has the image of the lock no more, or compresses its layers to other bytes now. */
+export function notAsLocked(image: LockedImage, blob: Descriptor, source: string): PackferryError {
+  return new PackferryError(
+    'E_IMAGE_INCOMPLETE',
+    `${image.reference}: blob ${blob.digest} cannot be had from ${source} any more`,
+    {
+      hint: 'The image there has changed since it was locked, or Node compresses differently now: lock it again.',
     },
   );
 }

@@ -5,6 +5,9 @@ import { isLeftover } from '../atomic-file.ts';
 
 const day = 24 * 3600 * 1000;
 
+/** Blobs, and notes: other files are not ours. */
+const ownName = /^[0-9a-f]{64}(?:-[a-z0-9._-]+)?(?:\.json)?$/;
+
 /** What nobody has used for so long is removed, in milliseconds; unfinished files of dead runs sooner. */
 const ages = { kept: 7 * day, unfinished: day } as const;
 
@@ -15,6 +18,7 @@ const ages = { kept: 7 * day, unfinished: day } as const;
 export async function removeUnused(folders: readonly string[], now: number): Promise<void> {
   for (const folder of folders) {
     for (const name of await namesIn(folder)) {
+      if (!ownName.test(name) && !isLeftover(name)) continue;
       const file = path.join(folder, name);
       const used = await lastUse(file);
       const age = isLeftover(name) ? ages.unfinished : ages.kept;

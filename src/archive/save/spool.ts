@@ -69,15 +69,15 @@ export class Spool {
     return readRange(blobFile(this.dir, blob.digest), from, blob.size);
   }
 
-  /** Keeps a blob; the content is checked by the caller, or is a document in memory. */
+  /** Keeps a blob unless it is there. What `open` gives has to check itself, or to be a document from memory. */
   async put(
     blob: Descriptor,
-    content: AsyncIterable<Buffer> | Iterable<Buffer>,
+    open: () => AsyncIterable<Buffer> | Iterable<Buffer>,
     signal?: AbortSignal,
   ): Promise<void> {
     await this.#inTurn(blob.digest, async () => {
       if (await this.has(blob, signal)) return;
-      await writeWhole(blobFile(this.dir, blob.digest), content);
+      await writeWhole(blobFile(this.dir, blob.digest), lazily(open));
       this.#good.add(blob);
     });
   }
@@ -118,8 +118,8 @@ export class Spool {
 
   /** Notes what an image of an engine became. */
   async nameImage(id: Digest, wanted: Platform, image: SpooledImage): Promise<void> {
-    const { platform, manifest, config, layers } = image;
-    const note: SpooledImage = { platform, manifest, config, layers };
+    const { platform, manifest, config, layers, isKept } = image;
+    const note: SpooledImage = { platform, manifest, config, layers, isKept };
     await writeWhole(this.#imageNote(id, wanted), [Buffer.from(JSON.stringify(note))]);
   }
 
@@ -159,6 +159,11 @@ export class Spool {
       await rm(file, { force: true });
     }
   }
+}
+
+/** Opens only when the first byte is wanted: a disk that refuses before leaves nothing open. */
+async function* lazily(open: () => AsyncIterable<Buffer> | Iterable<Buffer>): AsyncGenerator<Buffer> {
+  yield* open();
 }
 
 /** Between two readings of a file it may have changed. */

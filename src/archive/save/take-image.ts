@@ -60,13 +60,13 @@ export async function takeImage(
   }
   if (kept !== undefined) {
     note(kept.descriptor, { bytes: kept.bytes });
-    return { platform, manifest: kept.descriptor, config: kept.config, layers, places };
+    return { platform, manifest: kept.descriptor, config: kept.config, layers, isKept: true, places };
   }
   const configOf = { mediaType: mediaTypes.ociConfig, digest: config.digest, size: config.size };
   const bytes = manifestBytes(configOf, layers);
   const manifest = { mediaType: mediaTypes.ociManifest, digest: digestOf(bytes), size: bytes.length };
   note(manifest, { bytes });
-  return { platform, manifest, config: configOf, layers, places };
+  return { platform, manifest, config: configOf, layers, isKept: false, places };
 }
 
 /** Copies the blobs that the archive holds into the spool: it is going to be removed. */
@@ -80,8 +80,11 @@ export async function moveToSpool(
     const place = taken.places.get(blob.digest);
     if (place === undefined) continue;
     const name = `${save.name}: blob ${blob.digest}`;
-    const content = 'bytes' in place ? [place.bytes] : verified(readPlace(save, place), blob, { name });
-    await spool.put(blob, content as AsyncIterable<Buffer>, signal);
+    const open = (): AsyncIterable<Buffer> | Iterable<Buffer> =>
+      'bytes' in place
+        ? [place.bytes]
+        : (verified(readPlace(save, place), blob, { name }) as AsyncIterable<Buffer>);
+    await spool.put(blob, open, signal);
   }
 }
 

@@ -137,6 +137,7 @@ test('all dialects with uncompressed layers give the same digests', async (t) =>
 });
 
 const noLayers = (manifest: object): object => ({ ...manifest, layers: [] });
+const nullLayers = (manifest: object): object => ({ ...manifest, layers: null });
 const wrongSizes = (manifest: object): object => {
   const { layers = [] } = manifest as { layers?: { size: number }[] };
   return { ...manifest, layers: layers.map((layer) => ({ ...layer, size: 1 })) };
@@ -147,6 +148,7 @@ const wrongOrder = (manifest: object): object => {
 };
 for (const [what, edit] of Object.entries({
   'no layers': noLayers,
+  'null for its layers': nullLayers,
   'wrong sizes': wrongSizes,
   'wrong order': wrongOrder,
 })) {
@@ -162,6 +164,18 @@ test('index.json with null for its list, as Docker 25 saves an image by its ID',
     member.name === 'index.json' ? json('index.json', { schemaVersion: 2, manifests: null }) : member,
   );
   await opened(t, tarOf(members), async (source) => {
+    await checkAll(t, source);
+  });
+});
+
+test('attestations larger than everything that is held in memory', async (t) => {
+  const statement = (at: number): Buffer =>
+    Buffer.from(
+      JSON.stringify({ _type: 'https://in-toto.io/Statement/v0.1', at, sbom: 'x'.repeat(7_900_000) }),
+    );
+  const large = Array.from({ length: 10 }, (_, at) => blob(statement(at)));
+  const bytes = tarOf([...large, ...dialects["Docker's containerd store"](named)]);
+  await opened(t, bytes, async (source) => {
     await checkAll(t, source);
   });
 });
