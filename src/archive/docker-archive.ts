@@ -68,7 +68,7 @@ class DockerArchive implements ImageSource {
   }
 
   async resolve(reference: ImageReference, platform: Platform, signal?: AbortSignal): Promise<LockedImage> {
-    const image = findImage(this.name, this.#save.images, reference, platform);
+    const image = findImage(this.name, this.#save.contents, reference, platform);
     const taken = await takeImage(this.#save, image, this.#spool, signal);
     for (const [digest, place] of taken.places) this.#places.set(digest, place);
     const { manifest, config, layers } = taken;
@@ -149,8 +149,8 @@ async function readInPlace(
   options: { readonly name: string; readonly signal?: AbortSignal },
 ): Promise<ReceivedSave> {
   const content = readRange(file, 0, Infinity) as AsyncIterable<Buffer>;
-  const images = savedImages(await readSave(content, options));
-  return { file, name: options.name, images, close: () => Promise.resolve() };
+  const contents = savedImages(await readSave(content, options));
+  return { file, name: options.name, contents, close: () => Promise.resolve() };
 }
 
 async function* gunzipped(file: string, name: string): AsyncGenerator<Buffer> {

@@ -70,7 +70,9 @@ function checkPlatform(held: Inspection, wanted: Platform, what: string): void {
   });
   const fitting = offered.filter(({ platform }) => configFits(platform, wanted));
   if (fitting.some(({ isThere }) => isThere)) return;
-  if (fitting.length > 0) {
+  // Without its config the engine does not know what an image is for.
+  const isUnknown = offered.length === 0 && members.some(({ Available }) => !Available);
+  if (fitting.length > 0 || isUnknown) {
     throw new PackferryError(
       'E_IMAGE_INCOMPLETE',
       `${what} lacks some of its content for ${formatPlatform(wanted)}`,

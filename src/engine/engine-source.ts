@@ -159,7 +159,7 @@ class EngineSource implements ImageSource {
       onBytes: (sent) => emit({ type: 'progress', task: 'resolve', item, bytes: sent }),
     });
     try {
-      const saved = findSaved(save.name, save.images, { id, idOf: this.#facts.idOf, reference }, platform);
+      const saved = findSaved(save.name, save.contents, { id, idOf: this.#facts.idOf, reference }, platform);
       const taken = await takeImage(save, saved, this.#spool, signal);
       await moveToSpool(save, taken, this.#spool, signal);
       return taken;

@@ -225,6 +225,14 @@ test(
   'E_IMAGE_INCOMPLETE',
   'linux/amd64',
 );
+const bare = { ...member(false), ImageData: { Platform: { os: '', architecture: '' } } };
+test(
+  'the containerd store lacks even the config, and with it the platform',
+  fails,
+  { info, inspect: json({ ...held, Os: '', Architecture: '', Manifests: [bare] }) },
+  'E_IMAGE_INCOMPLETE',
+  'linux/amd64',
+);
 const arm = { ...member(true), ImageData: { Platform: { os: 'linux', architecture: 'arm64' } } };
 test(
   'the containerd store has other platforms only',

@@ -2,14 +2,14 @@ import { open, rm, type FileHandle } from 'node:fs/promises';
 import { onDisk } from '../atomic-file.ts';
 import type { TarOptions } from '../tar/read-tar.ts';
 import { readSave } from './read-save.ts';
-import type { SavedImage } from './saved-image.ts';
+import type { SaveContents } from './saved-image.ts';
 import { savedImages } from './saved-images.ts';
 import type { Spool } from './spool.ts';
 import type { OpenSave } from './take-image.ts';
 
 /** A save as a file, with what is in it. */
 export interface ReceivedSave extends OpenSave {
-  readonly images: readonly SavedImage[];
+  readonly contents: SaveContents;
   /** Removes the file. */
   close(): Promise<void>;
 }
@@ -30,7 +30,7 @@ export async function receiveSave(
   try {
     try {
       const files = await readSave(written(stream, handle, file), options);
-      return { file, name: options.name, images: savedImages(files), close };
+      return { file, name: options.name, contents: savedImages(files), close };
     } finally {
       await handle.close();
     }

@@ -20,6 +20,23 @@ export interface SavedImage {
   readonly missing: readonly string[];
 }
 
+/** An image of a save that lacks even its config, so that little is known of it. */
+export interface SaveGap {
+  readonly names: readonly string[];
+  readonly digests: readonly Digest[];
+  /** As an index says; undefined when none does. */
+  readonly platform: Platform | undefined;
+  /** The file of the config, as the save calls it. */
+  readonly config: string;
+  readonly missing: readonly string[];
+}
+
+/** What a save holds. */
+export interface SaveContents {
+  readonly images: readonly SavedImage[];
+  readonly gaps: readonly SaveGap[];
+}
+
 export interface KeptManifest {
   readonly descriptor: Descriptor;
   readonly bytes: Buffer;

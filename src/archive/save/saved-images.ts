@@ -1,19 +1,15 @@
 import type { Digest } from '../../core/digest.ts';
-import { PackferryError } from '../../core/errors.ts';
-import { parseStrictJson } from '../../core/json.ts';
-import { limits } from '../../core/limits.ts';
 import { configFits, type Platform } from '../../core/platform.ts';
-import { parseReference, tagNameOf } from '../../core/reference.ts';
 import { digestMismatch } from '../../core/verify-stream.ts';
-import { saveManifestSchema, type SaveManifest } from '../../schema/docker-save.ts';
-import { parseConfig, validate, type ImageConfig } from '../oci-documents.ts';
+import { parseConfig, type ImageConfig } from '../oci-documents.ts';
 import { blobPath } from '../save-documents.ts';
 import { archiveFault, shownName } from '../tar/archive-fault.ts';
 import { memberName } from '../tar/member-name.ts';
 import type { SaveFiles } from './read-save.ts';
 import type { SaveFile } from './save-file.ts';
+import { namesOf, readSaveManifest, refuseContradictions, type SaveEntry } from './save-entries.ts';
 import { documentOf, readGraph, type GraphManifest } from './save-graph.ts';
-import type { KeptManifest, SavedImage } from './saved-image.ts';
+import type { KeptManifest, SaveContents, SavedImage, SaveGap } from './saved-image.ts';
 
 /**
  * The images of a save, whichever program wrote it. `manifest.json` says what they consist of; the OCI documents are
@@ -21,37 +17,44 @@ import type { KeptManifest, SavedImage } from './saved-image.ts';
  * platforms. Where both name an image differently the archive means two things and is refused. Errors:
  * `E_ARCHIVE_MALFORMED`, `E_DIGEST_MISMATCH`, `E_IMAGE_MALFORMED`, `E_JSON_INVALID`.
  */
-export function savedImages(save: SaveFiles): SavedImage[] {
+export function savedImages(save: SaveFiles): SaveContents {
   const file = save.files.get('manifest.json');
   const graph = readGraph(save);
-  if (file === undefined && (graph.length === 0 || save.files.get('oci-layout') === undefined)) {
-    throw archiveFault(
-      save.archive,
-      undefined,
-      'no image archive: there is no manifest.json, and no OCI image',
-    );
+  if (file === undefined && graph.length === 0) {
+    const what = 'no image archive: there is no manifest.json, and no OCI image';
+    throw archiveFault(save.archive, undefined, what);
   }
-  const fromManifest =
-    file === undefined ? [] : readManifest(save, file).map((entry) => fromEntry(save, entry, graph));
-  refuseContradictions(save.archive, fromManifest, graph);
-  const known = new Set(fromManifest.map(({ config }) => config.digest));
-  const others = graph.filter(({ document }) => !known.has(document.config.digest));
-  return joined(save.archive, [...fromManifest, ...others.flatMap((entry) => fromGraph(save, entry))]);
+  const entries = file === undefined ? [] : readSaveManifest(save.archive, file);
+  refuseContradictions(save, entries, graph);
+  const fromManifest = entries.map((entry) => fromEntry(save, entry, graph));
+  const known = new Set(entries.map(({ Config }) => Config));
+  const others = graph.filter(({ document }) => !known.has(blobPath(document.config)));
+  const all = [...fromManifest, ...others.flatMap((entry) => fromGraph(save, entry))];
+  return {
+    images: joined(
+      save.archive,
+      all.flatMap(({ image }) => (image === undefined ? [] : [image])),
+    ),
+    gaps: all.flatMap(({ gap }) => (gap === undefined ? [] : [gap])),
+  };
 }
 
-type SaveEntry = SaveManifest[number];
+/** An image, or what there is of one. */
+type Found =
+  | { readonly image: SavedImage; readonly gap?: undefined }
+  | { readonly gap: SaveGap; readonly image?: undefined };
 
-function readManifest(save: SaveFiles, file: SaveFile): SaveManifest {
-  const name = `${save.archive}: manifest.json`;
-  const value = parseStrictJson(documentOf(file, name), { name, maxBytes: limits.saveManifest });
-  return validate(saveManifestSchema, value, name);
-}
-
-function fromEntry(save: SaveFiles, entry: SaveEntry, graph: readonly GraphManifest[]): SavedImage {
+function fromEntry(save: SaveFiles, entry: SaveEntry, graph: readonly GraphManifest[]): Found {
   const config = fileAt(save, entry.Config);
-  if (config === undefined) throw archiveFault(save.archive, entry.Config, 'the config is missing');
-  const { diffIds, platform } = readConfig(save, config);
+  const names = namesOf(save.archive, entry);
   const written = entry.Layers ?? [];
+  if (config === undefined) {
+    const own = graph.filter(({ document }) => blobPath(document.config) === entry.Config);
+    const digests = own.flatMap((one) => one.digests);
+    const missing = missingOf(save, [entry.Config, ...written]);
+    return { gap: { names, digests, platform: own[0]?.platform, config: entry.Config, missing } };
+  }
+  const { diffIds, platform } = readConfig(save, config);
   if (written.length !== diffIds.length) {
     const what = `manifest.json has ${written.length} layers for it, the config itself ${diffIds.length}`;
     throw archiveFault(save.archive, entry.Config, what);
@@ -59,40 +62,41 @@ function fromEntry(save: SaveFiles, entry: SaveEntry, graph: readonly GraphManif
   const layers = diffIds.map((diffId, at) => layerAt(save, written[at] ?? '', diffId));
   const own = graph.filter(({ document }) => document.config.digest === config.digest);
   const manifest = own.map((one) => keptManifest(save, one, diffIds)).find((one) => one !== undefined);
-  return {
-    names: (entry.RepoTags ?? []).map((tag) => nameFrom(save.archive, tag)),
+  const image = {
+    names,
     platform,
     config,
-    layers:
-      manifest === undefined
-        ? layers
-        : manifest.layers.map((layer, at) => layerAt(save, blobPath(layer), diffIds[at])),
+    layers: manifest?.layers.map((layer, at) => layerAt(save, blobPath(layer), diffIds[at])) ?? layers,
     manifest,
     digests: own.flatMap(({ digests }) => digests),
-    missing: written.filter((_, at) => layers[at]?.file === undefined).map(shownName),
+    missing: manifest === undefined ? missingOf(save, written) : [],
   };
+  return { image };
 }
 
 /** An image that only the OCI documents name; none when it is no image but an attestation. */
-function fromGraph(save: SaveFiles, entry: GraphManifest): SavedImage[] {
+function fromGraph(save: SaveFiles, entry: GraphManifest): Found[] {
   const { document, digests, names } = entry;
-  const configFile = save.files.get(blobPath(document.config));
-  if (configFile === undefined) {
-    // Another platform, of which the engine kept the manifest only.
-    return [];
+  const files = [document.config, ...document.layers].map(blobPath);
+  const missing = missingOf(save, files);
+  const config = save.files.get(blobPath(document.config));
+  if (config === undefined) {
+    const gap = { names, digests, platform: entry.platform, config: blobPath(document.config), missing };
+    return gap.platform?.os === 'unknown' ? [] : [{ gap }];
   }
-  const { diffIds, platform } = readConfig(save, configFile);
+  const { diffIds, platform } = readConfig(save, config);
   if (platform.os === 'unknown') return [];
   if (diffIds.length !== document.layers.length) {
     const what = `its manifest has ${document.layers.length} layers, its config ${diffIds.length}`;
     throw archiveFault(save.archive, blobPath(entry.descriptor), what);
   }
-  const layers = diffIds.map((diffId, at) =>
-    layerAt(save, blobPath(document.layers[at] ?? entry.descriptor), diffId),
-  );
-  const missing = document.layers.map(blobPath).filter((_, at) => layers[at]?.file === undefined);
+  const layers = document.layers.map((layer, at) => layerAt(save, blobPath(layer), diffIds[at]));
   const manifest = keptManifest(save, entry, diffIds);
-  return [{ names, platform, config: configFile, layers, manifest, digests, missing }];
+  return [{ image: { names, platform, config, layers, manifest, digests, missing } }];
+}
+
+function missingOf(save: SaveFiles, written: readonly string[]): string[] {
+  return written.filter((name) => fileAt(save, name) === undefined).map(shownName);
 }
 
 function fileAt(save: SaveFiles, written: string): SaveFile | undefined {
@@ -144,34 +148,6 @@ function keptManifest(
     });
   if (bytes?.length !== descriptor.size || !fits) return undefined;
   return { descriptor, bytes, config: document.config, layers: document.layers };
-}
-
-function nameFrom(archive: string, tag: string): string {
-  try {
-    const name = tagNameOf(parseReference(tag));
-    if (name !== undefined) return name;
-  } catch (fault) {
-    if (!(fault instanceof PackferryError)) throw fault;
-  }
-  throw archiveFault(archive, 'manifest.json', `${shownName(tag)} is no image name`);
-}
-
-/** A name must lead to the same image by both ways. */
-function refuseContradictions(
-  archive: string,
-  images: readonly SavedImage[],
-  graph: readonly GraphManifest[],
-): void {
-  for (const { names, config } of images) {
-    for (const name of names) {
-      const meant = graph.filter((entry) => entry.names.includes(name));
-      if (meant.length === 0 || meant.some(({ document }) => document.config.digest === config.digest))
-        continue;
-      const other = meant[0]?.document.config.digest ?? '';
-      const what = `manifest.json means the image ${config.digest} by ${name}, index.json ${other}`;
-      throw archiveFault(archive, undefined, what);
-    }
-  }
 }
 
 /** Each image once, with all its names; a name with two meanings is refused. */

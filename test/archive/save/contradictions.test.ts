@@ -253,12 +253,26 @@ test(
   'E_ARCHIVE_MALFORMED',
   'no image name',
 );
+const configName = good.config.descriptor.digest;
+test('a config that is missing', fails, without(crane(named), configName), 'E_IMAGE_INCOMPLETE', configName);
+const bare = containerd(named).filter(
+  ({ name: file }) => !good.layers.some(({ descriptor }) => file === blobName(descriptor.digest)),
+);
+const noConfig = without(bare, blobName(configName));
+test('the containerd store kept the manifest only', fails, noConfig, 'E_IMAGE_INCOMPLETE', '3 of its blobs');
 test(
-  'a config that is missing',
+  'the manifest only, without manifest.json',
   fails,
-  without(crane(named), good.config.descriptor.digest),
+  without(noConfig, 'manifest.json'),
+  'E_IMAGE_INCOMPLETE',
+  '3 of its blobs',
+);
+test(
+  'a missing config in manifest.json, and another image by the same name in index.json',
+  fails,
+  without(hybrid, blobName(configName)),
   'E_ARCHIVE_MALFORMED',
-  'config',
+  'index.json',
 );
 test(
   'no image archive',

@@ -83,7 +83,7 @@ test(`${runs} damaged archives: each is refused with a word on why, or means the
       if (bytes.length > 512) bytes = mutations[random(mutations.length)]?.(bytes, random) ?? bytes;
     }
     try {
-      const images = savedImages(await readSave(pieces(bytes, random), { name: 'x.tar' }));
+      const { images } = savedImages(await readSave(pieces(bytes, random), { name: 'x.tar' }));
       for (const { config, layers } of images) {
         t.is(config.digest, image.config.descriptor.digest, `run ${run}`);
         const found = layers.map(({ file, diffId }) => [file?.diffId ?? diffId, diffId]);
