@@ -22,7 +22,9 @@ export type {
 export { openOciLayout } from './archive/oci-layout.ts';
 export { openOciTarget } from './archive/oci-target.ts';
 export { BundleSource } from './bundle/source.ts';
-export { findDocker, type DockerConnection } from './engine/docker-connection.ts';
+export { openDockerArchive, type DockerArchiveOptions } from './archive/docker-archive.ts';
+export { findDocker, findPodman, type DockerConnection } from './engine/docker-connection.ts';
+export { openEngineSource, type EngineSourceOptions } from './engine/engine-source.ts';
 export { openDockerTarget, type DockerTargetOptions } from './engine/docker-target.ts';
 export type { RegistrySettings, RegistrySourceOptions, RegistryTimeouts } from './registry/options.ts';
 export { openRegistrySource } from './registry/source.ts';

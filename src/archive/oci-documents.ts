@@ -101,7 +101,8 @@ function parseTyped(bytes: Buffer, descriptor: Descriptor, name: string): unknow
   return value;
 }
 
-function validate<T>(schema: z.ZodType<T>, value: unknown, name: string): T {
+/** What a document says, or `E_IMAGE_MALFORMED` with the first place that is wrong. */
+export function validate<T>(schema: z.ZodType<T>, value: unknown, name: string): T {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const [issue] = result.error.issues;

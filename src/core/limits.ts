@@ -6,6 +6,19 @@ export const limits = {
   /** `index.json` and `oci-layout` of an OCI image layout folder. */
   layoutIndex: 20 * 1024 * 1024,
   layoutMarker: 4 * 1024,
+  /** Members of an image archive; the largest saves have some thousands. */
+  saveMembers: 50_000,
+  /** The name of one, in bytes. */
+  saveName: 512,
+  /** The extended header of one. */
+  paxHeader: 64 * 1024,
+  /** `manifest.json` of an image archive. */
+  saveManifest: 20 * 1024 * 1024,
+  /** The manifests and configs of an image archive, which are held in memory while it is open. */
+  saveDocuments: 64 * 1024 * 1024,
+  /** How often larger than its compressed form a layer, or a whole archive, may be; and what it may have in any case. */
+  layerRatio: 200,
+  layerContentOfAny: 1024 * 1024 * 1024,
   bundleJson: 20 * 1024 * 1024,
   sums: 4 * 1024 * 1024,
   /** Files of a bundle beside archives and packs: `README.txt`, `load.sh` and their like. */

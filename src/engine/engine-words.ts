@@ -1,11 +1,4 @@
-const maxLength = 1000;
-
-/** What an engine said, fit for a message: one line, no control or direction characters, at most 1000 characters. */
-export function engineWords(text: string): string {
-  const plain = text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\s]+/gu, ' ').trim();
-  if (plain === '') return 'nothing';
-  return plain.length > maxLength ? `${plain.slice(0, maxLength)}...` : plain;
-}
+export { plainWords as engineWords } from '../core/plain-words.ts';
 
 interface KnownWords {
   readonly pattern: RegExp;

@@ -1,12 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
-import * as z from 'zod';
 import { isDigest, type Digest } from '../core/digest.ts';
 import type { LockedImage } from '../core/image.ts';
 import { parseReference, tagNameOf } from '../core/reference.ts';
 import type { DockerApi } from './docker-api.ts';
-import { askDocker } from './docker-ask.ts';
 import type { EngineFacts } from './docker-facts.ts';
 import { engineWords } from './engine-words.ts';
+import { inspectImage, type Inspection } from './inspection.ts';
 
 /** How what an engine holds under a name compares with the image that is meant. */
 export type Comparison =
@@ -17,19 +16,6 @@ export type Comparison =
   | { readonly state: 'faulty'; readonly reason: string }
   /** The name stands for another image; the ID is the engine's, for messages. */
   | { readonly state: 'other'; readonly id: string };
-
-const inspection = z.object({
-  Id: z.string().min(1),
-  Os: z.string().nullish(),
-  Architecture: z.string().nullish(),
-  RootFS: z.object({ Layers: z.array(z.string()).nullish() }).nullish(),
-  // From API 1.48 on, and from Docker's containerd store only.
-  Manifests: z
-    .array(z.object({ Available: z.boolean(), Descriptor: z.object({ digest: z.string() }) }))
-    .nullish(),
-});
-
-type Inspection = z.infer<typeof inspection>;
 
 /**
  * Inspects an image by its name, or by its ID where the reference has no tag, and compares all that the engine tells:
@@ -42,18 +28,12 @@ export async function compareHeld(
   signal?: AbortSignal,
 ): Promise<Comparison> {
   const key = tagNameOf(parseReference(image.reference)) ?? image[facts.idOf].digest;
-  const request = {
-    path: `/images/${key}/json`,
-    ...(facts.idOf === 'manifest' ? { query: { manifests: '1' } } : {}),
-    ...(signal === undefined ? {} : { signal }),
-  };
-  const held = await askDocker(api, request, inspection);
+  const held = await inspectImage(api, facts, key, signal);
   return held === undefined ? { state: 'absent' } : compare(held, facts, image);
 }
 
 function compare(held: Inspection, facts: EngineFacts, image: LockedImage): Comparison {
-  // Podman leaves the algorithm out in some versions.
-  const id = /^[0-9a-f]{64}$/.test(held.Id) ? `sha256:${held.Id}` : held.Id;
+  const id = held.Id;
   // An image that was pulled by its index has the index's digest as ID; the manifest is one of its members.
   const member = held.Manifests?.find(({ Descriptor }) => Descriptor.digest === image.manifest.digest);
   const isMeant =

@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
+import { PackferryError } from '../../src/core/errors.ts';
 import { limits } from '../../src/core/limits.ts';
-import { findDocker } from '../../src/engine/docker-connection.ts';
+import { findDocker, findPodman } from '../../src/engine/docker-connection.ts';
 import { withTempFolder } from '../helpers/system-service.ts';
 
 type Variables = Record<string, string>;
@@ -119,4 +120,47 @@ test('a context that cannot be used is never replaced by the usual socket', asyn
     await writeFile(path.join(folder, 'contexts', 'tls', id, 'docker', 'ca.pem'), '');
     await refused({ DOCKER_CONTEXT: 'tls' });
   });
+});
+
+const findsPodman = test.macro({
+  async exec(t, endpoint: string, environment: Record<string, string>, name: string) {
+    t.is((await findPodman(endpoint, environment)).name, name);
+  },
+  title: (what) => `finds Podman: ${what ?? ''}`,
+});
+const systemSocket = 'podman:unix:///run/podman/podman.sock';
+test("the system's socket", findsPodman, 'podman:', {}, systemSocket);
+test(
+  'a socket that is named',
+  findsPodman,
+  'podman:unix:///p.sock',
+  { CONTAINER_HOST: 'x' },
+  'podman:unix:///p.sock',
+);
+test('CONTAINER_HOST', findsPodman, 'podman:', { CONTAINER_HOST: 'unix:///c.sock' }, 'podman:unix:///c.sock');
+test('not by DOCKER_HOST', findsPodman, 'podman:', { DOCKER_HOST: 'unix:///d.sock' }, systemSocket);
+test(
+  'not in a folder of the user without a socket',
+  findsPodman,
+  'podman:',
+  { XDG_RUNTIME_DIR: '/nowhere' },
+  systemSocket,
+);
+test('not in a relative folder', findsPodman, 'podman:', { XDG_RUNTIME_DIR: 'run' }, systemSocket);
+
+test("finds Podman: the user's own socket before the system's", async (t) => {
+  await withTempFolder(async (folder) => {
+    await mkdir(path.join(folder, 'podman'));
+    await writeFile(path.join(folder, 'podman', 'podman.sock'), '');
+    const { name } = await findPodman('podman:', { XDG_RUNTIME_DIR: folder });
+    t.is(name, `podman:unix://${folder}/podman/podman.sock`);
+  });
+});
+
+test('a Podman endpoint that is none says how it is written', async (t) => {
+  for (const endpoint of ['docker:', 'podman:unix://p.sock', 'podman:npipe://x', 'podman:ssh://box']) {
+    const error = await t.throwsAsync(findPodman(endpoint, {}), { instanceOf: PackferryError });
+    t.is(error.code, 'E_ENDPOINT_INVALID');
+    if (!endpoint.includes('ssh')) t.true(error.hint?.includes('podman:unix:///PATH'), error.hint);
+  }
 });

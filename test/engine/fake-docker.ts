@@ -18,6 +18,7 @@ export interface FakeAnswers {
   readonly info?: Handler;
   readonly inspect?: Handler;
   readonly load?: Handler;
+  readonly save?: Handler;
 }
 
 /** Answers with a JSON document. */
@@ -76,5 +77,6 @@ function handlerFor(answers: FakeAnswers, url: string): Handler {
   if (url === '/version') return answers.version ?? dockerVersion;
   if (url === '/info') return answers.info ?? classicInfo;
   if (url.startsWith('/images/load')) return answers.load ?? json({ message: 'unexpected' }, 500);
+  if (url.endsWith('/get')) return answers.save ?? noSuchImage;
   return answers.inspect ?? noSuchImage;
 }

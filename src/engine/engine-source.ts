@@ -1,0 +1,182 @@
+import { addAbortSignal, type Readable } from 'node:stream';
+import pLimit from 'p-limit';
+import { keyedQueue } from '../archive/keyed-queue.ts';
+import { findSaved } from '../archive/save/find-image.ts';
+import { notAsLocked } from '../archive/save/saved-image.ts';
+import { Spool } from '../archive/save/spool.ts';
+import { moveToSpool, takeImage } from '../archive/save/take-image.ts';
+import { isDigest, type Digest } from '../core/digest.ts';
+import { silent, type Emit } from '../core/events.ts';
+import type { Descriptor, LockedImage } from '../core/image.ts';
+import { formatPlatform, type Platform } from '../core/platform.ts';
+import type { BlobOptions, ImageSource } from '../core/ports.ts';
+import { formatReference, lockedNameOf, parseReference, type ImageReference } from '../core/reference.ts';
+import { formatSize } from '../core/size.ts';
+import type { SpooledImage } from '../schema/spool.ts';
+import { connectDocker, type DockerApi } from './docker-api.ts';
+import type { DockerConnection } from './docker-connection.ts';
+import { learnFacts, type EngineFacts } from './docker-facts.ts';
+import { askForImage, digestLost } from './engine-image.ts';
+import { saveImage } from './engine-save.ts';
+import type { Inspection } from './inspection.ts';
+import { inTime } from './patience.ts';
+import { sourceFault } from './source-fault.ts';
+
+export interface EngineSourceOptions {
+  /** A folder for what the engine's images became, shared with other engines; made when it is missing. */
+  readonly spoolDir: string;
+  readonly emit?: Emit;
+  readonly signal?: AbortSignal;
+  /** Milliseconds that the engine may take to say what it is. Default: 30 seconds. */
+  readonly answerWithin?: number;
+  /** Milliseconds that the engine may take to tell about an image. Default: 60 seconds. */
+  readonly inspectWithin?: number;
+  /** Milliseconds in which nothing comes of a save; Docker prepares long before its first byte. Default: 10 minutes. */
+  readonly saveIdle?: number;
+}
+
+/** Saves under way at the same time: each needs disk for the whole image, and compressing takes all cores anyway. */
+const saves = 2;
+
+/**
+ * Opens a Docker or Podman engine as a source. Engines keep layers uncompressed, so to resolve an image is to have it
+ * saved: strictly read, every digest checked, compressed into the spool. Images and layers that are there already are
+ * not saved or compressed again. The image ID stays: what comes out is the image that the engine inspected, or nothing.
+ *
+ * Disk: that of `Spool`, with two saves at the same time at most. Memory: some MiB. Errors: `E_SOURCE_UNREACHABLE`,
+ * `E_SOURCE_DENIED`, `E_SOURCE_PROTOCOL`.
+ */
+export async function openEngineSource(
+  connection: DockerConnection,
+  options: EngineSourceOptions,
+): Promise<ImageSource> {
+  const {
+    answerWithin = 30_000,
+    inspectWithin = 60_000,
+    saveIdle = 600_000,
+    emit = silent,
+    signal,
+  } = options;
+  const spool = await Spool.open(options.spoolDir);
+  const api = await connectDocker(connection);
+  try {
+    const facts = await learnFacts(api, answerWithin, signal);
+    return new EngineSource(api, facts, spool, { inspectWithin, saveIdle, emit });
+  } catch (fault) {
+    api.close();
+    throw sourceFault(fault, api.name);
+  }
+}
+
+type Settings = Required<Pick<EngineSourceOptions, 'inspectWithin' | 'saveIdle' | 'emit'>>;
+
+class EngineSource implements ImageSource {
+  readonly name: string;
+  readonly #api: DockerApi;
+  readonly #facts: EngineFacts;
+  readonly #spool: Spool;
+  readonly #settings: Settings;
+  readonly #limit = pLimit(saves);
+  readonly #inTurn = keyedQueue();
+
+  constructor(api: DockerApi, facts: EngineFacts, spool: Spool, settings: Settings) {
+    this.name = api.name;
+    this.#api = api;
+    this.#facts = facts;
+    this.#spool = spool;
+    this.#settings = settings;
+  }
+
+  async resolve(reference: ImageReference, platform: Platform, signal?: AbortSignal): Promise<LockedImage> {
+    try {
+      const what = `${formatReference(reference)}: ${this.name}`;
+      const { inspectWithin } = this.#settings;
+      const held = await inTime(what, inspectWithin, signal, (both) =>
+        askForImage(this.#api, this.#facts, reference, platform, both),
+      );
+      // Names of the same image wait for one save of it.
+      const known = await this.#inTurn(`${held.id} ${formatPlatform(platform)}`, () =>
+        this.#take(held, reference, platform, signal),
+      );
+      if (reference.digest !== undefined && !stands(reference.digest, held, known)) {
+        throw digestLost(what);
+      }
+      const { manifest, config, layers } = known;
+      const locked = { manifest, config, layers, platform: known.platform };
+      return { reference: lockedNameOf(reference), ...locked, source: this.name };
+    } catch (fault) {
+      signal?.throwIfAborted();
+      throw sourceFault(fault, this.name);
+    }
+  }
+
+  async openBlob(image: LockedImage, blob: Descriptor, options: BlobOptions = {}): Promise<Readable> {
+    const { from = 0, signal } = options;
+    if (!(await this.#spool.has(blob, signal))) {
+      // Another machine made the lock, or the spool was emptied since.
+      await this.resolve(parseReference(image.reference), image.platform, signal);
+      if (!(await this.#spool.has(blob, signal))) throw notAsLocked(image, blob, this.name);
+    }
+    const opened = this.#spool.read(blob, from);
+    return signal === undefined ? opened : addAbortSignal(signal, opened);
+  }
+
+  close(): Promise<void> {
+    this.#api.close();
+    return Promise.resolve();
+  }
+
+  async #take(
+    held: HeldImage,
+    reference: ImageReference,
+    platform: Platform,
+    signal: AbortSignal | undefined,
+  ): Promise<SpooledImage> {
+    const known = await this.#spool.image(held.id, platform, signal);
+    if (known !== undefined) return known;
+    const image = await this.#limit(() => this.#save(held, reference, platform, signal));
+    await this.#spool.nameImage(held.id, platform, image);
+    return image;
+  }
+
+  async #save(
+    { id, inspection }: HeldImage,
+    reference: ImageReference,
+    platform: Platform,
+    signal: AbortSignal | undefined,
+  ): Promise<SpooledImage> {
+    signal?.throwIfAborted();
+    const { emit, saveIdle } = this.#settings;
+    const item = formatReference(reference);
+    const bytes = inspection.Size ?? 0;
+    const size = bytes > 0 ? ` (${formatSize(bytes)})` : '';
+    emit({ type: 'note', level: 'info', message: `${item}: saving${size} from ${this.name}` });
+    emit({ type: 'started', task: 'resolve', item, ...(bytes > 0 ? { bytes } : {}) });
+    const save = await saveImage(this.#api, id, this.#spool, {
+      image: item,
+      saveIdle,
+      signal,
+      onBytes: (sent) => emit({ type: 'progress', task: 'resolve', item, bytes: sent }),
+    });
+    try {
+      const saved = findSaved(save.name, save.contents, { id, idOf: this.#facts.idOf, reference }, platform);
+      const taken = await takeImage(save, saved, this.#spool, signal);
+      await moveToSpool(save, taken, this.#spool, signal);
+      return taken;
+    } finally {
+      await save.close();
+    }
+  }
+}
+
+/** An image as the engine told of it. */
+interface HeldImage {
+  readonly id: Digest;
+  readonly inspection: Inspection;
+}
+
+/** Is this a digest of the image, and not only of what the engine once pulled it by? */
+function stands(digest: Digest, { id, inspection }: HeldImage, known: SpooledImage): boolean {
+  const members = inspection.Manifests?.map(({ Descriptor: { digest: member } }) => member).filter(isDigest);
+  return known.isKept && [id, known.manifest.digest, ...(members ?? [])].includes(digest);
+}

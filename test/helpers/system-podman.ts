@@ -1,0 +1,48 @@
+import { request } from 'node:http';
+import path from 'node:path';
+import { execOk } from './system-exec.ts';
+import { serviceFolder, startService, usingService, type Service } from './system-service.ts';
+import { systemTools } from './system-tools.ts';
+
+/** A private Podman: own storage, own API socket. Needs `podman` and root. */
+export interface Podman extends Service {
+  readonly socket: string;
+  /** Runs Podman on the same storage; rejects when it fails. */
+  run(args: readonly string[]): Promise<string>;
+}
+
+/** Calls `use` with a private Podman that is stopped afterwards. */
+export async function withPodman<T>(use: (podman: Podman) => Promise<T>): Promise<T> {
+  const folder = await serviceFolder('podman');
+  const socket = path.join(folder, 'podman.sock');
+  const command = systemTools().path('podman');
+  const storage = [
+    ...['--root', path.join(folder, 'root'), '--runroot', path.join(folder, 'run')],
+    ...['--storage-driver', 'vfs'],
+  ];
+  const service = await startService({
+    name: 'podman',
+    command,
+    args: [...storage, 'system', 'service', '--time', '0', `unix://${socket}`],
+    folder,
+    isReady: () => answers(socket),
+  });
+  const podman = {
+    ...service,
+    socket,
+    run: (args: readonly string[]) => execOk(command, [...storage, ...args]),
+  };
+  return usingService(podman, use);
+}
+
+/** Does an API answer on this socket? */
+function answers(socketPath: string): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const ping = request({ socketPath, path: '/_ping', agent: false, timeout: 5000 }, (answer) => {
+      answer.resume();
+      resolve(answer.statusCode === 200);
+    });
+    ping.once('error', reject);
+    ping.end();
+  });
+}
