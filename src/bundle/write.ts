@@ -9,7 +9,7 @@ import type { ImageSource } from '../core/ports.ts';
 import type { BundleDocument } from '../schema/bundle.ts';
 import type { Signer } from '../trust/signer.ts';
 import { ArchiveFile } from './archive-file.ts';
-import { blobJobs, labelOfJob, nameOfJob, runBlobJob, type BlobJob } from './blob-job.ts';
+import { blobJobs, labelOfJob, nameOfJob, type BlobJob } from './blob-job.ts';
 import { writePacks } from './carried-packs.ts';
 import { checkImages } from './check-images.ts';
 import {
@@ -20,9 +20,11 @@ import {
   type BundleContent,
   type PlannedVolume,
 } from './document.ts';
+import { fillBlob } from './fill-blob.ts';
 import { tellImages } from './image-progress.ts';
 import { writeImporter } from './importer-file.ts';
 import { Journal, type JournalState } from './journal.ts';
+import type { BlobLender } from './lender.ts';
 import { readDocument } from './read-document.ts';
 import { sealBundle } from './seal.ts';
 import { checkSpace, takeUp } from './take-up.ts';
@@ -43,6 +45,8 @@ export interface WriteBundleOptions {
   readonly jobs: number;
   /** Fetch what can be fetched although some blob failed. */
   readonly keepGoing: boolean;
+  /** What may have blobs on this machine, in the order in which they are asked; then comes the source. */
+  readonly lenders?: readonly BlobLender[];
   readonly emit: Emit;
   readonly signal: AbortSignal;
 }
@@ -165,7 +169,8 @@ async function runJobs(
     if (signal.aborted) return 0;
     const written = earlier?.progress.get(job.blob.digest) ?? 0;
     try {
-      return await runBlobJob(job, { source: options.source, journal, written, emit, signal });
+      const { source, lenders = [] } = options;
+      return await fillBlob(job, { source, lenders, journal, written, emit, signal });
     } catch (fault) {
       if (hasEnded(signal)) return 0;
       const error = withName(asPackferryError(fault), nameOfJob(job));
