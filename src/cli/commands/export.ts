@@ -1,5 +1,12 @@
 import { Option } from 'commander';
-import { jobsOption, passphraseOption, witnessOption } from '../options.ts';
+import {
+  jobsOption,
+  maxWaitOption,
+  passphraseOption,
+  retriesOption,
+  timeoutOption,
+  witnessOption,
+} from '../options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */
@@ -38,4 +45,7 @@ export const addExport: AddCommand = (program, bind) =>
     )
     .addOption(witnessOption())
     .addOption(jobsOption('blobs that are fetched', 6))
+    .addOption(retriesOption())
+    .addOption(maxWaitOption())
+    .addOption(timeoutOption())
     .action(bind(async () => (await import('../actions/export.ts')).exportCommand));
