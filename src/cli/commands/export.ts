@@ -36,7 +36,7 @@ export const addExport: AddCommand = (program, bind) =>
     .option('--dry-run', 'resolve and plan, write nothing')
     .option(
       '--keep-going',
-      'when a blob cannot be fetched, fetch the others before giving up: the next run has less to do',
+      'when images or blobs cannot be had, fetch the others before giving up (status 3): the next run fetches what is missing',
     )
     .option('--with-packs', 'also carry the packs that are built zips, ready for upload')
     .option(
