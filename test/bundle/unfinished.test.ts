@@ -183,7 +183,9 @@ test.serial(
         t.true(bavail * bsize < kibOf(images) * 1024, 'there is no room for both');
         const notes: Event[] = [];
         const watching = watched(source);
-        const emit = (event: Event): void => void (event.type === 'note' && notes.push(event));
+        const emit = (event: Event): void => {
+          if (event.type === 'note') notes.push(event);
+        };
         await write(dir, { content, source: watching, jobs: 1, emit });
         t.false(watching.asked.some(([digest]) => had.has(digest)));
         t.deepEqual(
