@@ -7,8 +7,8 @@ import { labelOfJob, nameOfJob, type BlobJob } from './blob-job.ts';
 import type { Journal } from './journal.ts';
 import type { BlobLender } from './lender.ts';
 
-/** Bytes between two journal lines of one blob. */
-const noteEvery = 8 * 1024 * 1024;
+/** Bytes between two journal lines of one blob: what a run that is killed loses of it, at most. */
+const noteEvery = 1024 * 1024;
 
 export interface FillOptions {
   readonly source: ImageSource;
@@ -34,17 +34,15 @@ export async function fillBlob(job: BlobJob, options: FillOptions): Promise<numb
     for (const lender of options.lenders) await first.borrow(lender);
     return await first.fetchRest();
   } catch (fault) {
-    if (!isWrongContent(fault)) throw fault;
-    // The next run is not to go on from it.
-    await options.journal.note(job.blob.digest, 0);
-    if (!first.isPatched) throw fault;
+    await first.noteFailure(fault);
+    if (!isWrongContent(fault) || !first.isPatched) throw fault;
     first.tellDamage();
   }
   const second = new Filling(job, options);
   try {
     return await second.fetchRest();
   } catch (fault) {
-    if (isWrongContent(fault)) await options.journal.note(job.blob.digest, 0);
+    await second.noteFailure(fault);
     throw fault;
   }
 }
@@ -137,6 +135,13 @@ class Filling {
       emit({ type: 'done', ...about, bytes: blob.size });
     }
     return this.#bytes - present;
+  }
+
+  /** Notes how far it came, for the next run to go on from there; of wrong content nothing is to be kept. */
+  async noteFailure(fault: unknown): Promise<void> {
+    const bytes = isWrongContent(fault) ? 0 : this.#bytes;
+    // The fault itself is to be told, also when the disk takes no line any more.
+    await this.#options.journal.note(this.#job.blob.digest, bytes).catch(() => undefined);
   }
 
   /** Says which copy on this machine turned out to be damaged. */

@@ -110,7 +110,6 @@ test('a blob that is half there is gone on with, although the content has change
     const { folder, images, source, write, open } = fixture;
     const dir = path.join(folder, 'out');
     await interruptedExport(fixture, dir);
-    // The journal only notes every 8 MiB, more than these layers have.
     const journal = path.join(dir, 'export.journal');
     const { digest, size } = lastLayer(images[1]);
     const half = Math.floor(size / 2);
