@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import pLimit from 'p-limit';
 import type { Digest } from '../core/digest.ts';
-import { asPackferryError, PackferryError, type ErrorCode } from '../core/errors.ts';
+import { asPackferryError, PackferryError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import type { ImageSource } from '../core/ports.ts';
 import { labelOfJob, nameOfJob, type BlobJob } from './blob-job.ts';
@@ -31,9 +31,6 @@ export interface Ran {
   readonly errors: readonly PackferryError[];
 }
 
-/** A disk that fails does so for every blob. */
-const ofTheMachine: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['E_DISK_FULL', 'E_IO', 'E_INTERNAL']);
-
 /** Runs the jobs side by side. The first failure ends the others, unless all that can be fetched is wanted. */
 export async function runJobs(jobs: readonly BlobJob[], options: RunOptions): Promise<Ran> {
   const { source, lenders, journal, earlier, keepGoing } = options;
@@ -57,7 +54,8 @@ export async function runJobs(jobs: readonly BlobJob[], options: RunOptions): Pr
       const error = withName(asPackferryError(fault), nameOfJob(job));
       errors.push(error);
       emit({ type: 'failed', task: 'pull', item: job.blob.digest, label: labelOfJob(job), error });
-      if (!keepGoing || ofTheMachine.has(error.code)) failed.abort();
+      // A disk that is full is so for every blob.
+      if (!keepGoing || error.code === 'E_DISK_FULL') failed.abort();
     }
   };
   const limit = pLimit(options.jobs);
