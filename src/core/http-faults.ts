@@ -34,11 +34,15 @@ export class Refusal extends Error {
   /** Did it come from a storage host to which the server that was asked had redirected? */
   readonly elsewhere: boolean;
 
-  constructor(status: number, retryAfter: number | undefined, elsewhere = false) {
+  /** Are the pulls of the caller used up, so that only manifests are refused? */
+  readonly usedUp: boolean;
+
+  constructor(status: number, retryAfter: number | undefined, elsewhere = false, usedUp = false) {
     super(`HTTP status ${status}`);
     this.status = status;
     this.retryAfter = retryAfter;
     this.elsewhere = elsewhere;
+    this.usedUp = usedUp;
   }
 }
 

@@ -87,13 +87,14 @@ export class RegistryClient {
       what,
       signal,
     };
+    const isPull = get.path.startsWith('manifests/');
     const isDown = performance.now() < (this.#down.get(endpoint.origin) ?? 0);
     const policy = isDown ? { ...this.policy, retries: 0 } : this.policy;
     try {
       const outcome = await withRetries(
         async () => {
           const answer = await this.#transport.get(request);
-          if (get.path.startsWith('manifests/')) this.#pulls.note(endpoint.name, answer);
+          if (isPull) this.#pulls.note(endpoint.name, answer);
           if (answer.status === 401 && !answer.elsewhere) {
             return { challenge: challengeOf(answer), refusal: await refusalOf(answer, what) };
           }
@@ -101,7 +102,7 @@ export class RegistryClient {
           return { value: await readOrFault(answer, read, what) };
         },
         policy,
-        { host: request.url.host, what, signal },
+        { host: request.url.host, what, signal, asks: isPull ? 'pulls' : 'all' },
       );
       this.#down.delete(endpoint.origin);
       return outcome;

@@ -6,6 +6,9 @@ import { interrupted } from './interrupted.ts';
 /** Waits from this length on (3 s) are told; shorter ones nobody would notice. */
 const moment = 3_000;
 
+/** What a host wants to be spared: everything, or only what counts as a pull. */
+export type Spared = 'all' | 'pulls';
+
 interface Hold {
   /** In milliseconds of the clock. */
   readonly until: number;
@@ -29,20 +32,25 @@ export class HostWaits {
   }
 
   /** Leaves a host alone for so many milliseconds; `error` is how it asked. */
-  hold(host: string, milliseconds: number, error: PackferryError): void {
+  hold(host: string, spared: Spared, milliseconds: number, error: PackferryError): void {
     const until = Date.now() + milliseconds;
-    const before = this.#holds.get(host)?.until ?? 0;
+    const key = `${spared} ${host}`;
+    const before = this.#holds.get(key)?.until ?? 0;
     if (until <= before) return;
-    this.#holds.set(host, { until, error });
+    this.#holds.set(key, { until, error });
     // Answers to requests that were under way ask for the same wait, some milliseconds later.
     const isNew = before < Date.now() || until - before > moment;
     if (isNew && milliseconds <= this.#maxWait) this.#tell(host, error.message, milliseconds);
   }
 
-  /** Waits until a host may be asked. Throws `E_RATE_LIMITED` when that would take too long. */
-  async ready(host: string, what: string, signal?: AbortSignal): Promise<void> {
+  /** Waits until a host may be asked, `asks` whether for something that counts as a pull. Throws `E_RATE_LIMITED` when that would take too long. */
+  async ready(host: string, asks: Spared, what: string, signal?: AbortSignal): Promise<void> {
     for (;;) {
-      const hold = this.#holds.get(host);
+      const holds = [
+        this.#holds.get(`all ${host}`),
+        asks === 'pulls' ? this.#holds.get(`pulls ${host}`) : undefined,
+      ];
+      const [hold] = holds.sort((a, b) => (b?.until ?? 0) - (a?.until ?? 0));
       const left = (hold?.until ?? 0) - Date.now();
       if (hold === undefined || left <= 0) return;
       if (left > this.#maxWait) throw tooLong(hold, host, what);

@@ -16,16 +16,19 @@ export async function refusalOf(answer: Answer, what: string): Promise<Packferry
   const code = codeFor(status, words);
   return new PackferryError(code, `${what}: ${url.host} answers ${status}${phrase}${said}`, {
     hint: hintFor(code, answer),
-    cause: new Refusal(status, patienceOf(answer), answer.elsewhere),
+    cause: new Refusal(status, patienceOf(answer), answer.elsewhere, isUsedUp(answer)),
   });
 }
 
 /** How long to wait: as the server says. Where its pulls are used up and it says nothing, until all are back. */
 function patienceOf(answer: Answer): number | undefined {
   const asked = retryAfterOf(headerOf(answer, 'retry-after'), Date.now());
-  if (asked !== undefined || answer.status !== 429) return asked;
-  const limit = pullLimitOf(answer);
-  return limit?.remaining === 0 && limit.window !== undefined ? limit.window * 1000 : undefined;
+  const window = pullLimitOf(answer)?.window;
+  return asked === undefined && isUsedUp(answer) && window !== undefined ? window * 1000 : asked;
+}
+
+function isUsedUp(answer: Answer): boolean {
+  return answer.status === 429 && pullLimitOf(answer)?.remaining === 0;
 }
 
 function codeFor(status: number, words: RefusalWords): ErrorCode {

@@ -1,7 +1,7 @@
 import type { PackferryError } from '../core/errors.ts';
 import { asPackferryError } from '../core/errors.ts';
 import { isPassing, isPassingRefusal, Refusal } from '../core/http-faults.ts';
-import type { HostWaits } from './host-waits.ts';
+import type { HostWaits, Spared } from './host-waits.ts';
 import { interrupted } from './interrupted.ts';
 
 export interface RetryPolicy {
@@ -14,6 +14,16 @@ export interface RetryPolicy {
   readonly waits: HostWaits;
 }
 
+export interface RetriedRequest {
+  /** The host that is asked, with its port. */
+  readonly host: string;
+  /** What is being fetched, for messages: names the image. */
+  readonly what: string;
+  readonly signal?: AbortSignal | undefined;
+  /** `pulls` for what registries count as a pull. Default: `all`. */
+  readonly asks?: Spared;
+}
+
 const longestDelay = 30_000;
 
 /**
@@ -24,24 +34,20 @@ const longestDelay = 30_000;
 export async function withRetries<T>(
   attempt: () => Promise<T>,
   policy: RetryPolicy,
-  {
-    host,
-    what,
-    signal,
-  }: { readonly host: string; readonly what: string; readonly signal?: AbortSignal | undefined },
+  { host, what, signal, asks = 'all' }: RetriedRequest,
 ): Promise<T> {
   const { waits } = policy;
   for (let tries = 0; ; tries += 1) {
-    await waits.ready(host, what, signal);
+    await waits.ready(host, asks, what, signal);
     try {
       return await attempt();
     } catch (fault) {
       const error = asPackferryError(fault);
       if (signal?.aborted === true) throw interrupted(signal, what);
       const asked = askedFor(error, tries, policy);
-      if (asked !== undefined) waits.hold(host, asked, error);
+      if (asked !== undefined) waits.hold(host, sparedBy(error, asks), asked, error);
       // What is longer than allowed is said now, also after the last try.
-      if (asked !== undefined && asked > policy.maxWait) await waits.ready(host, what, signal);
+      if (asked !== undefined && asked > policy.maxWait) await waits.ready(host, asks, what, signal);
       if (tries >= policy.retries || !(isPassing(error) || isPassingRefusal(error))) throw error;
       if (asked === undefined) await waits.pause(what, error, backOff(tries, policy), signal);
     }
@@ -62,4 +68,9 @@ function askedFor(error: PackferryError, tries: number, policy: RetryPolicy): nu
   const { status, retryAfter } = error.cause;
   if (retryAfter === undefined && status !== 429) return undefined;
   return Math.max(retryAfter ?? 0, backOff(tries, policy));
+}
+
+/** Where the pulls are used up, blobs still come. */
+function sparedBy({ cause }: PackferryError, asks: Spared): Spared {
+  return cause instanceof Refusal && cause.usedUp ? asks : 'all';
 }

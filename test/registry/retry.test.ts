@@ -124,6 +124,25 @@ test('retry: a wait that is longer than allowed ends the request, and says when 
   t.deepEqual(events, []);
 });
 
+test('retry: pulls that are used up are spared, everything else is still asked for', async (t) => {
+  const policy = policyOf();
+  const usedUp = new PackferryError('E_RATE_LIMITED', 'manifest: host answers 429', {
+    cause: new Refusal(429, 3_600_000, false, true),
+  });
+  const manifest = { host: 'host', what: 'manifest', asks: 'pulls' } as const;
+  let attempts = 0;
+  const attempt = (): Promise<never> => {
+    attempts += 1;
+    return Promise.reject(usedUp);
+  };
+  for (let times = 0; times < 2; times += 1) {
+    const error = await t.throwsAsync(withRetries(attempt, policy, manifest), { instanceOf: PackferryError });
+    t.is(error.code, 'E_RATE_LIMITED');
+  }
+  t.is(attempts, 1);
+  t.is(await withRetries(() => Promise.resolve('blob'), policy, request), 'blob');
+});
+
 test('retry: an abort ends the wait', async (t) => {
   const stop = new AbortController();
   const attempt = (): Promise<never> => {
