@@ -100,6 +100,11 @@ export class ArchiveFile {
     return entry?.kind === 'document' || (entry?.kind === 'blob' && this.#finished.has(entry.blob.digest));
   }
 
+  /** What was written so far survives a loss of power from now on. */
+  async sync(): Promise<void> {
+    await this.#file.sync();
+  }
+
   /** Waits for the hash, syncs, and gives the file its final name. Returns the sha256 of the file in hex. */
   async complete(signal?: AbortSignal): Promise<string> {
     await this.#following;

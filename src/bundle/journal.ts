@@ -14,7 +14,20 @@ export interface JournalState {
   readonly sequence: number;
   /** Bytes written per blob. They are hashed again before they count. */
   readonly progress: ReadonlyMap<Digest, number>;
+  /** Where each blob stands or will stand; for runs with another content, which do not know the plan. */
+  readonly places: readonly BlobPlace[];
 }
+
+/** The place of a blob in an archive of an export; offset and size in bytes. */
+export interface BlobPlace {
+  readonly file: string;
+  readonly digest: Digest;
+  readonly offset: number;
+  readonly size: number;
+}
+
+const marker = 'packferry-journal-2';
+const placeLine = /^@ (images-[0-9]{3}\.tar) ([0-9]{1,15}) ([0-9]{1,15}) (\S+)$/;
 
 /** Reads the journal of an unfinished export; undefined when there is none, or none that can be used. */
 export async function readJournal(dir: string): Promise<JournalState | undefined> {
@@ -31,14 +44,16 @@ export async function readJournal(dir: string): Promise<JournalState | undefined
   // A crash may have cut the last line: only whole lines count.
   const [head = '', ...lines] = text.split('\n').slice(0, -1);
   const [version, plan = '', createdAt = '', sequence = ''] = head.split(' ');
-  if (version !== 'packferry-journal-1' || !isDigest(plan) || Number.isNaN(Date.parse(createdAt)))
-    return undefined;
+  if (version !== marker || !isDigest(plan) || Number.isNaN(Date.parse(createdAt))) return undefined;
   const progress = new Map<Digest, number>();
+  const places: BlobPlace[] = [];
   for (const line of lines) {
+    const [, name = '', offset, size, held = ''] = placeLine.exec(line) ?? [];
+    if (isDigest(held)) places.push({ file: name, digest: held, offset: Number(offset), size: Number(size) });
     const [digest = '', bytes = ''] = line.split(' ');
     if (isDigest(digest) && /^[0-9]{1,15}$/.test(bytes)) progress.set(digest, Number(bytes));
   }
-  return { plan, createdAt, sequence: Number(sequence), progress };
+  return { plan, createdAt, sequence: Number(sequence), progress, places };
 }
 
 /**
@@ -55,7 +70,10 @@ export class Journal {
   /** Starts a journal afresh; what an earlier run had and this one confirmed is noted again. */
   static async start(dir: string, state: Omit<JournalState, 'progress'>): Promise<Journal> {
     const file = await open(path.join(dir, bundleFiles.journal), 'w', 0o644);
-    await file.write(`packferry-journal-1 ${state.plan} ${state.createdAt} ${state.sequence}\n`);
+    const places = state.places.map(({ file: name, digest, offset, size }) => {
+      return `@ ${name} ${offset} ${size} ${digest}\n`;
+    });
+    await file.writeFile(`${marker} ${state.plan} ${state.createdAt} ${state.sequence}\n${places.join('')}`);
     await file.sync();
     // After a power loss, no archive may be there without the journal that says whose it is.
     await syncFolder(dir);

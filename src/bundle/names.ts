@@ -13,6 +13,12 @@ export const bundleFiles = {
   lock: 'export.lock',
 } as const;
 
+/**
+ * Only while an export is under way whose content has changed since an earlier run: numbered folders with what that run
+ * had fetched, each with its journal.
+ */
+export const unfinishedFolder = 'export.unfinished';
+
 /** The one subfolder of a bundle: the content packs that it carries. */
 export const packFolder = 'packs';
 

@@ -1,17 +1,15 @@
-import { access, constants, lstat, mkdir, readdir, rm, statfs } from 'node:fs/promises';
-import path from 'node:path';
+import { access, constants, mkdir, readdir } from 'node:fs/promises';
 import type { Digest } from '../core/digest.ts';
 import { messageOf, PackferryError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import { formatSize } from '../core/size.ts';
-import type { BundleImporter } from '../schema/bundle.ts';
-import type { PlannedVolume } from './document.ts';
 import { readJournal, type JournalState } from './journal.ts';
-import { bundleFiles, isLitter, packFolder, partName } from './names.ts';
+import { bundleFiles, isLitter, unfinishedFolder } from './names.ts';
+import { setAside } from './set-aside.ts';
 
 /**
  * Finds out what the folder holds: nothing, the same export unfinished, or something that must not be touched. What an
- * unfinished export of other content left makes way, and that is said.
+ * unfinished export of other content left is set aside, for this one to take from it.
  */
 export async function takeUp(dir: string, plan: Digest, emit: Emit): Promise<JournalState | undefined> {
   const names = await outputNames(dir);
@@ -23,13 +21,9 @@ export async function takeUp(dir: string, plan: Digest, emit: Emit): Promise<Jou
   }
   if (names.includes(bundleFiles.journal)) {
     const bytes = [...(state?.progress.values() ?? [])].reduce((sum, size) => sum + size, 0);
-    const message = `${dir}: the content has changed since the export that did not finish; its ${formatSize(bytes)} are dropped`;
-    emit({ type: 'note', level: 'warning', message });
-    // The journal goes last: without it nobody would know whose the other files are.
-    const own = names.filter((name) => isOwnFile(name) && name !== bundleFiles.journal);
-    for (const name of [...own, bundleFiles.journal]) {
-      await rm(path.join(dir, name), { recursive: true, force: true });
-    }
+    const message = `${dir}: the content has changed since the export that did not finish; what it fetched (${formatSize(bytes)}) is used as far as it is still needed`;
+    if (bytes > 0) emit({ type: 'note', level: 'info', message });
+    await setAside(dir, names);
   }
   return undefined;
 }
@@ -38,7 +32,8 @@ const hint = 'Give a folder that does not exist yet: nothing is overwritten.';
 
 /** Refuses a folder in which there is something, but neither a bundle nor an export. */
 export function refuseForeign(dir: string, names: readonly string[]): void {
-  const marks: readonly string[] = [bundleFiles.journal, bundleFiles.signature, bundleFiles.lock];
+  const { journal, signature, lock } = bundleFiles;
+  const marks: readonly string[] = [journal, signature, lock, unfinishedFolder];
   if (names.every(isLitter) || names.some((name) => marks.includes(name))) return;
   throw new PackferryError('E_OUTPUT_EXISTS', `${dir} is not empty`, { hint });
 }
@@ -55,42 +50,4 @@ export async function outputNames(dir: string): Promise<string[]> {
       cause,
     });
   }
-}
-
-function isOwnFile(name: string): boolean {
-  const final = name.endsWith('.part') ? name.slice(0, -'.part'.length) : name;
-  return (
-    (Object.values<string>(bundleFiles).includes(final) && final !== bundleFiles.lock) ||
-    /^images-[0-9]{3}\.tar$/.test(final) ||
-    name === packFolder
-  );
-}
-
-/** Refuses before the first byte when the disk cannot hold the bundle. */
-export async function checkSpace(
-  dir: string,
-  volumes: readonly PlannedVolume[],
-  importer?: BundleImporter,
-): Promise<void> {
-  let need = 0;
-  const files = [
-    ...volumes.map(({ file, plan }) => ({ file, size: plan.size })),
-    ...(importer === undefined ? [] : [importer]),
-  ];
-  for (const { file, size } of files) {
-    // What an earlier run took counts as it lies on the disk: some file systems allocate a file when it is made.
-    const kept = await Promise.all([file, partName(file)].map((name) => allocated(path.join(dir, name))));
-    need += Math.max(0, size - Math.max(...kept));
-  }
-  const { bavail, bsize } = await statfs(dir);
-  if (need > bavail * bsize) {
-    const message = `${dir}: the bundle needs ${formatSize(need)}, the disk has ${formatSize(bavail * bsize)} free`;
-    throw new PackferryError('E_DISK_FULL', message, { hint: 'Free some space, or write to another disk.' });
-  }
-}
-
-/** Bytes that a file takes on the disk; 0 when there is none. */
-async function allocated(file: string): Promise<number> {
-  const stats = await lstat(file).catch(() => undefined);
-  return (stats?.blocks ?? 0) * 512;
 }

@@ -1,18 +1,17 @@
-import { setMaxListeners } from 'node:events';
-import pLimit from 'p-limit';
 import { syncFolder } from '../archive/atomic-file.ts';
 import { digestOf } from '../core/digest.ts';
-import { asPackferryError, PackferryError } from '../core/errors.ts';
+import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import { totalSize } from '../core/image.ts';
 import type { ImageSource } from '../core/ports.ts';
 import type { BundleDocument } from '../schema/bundle.ts';
 import type { Signer } from '../trust/signer.ts';
 import { ArchiveFile } from './archive-file.ts';
-import { blobJobs, labelOfJob, nameOfJob, runBlobJob, type BlobJob } from './blob-job.ts';
+import { blobJobs, type BlobJob } from './blob-job.ts';
 import { writePacks } from './carried-packs.ts';
 import { checkImages } from './check-images.ts';
 import {
+  blobPlaces,
   contentIdentity,
   documentText,
   makeDocument,
@@ -20,12 +19,16 @@ import {
   type BundleContent,
   type PlannedVolume,
 } from './document.ts';
-import { tellImages } from './image-progress.ts';
 import { writeImporter } from './importer-file.ts';
-import { Journal, type JournalState } from './journal.ts';
+import { Journal, type BlobPlace, type JournalState } from './journal.ts';
+import type { BlobLender } from './lender.ts';
 import { readDocument } from './read-document.ts';
+import { runJobs, throwFailures } from './run-jobs.ts';
 import { sealBundle } from './seal.ts';
-import { checkSpace, takeUp } from './take-up.ts';
+import { removeAside } from './set-aside.ts';
+import { dropAll, makeRoom, type RoomOptions } from './space.ts';
+import { takeUp } from './take-up.ts';
+import { UnfinishedExport } from './unfinished.ts';
 
 /** The numbers of archives have three digits. */
 const mostArchives = 999;
@@ -43,6 +46,10 @@ export interface WriteBundleOptions {
   readonly jobs: number;
   /** Fetch what can be fetched although some blob failed. */
   readonly keepGoing: boolean;
+  /** Images that belong to the bundle and cannot be had: the others are fetched, and then it fails with these. */
+  readonly missing?: readonly PackferryError[];
+  /** What may have blobs on this machine, in the order in which they are asked; then comes the source. */
+  readonly lenders?: readonly BlobLender[];
   readonly emit: Emit;
   readonly signal: AbortSignal;
 }
@@ -64,18 +71,25 @@ export async function writeBundle(options: WriteBundleOptions): Promise<WrittenB
   const volumes = planVolumes(options.content);
   const plan = digestOf(contentIdentity(options.content));
   checkReadable(volumes, options);
-  const earlier = await takeUp(options.dir, plan, options.emit);
-  await checkSpace(options.dir, volumes, options.content.importer?.entry);
+  const { dir, jobs, emit } = options;
+  const earlier = await takeUp(dir, plan, emit);
+  const importer = options.content.importer?.entry;
+  const left = await UnfinishedExport.find(dir);
+  const room: RoomOptions = { dir, volumes, importer, unfinished: left, jobs, emit };
+  const unfinished = await makeRoom(room);
 
   const createdAt = earlier?.createdAt ?? utcSeconds(options.now);
   const sequence = earlier?.sequence ?? Math.floor(options.now.getTime() / 1000);
   const journal =
     earlier === undefined
-      ? await Journal.start(options.dir, { plan, createdAt, sequence })
+      ? await Journal.start(options.dir, { plan, createdAt, sequence, places: placesOf(volumes) })
       : await Journal.resume(options.dir);
-  const { packs, sha256, bytesFetched } = await fill(volumes, journal, earlier, options).finally(() =>
-    journal.close(),
-  );
+  const { packs, sha256, bytesFetched } = await fill(
+    { ...room, unfinished },
+    journal,
+    earlier,
+    options,
+  ).finally(() => journal.close());
   const document = makeDocument(options.content, volumes, {
     sequence,
     createdAt,
@@ -111,6 +125,11 @@ async function checkProduct(document: BundleDocument, dir: string): Promise<void
   throw new PackferryError(first.code, `${errors.length} images are not what was locked`, { errors });
 }
 
+/** Where each blob will stand, for the journal. */
+function placesOf(volumes: readonly PlannedVolume[]): BlobPlace[] {
+  return volumes.flatMap(({ file, plan }) => blobPlaces(plan).map((place) => ({ file, ...place })));
+}
+
 interface Filled {
   readonly packs: BundleDocument['packs'];
   readonly sha256: ReadonlyMap<string, string>;
@@ -119,83 +138,61 @@ interface Filled {
 
 /** Packs first: a zip that is missing is not to be found out after hours. */
 async function fill(
-  volumes: readonly PlannedVolume[],
+  room: RoomOptions,
   journal: Journal,
   earlier: JournalState | undefined,
   options: WriteBundleOptions,
 ): Promise<Filled> {
-  const packs = await writePacks(options.dir, options.content.packs);
-  if (options.content.importer !== undefined) await writeImporter(options.dir, options.content.importer);
-  const archives: ArchiveFile[] = [];
+  const { dir, content, emit, signal } = options;
+  const packs = await writePacks(dir, content.packs);
+  if (content.importer !== undefined) await writeImporter(dir, content.importer);
+  const { archives, unfinished } = await openArchives(room);
   try {
-    for (const volume of volumes) archives.push(await ArchiveFile.open(options.dir, volume));
-    const jobs = blobJobs(archives);
-    options.emit({
+    const jobs = inOrder(blobJobs(archives), unfinished);
+    emit({
       type: 'planned',
       task: 'pull',
       items: jobs.length,
       bytes: totalSize(jobs.map(({ blob }) => blob)),
     });
-    const bytesFetched = await runJobs(jobs, journal, earlier, options);
+    const lenders = [...unfinished, ...(options.lenders ?? [])];
+    const ran = await runJobs(jobs, { ...options, lenders, journal, earlier });
+    signal.throwIfAborted();
+    for (const old of unfinished) if (old.isCoveredBy(ran.done)) await old.remove();
+    throwFailures(ran, jobs, options);
     const sha256 = new Map<string, string>();
-    for (const archive of archives) sha256.set(archive.volume.file, await archive.complete(options.signal));
-    await syncFolder(options.dir);
-    options.emit({ type: 'finished', task: 'pull' });
-    return { packs, sha256, bytesFetched };
+    for (const archive of archives) sha256.set(archive.volume.file, await archive.complete(signal));
+    await syncFolder(dir);
+    await removeAside(dir);
+    emit({ type: 'finished', task: 'pull' });
+    return { packs, sha256, bytesFetched: ran.bytesFetched };
   } finally {
     for (const archive of archives) await archive.close();
   }
 }
 
-/** Runs the jobs side by side. The first failure ends the others, unless all that can be fetched is wanted. */
-async function runJobs(
-  jobs: readonly BlobJob[],
-  journal: Journal,
-  earlier: JournalState | undefined,
-  options: WriteBundleOptions,
-): Promise<number> {
-  const failed = new AbortController();
-  const signal = AbortSignal.any([options.signal, failed.signal]);
-  // Every running job listens, some twice: that many are no leak.
-  setMaxListeners(4 * options.jobs + 16, signal);
-  const errors: PackferryError[] = [];
-  const limit = pLimit(options.jobs);
-  const emit = tellImages(jobs, options.emit);
-  const run = async (job: BlobJob): Promise<number> => {
-    if (signal.aborted) return 0;
-    const written = earlier?.progress.get(job.blob.digest) ?? 0;
-    try {
-      return await runBlobJob(job, { source: options.source, journal, written, emit, signal });
-    } catch (fault) {
-      if (hasEnded(signal)) return 0;
-      const error = withName(asPackferryError(fault), nameOfJob(job));
-      errors.push(error);
-      emit({ type: 'failed', task: 'pull', item: job.blob.digest, label: labelOfJob(job), error });
-      if (!options.keepGoing) failed.abort();
-      return 0;
-    }
-  };
-  const fetched = await Promise.all(jobs.map((job) => limit(run, job)));
-  options.signal.throwIfAborted();
-  const [first] = errors;
-  if (first !== undefined && errors.length === 1) throw first;
-  if (first !== undefined) {
-    throw new PackferryError(first.code, `${errors.length} blobs could not be fetched`, {
-      hint: 'Run the same command again: what was fetched is kept.',
-      errors,
-    });
+/** On file systems that know no holes, an archive takes all its room as soon as it is made: there may be none for both. */
+async function openArchives(
+  room: RoomOptions,
+): Promise<{ archives: readonly ArchiveFile[]; unfinished: readonly UnfinishedExport[] }> {
+  const archives: ArchiveFile[] = [];
+  try {
+    for (const volume of room.volumes) archives.push(await ArchiveFile.open(room.dir, volume));
+    return { archives, unfinished: room.unfinished };
+  } catch (fault) {
+    for (const archive of archives) await archive.close();
+    if (room.unfinished.length === 0 || systemCodeOf(fault) !== 'ENOSPC') throw fault;
+    return openArchives({ ...room, unfinished: await dropAll(room, messageOf(fault)) });
   }
-  return fetched.reduce((sum, bytes) => sum + bytes, 0);
 }
 
-/** Asked anew after an await: the type checker would take the answer from before. */
-function hasEnded(signal: AbortSignal): boolean {
-  return signal.aborted;
-}
-
-/** An error that names the image; sources that know it do so themselves. */
-function withName(error: PackferryError, name: string): PackferryError {
-  return error.message.startsWith(name) ? error : error.with(`${name}: ${error.message}`);
+/** What an unfinished export lends comes first, from the ends of its files, so that it can give its room back. */
+function inOrder(jobs: readonly BlobJob[], unfinished: readonly UnfinishedExport[]): BlobJob[] {
+  const placeOf = ({ blob }: BlobJob): number => {
+    const lender = unfinished.find((old) => old.held(blob) > 0);
+    return lender === undefined ? -1 : lender.placeOf(blob.digest);
+  };
+  return [...jobs].sort((a, b) => placeOf(b) - placeOf(a));
 }
 
 /** A time in UTC to the second, as bundle.json holds it. */

@@ -5,10 +5,15 @@ import type { FailureReport } from '../schema/reports.ts';
 
 /** What `--json` prints of a command that failed. */
 export function failureText(error: PackferryError): string {
-  const errors = error.errors.map(reportError);
+  const errors = partsOf(error).map(reportError);
   const report: FailureReport = {
     schemaVersion: reportVersion,
     error: { ...reportError(error), ...(errors.length === 0 ? {} : { errors }) },
   };
   return `${JSON.stringify(report, null, 2)}\n`;
+}
+
+/** Everything that an error sums up, each part before its own parts. */
+function partsOf({ errors }: PackferryError): PackferryError[] {
+  return errors.flatMap((part) => [part, ...partsOf(part)]);
 }

@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
+import { parseWait } from '../core/duration.ts';
 import { progressKinds } from './progress/kinds.ts';
 
 const common = 'Common options:';
@@ -39,6 +40,54 @@ function parseJobs(text: string): number {
   if (!Number.isInteger(jobs) || jobs < 1 || jobs > 64)
     throw new InvalidArgumentError('A whole number from 1 to 64 is wanted.');
   return jobs;
+}
+
+/** Options on how patient a command is with registries. */
+export interface PatienceOptions {
+  readonly retries: number;
+  /** In seconds, as `timeout`. */
+  readonly maxWait: number;
+  readonly timeout: number;
+}
+
+/** `--retries N`. */
+export function retriesOption(): Option {
+  return new Option('--retries <n>', 'how often to try again what fails and may pass')
+    .argParser(parseRetries)
+    .default(5)
+    .env('PACKFERRY_RETRIES');
+}
+
+/** `--max-wait DURATION`. */
+export function maxWaitOption(): Option {
+  return new Option('--max-wait <duration>', 'longest wait that a registry may ask for, e.g. 90s or 6h')
+    .argParser(parseSpan)
+    .default(600, '10m')
+    .env('PACKFERRY_MAX_WAIT');
+}
+
+/** `--timeout DURATION`. */
+export function timeoutOption(): Option {
+  return new Option(
+    '--timeout <duration>',
+    'how long a registry may send nothing, then the connection is cut',
+  )
+    .argParser(parseSpan)
+    .default(60, '60s')
+    .env('PACKFERRY_TIMEOUT');
+}
+
+function parseRetries(text: string): number {
+  if (!/^[0-9]{1,3}$/.test(text)) throw new InvalidArgumentError('A whole number from 0 to 999 is wanted.');
+  return Number(text);
+}
+
+function parseSpan(text: string): number {
+  try {
+    return parseWait(text);
+  } catch {
+    throw new InvalidArgumentError('Write it as 90s, 10m, 6h or 1d.');
+  }
 }
 
 /** `--trusted-keys FILE`. */

@@ -31,25 +31,39 @@ export class Refusal extends Error {
   readonly status: number;
   /** How long the server wants to be left alone, in milliseconds. */
   readonly retryAfter: number | undefined;
+  /** Did it come from a storage host to which the server that was asked had redirected? */
+  readonly elsewhere: boolean;
 
-  constructor(status: number, retryAfter: number | undefined) {
+  /** Are the pulls of the caller used up, so that only manifests are refused? */
+  readonly usedUp: boolean;
+
+  constructor(status: number, retryAfter: number | undefined, elsewhere = false, usedUp = false) {
     super(`HTTP status ${status}`);
     this.status = status;
     this.retryAfter = retryAfter;
+    this.elsewhere = elsewhere;
+    this.usedUp = usedUp;
   }
 }
 
-const passingStatuses = new Set([408, 429, 500, 502, 503, 504]);
+/** Besides the usual ones 499 and 522, with which proxies say that the server behind them broke off. */
+const passingStatuses = new Set([408, 429, 499, 500, 502, 503, 504, 522]);
+/** How storage hosts refuse an address whose signature has expired. The registry gives a new one. */
+const expiredStatuses = new Set([400, 401, 403, 410]);
 
 /** Is this error, whose cause is a refusal, worth another try? */
-export function isPassingRefusal(error: PackferryError): boolean {
-  return error.cause instanceof Refusal && passingStatuses.has(error.cause.status);
+export function isPassingRefusal({ cause }: PackferryError): boolean {
+  if (!(cause instanceof Refusal)) return false;
+  return passingStatuses.has(cause.status) || (cause.elsewhere && expiredStatuses.has(cause.status));
 }
 
-/** `Retry-After` in milliseconds from `now` on: seconds or a date (RFC 9110, section 10.2.3). */
+/**
+ * `Retry-After` in milliseconds from `now` on: seconds or a date (RFC 9110, section 10.2.3). Docker Hub is known to give
+ * the seconds since 1970 instead; a number of ten digits is nothing else.
+ */
 export function retryAfterOf(header: string | undefined, now: number): number | undefined {
   if (header === undefined) return undefined;
   if (/^\d{1,9}$/.test(header)) return Number(header) * 1000;
-  const date = Date.parse(header);
+  const date = /^\d{10}$/.test(header) ? Number(header) * 1000 : Date.parse(header);
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }

@@ -8,6 +8,8 @@ export interface BlobOptions {
   /** Byte to start at; 0 when absent. */
   readonly from?: number;
   readonly signal?: AbortSignal;
+  /** Called with each host that begins to give bytes: more than once when a transfer was taken up again. */
+  readonly onServed?: (host: string) => void;
 }
 
 /** Something that images can be taken from: a registry, a bundle, an OCI layout folder, an engine. */

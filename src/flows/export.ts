@@ -6,6 +6,7 @@ import { readFinished, type FinishedBundle } from '../bundle/finished.ts';
 import { contentIdentity, documentIdentity, type BundleContent } from '../bundle/document.ts';
 import { withExportLock, type Owner } from '../bundle/export-lock.ts';
 import type { CarriedImporter } from '../bundle/importer-file.ts';
+import type { BlobLender } from '../bundle/lender.ts';
 import { openBundle } from '../bundle/open.ts';
 import { allowedSignersLine } from '../trust/allowed-signers-line.ts';
 import { parseAllowedSigners } from '../trust/allowed-signers.ts';
@@ -35,6 +36,8 @@ export interface ExportOptions {
   readonly keepGoing: boolean;
   /** Blobs that are fetched at the same time. */
   readonly jobs: number;
+  /** What may have blobs on this machine; asked before the source. */
+  readonly lenders?: readonly BlobLender[];
   readonly now: Date;
   readonly tool: { readonly name: string; readonly version: string };
   readonly emit: Emit;
@@ -42,13 +45,13 @@ export interface ExportOptions {
 }
 
 /**
- * Writes a signed bundle of everything that was selected, or nothing when some image cannot be had. With `keepGoing` a
- * blob that cannot be fetched does not end the others: a rerun has less to fetch.
+ * Writes a signed bundle of everything that was selected, or none when some image cannot be had. With `keepGoing` images
+ * and blobs that cannot be had do not end the others: a rerun fetches only what is missing. It ends with `E_PARTIAL`.
  */
 export async function exportBundle(options: ExportOptions): Promise<ExportReport> {
   const { dir, selection, resolved, signer } = options;
   throwForbidden(selection.findings);
-  throwUnresolved(resolved);
+  const missing = missingOf(resolved, options.keepGoing);
   if (resolved.images.length === 0) {
     throw new PackferryError('E_MANIFEST_INVALID', 'nothing to export: no image is named', {
       hint: 'The packs use no image. Name packs or images in the manifest.',
@@ -62,13 +65,21 @@ export async function exportBundle(options: ExportOptions): Promise<ExportReport
   await refuseFile(dir);
   const written = await withExportLock(dir, options.owner, async () => {
     const finished = await readFinished(dir);
-    return finished !== undefined && isSame(finished.document, content)
+    // A bundle without the missing images is another one, also when it is there.
+    return finished !== undefined && missing.length === 0 && isSame(finished.document, content)
       ? finished
-      : writeBundle({ ...options, content });
+      : writeBundle({ ...options, content, missing });
   });
   if ('bytesFetched' in written) return reportOf(options, written, 'written', written.bytesFetched, signer);
   await checkPresent(options, written.document);
   return reportOf(options, written, 'present', 0, signer);
+}
+
+/** The images to go on without, for the time being. Throws when there are some and this is not wanted, or not worth it. */
+function missingOf(resolved: Resolved, keepGoing: boolean): readonly PackferryError[] {
+  const isDisputed = (resolved.disputes?.size ?? 0) > 0;
+  if (!keepGoing || isDisputed || resolved.images.length === 0) throwUnresolved(resolved);
+  return resolved.errors;
 }
 
 /** "Already there" is said only of a bundle that is whole and signed by this key. */

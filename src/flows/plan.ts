@@ -7,7 +7,9 @@ import { onePerImage, packVolumes } from '../archive/volumes.ts';
 import type { CarriedPack } from '../bundle/carried-packs.ts';
 import { planVolumes, type BundleContent, type BundledImage } from '../bundle/document.ts';
 import { reportVersion, type PlanReport } from '../schema/reports.ts';
+import type { PullCounts } from '../registry/source.ts';
 import { packsToCarry } from './packs-to-carry.ts';
+import { pullLimitsOf, pullsSoFar, warnOfLimits } from './pull-limits.ts';
 import { reportArchives, reportError, totalsOf } from './report.ts';
 import { withResolvedFindings } from './resolved-findings.ts';
 import { resolveAll, type Resolved } from './resolve.ts';
@@ -18,6 +20,8 @@ import { askWitness } from './witness.ts';
 export interface PlanOptions {
   readonly selection: Selection;
   readonly source: ImageSource;
+  /** What the registries say of the pulls that they allow, when the source is made of registries. */
+  readonly pulls?: PullCounts;
   readonly perImage: boolean;
   readonly jobs: number;
   /** A folder with pages of dockerfiles-info, to compare digests with. */
@@ -41,10 +45,14 @@ export async function planExport(options: PlanOptions): Promise<Planned> {
   const { selection, witness } = options;
   const { platform } = selection.manifest;
   const found = await resolveAll(selection.wanted, { ...options, platform });
+  // An export fetches the same manifests once more, but not those of the images that are left out.
+  const needed = pullsSoFar(options.pulls);
   const resolved = witness === undefined ? found : await askWitness(found, witness, options.signal);
   const judged = withResolvedFindings(selection, resolved, options.emit);
   const left = await resolveExcluded(options);
-  const report = planReportOf(judged, resolved, options.perImage, left);
+  const pullLimits = pullLimitsOf(options.pulls, needed);
+  warnOfLimits(pullLimits, options.emit);
+  const report = { ...planReportOf(judged, resolved, options.perImage, left), pullLimits };
   return { report, resolved, findings: judged.findings };
 }
 
@@ -85,6 +93,7 @@ export function planReportOf(
     excluded: reportExcluded(selection, images, left),
     archives: reportArchives(planVolumes(content)),
     totals: totalsOf(images),
+    pullLimits: [],
     savings: savingsOf(images, savingsShown),
     errors: resolved.errors.map(reportError),
   };

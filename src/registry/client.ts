@@ -2,8 +2,10 @@ import type { PackferryError } from '../core/errors.ts';
 import type { Repository } from './endpoint.ts';
 import { connectionFault } from './connection-fault.ts';
 import type { FilledOptions } from './options.ts';
+import { HostWaits } from './host-waits.ts';
+import { PullCounter, type PullCount } from './pull-limits.ts';
 import { refusalOf } from './refusal.ts';
-import { withRetries } from './retry.ts';
+import { withRetries, type RetryPolicy } from './retry.ts';
 import { Tokens } from './tokens.ts';
 import { discard, headerOf, Transport, type Answer, type Get } from './transport.ts';
 
@@ -22,17 +24,30 @@ const patience = 60_000;
 
 /** Reads from repositories: tokens and repetition on top of the transport. */
 export class RegistryClient {
-  readonly #options: FilledOptions;
+  /** When and how often requests are repeated, and which hosts want to be left alone. */
+  readonly policy: RetryPolicy;
   readonly #transport: Transport;
   readonly #tokens: Tokens;
   readonly #lifetime = new AbortController();
   /** Endpoints that could not be reached, and until when that is remembered. */
   readonly #down = new Map<string, number>();
+  readonly #pulls = new PullCounter();
 
   constructor(options: FilledOptions) {
-    this.#options = options;
+    const { retries, retryDelay, maxWait, emit } = options;
+    this.policy = { retries, retryDelay, maxWait, waits: new HostWaits(maxWait, emit) };
     this.#transport = new Transport(options);
-    this.#tokens = new Tokens(this.#transport, options, this.#lifetime.signal);
+    this.#tokens = new Tokens(this.#transport, this.policy, this.#lifetime.signal);
+  }
+
+  /** Aborts when the client is closed. */
+  get closed(): AbortSignal {
+    return this.#lifetime.signal;
+  }
+
+  /** How many manifests were fetched of each endpoint, and what these say of their limits. */
+  pullCounts(): readonly PullCount[] {
+    return this.#pulls.counts();
   }
 
   /**
@@ -72,12 +87,14 @@ export class RegistryClient {
       what,
       signal,
     };
+    const isPull = get.path.startsWith('manifests/');
     const isDown = performance.now() < (this.#down.get(endpoint.origin) ?? 0);
-    const policy = isDown ? { ...this.#options, retries: 0 } : this.#options;
+    const policy = isDown ? { ...this.policy, retries: 0 } : this.policy;
     try {
       const outcome = await withRetries(
         async () => {
           const answer = await this.#transport.get(request);
+          if (isPull) this.#pulls.note(endpoint.name, answer);
           if (answer.status === 401 && !answer.elsewhere) {
             return { challenge: challengeOf(answer), refusal: await refusalOf(answer, what) };
           }
@@ -85,8 +102,7 @@ export class RegistryClient {
           return { value: await readOrFault(answer, read, what) };
         },
         policy,
-        what,
-        signal,
+        { host: request.url.host, what, signal, asks: isPull ? 'pulls' : 'all' },
       );
       this.#down.delete(endpoint.origin);
       return outcome;

@@ -1,3 +1,5 @@
+import { silent, type Emit } from '../core/events.ts';
+
 /** Settings of one registry. */
 export interface RegistrySettings {
   /** Hosts that are asked first, in this order: `host[:port][/path-prefix]`. The registry itself comes last. */
@@ -26,16 +28,29 @@ export interface RegistrySourceOptions {
   /** Default: 6. */
   readonly connectionsPerHost?: number;
   readonly timeouts?: Partial<RegistryTimeouts>;
-  /** How often a request is repeated after a connection fault or an answer that asks for patience. Default: 5. */
+  /**
+   * How often a request is repeated after a connection fault or an answer that asks for patience, and how often a blob
+   * is gone on with that breaks off again and again without getting ahead. Default: 5.
+   */
   readonly retries?: number;
   /** Milliseconds before the first repetition; doubles each time, up to 30 s. Default: 500. */
   readonly retryDelay?: number;
+  /**
+   * Milliseconds that one wait may take, also when a registry asks for a longer one: that is `E_RATE_LIMITED` then.
+   * Default: 10 minutes.
+   */
+  readonly maxWait?: number;
+  /** Gets to know of waits. */
+  readonly emit?: Emit;
 }
 
 /** The options with nothing left open. */
 export interface FilledOptions extends Required<RegistrySourceOptions> {
   readonly timeouts: RegistryTimeouts;
 }
+
+/** 10 minutes: longer than what busy registries ask for, shorter than the hours of a used-up pull limit. */
+const defaultMaxWait = 600_000;
 
 /** The one place where defaults are filled in. */
 export function fillOptions(options: RegistrySourceOptions): FilledOptions {
@@ -50,5 +65,7 @@ export function fillOptions(options: RegistrySourceOptions): FilledOptions {
     },
     retries: options.retries ?? 5,
     retryDelay: options.retryDelay ?? 500,
+    maxWait: options.maxWait ?? defaultMaxWait,
+    emit: options.emit ?? silent,
   };
 }

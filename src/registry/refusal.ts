@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import { PackferryError, type ErrorCode } from '../core/errors.ts';
 import { Refusal, retryAfterOf } from '../core/http-faults.ts';
 import { printable, readRefusalWords, type RefusalWords } from './refusal-words.ts';
+import { pullLimitOf, type PullLimit } from './pull-limits.ts';
 import { headerOf, type Answer } from './transport.ts';
 
 const unknownCodes = ['MANIFEST_UNKNOWN', 'NAME_UNKNOWN', 'BLOB_UNKNOWN'];
@@ -15,8 +16,19 @@ export async function refusalOf(answer: Answer, what: string): Promise<Packferry
   const code = codeFor(status, words);
   return new PackferryError(code, `${what}: ${url.host} answers ${status}${phrase}${said}`, {
     hint: hintFor(code, answer),
-    cause: new Refusal(status, retryAfterOf(headerOf(answer, 'retry-after'), Date.now())),
+    cause: new Refusal(status, patienceOf(answer), answer.elsewhere, isUsedUp(answer)),
   });
+}
+
+/** How long to wait: as the server says. Where its pulls are used up and it says nothing, until all are back. */
+function patienceOf(answer: Answer): number | undefined {
+  const asked = retryAfterOf(headerOf(answer, 'retry-after'), Date.now());
+  const window = pullLimitOf(answer)?.window;
+  return asked === undefined && isUsedUp(answer) && window !== undefined ? window * 1000 : asked;
+}
+
+function isUsedUp(answer: Answer): boolean {
+  return answer.status === 429 && pullLimitOf(answer)?.remaining === 0;
 }
 
 function codeFor(status: number, words: RefusalWords): ErrorCode {
@@ -26,17 +38,30 @@ function codeFor(status: number, words: RefusalWords): ErrorCode {
   return status >= 500 ? 'E_SOURCE_UNREACHABLE' : 'E_SOURCE_PROTOCOL';
 }
 
-function hintFor(code: ErrorCode, { status, headers }: Answer): string {
+function hintFor(code: ErrorCode, answer: Answer): string {
+  const { status, elsewhere } = answer;
   if (code === 'E_IMAGE_NOT_FOUND') return 'Check the name and the tag: it may have been removed.';
+  if (elsewhere && status < 429) {
+    return 'This is the storage behind the registry: it refuses the address that the registry gave. Check clock and proxy.';
+  }
   if (status === 401 || status === 403) {
     return 'Check the name: Docker Hub and others answer like this for names that do not exist, too. Images that need a log-in cannot be read.';
   }
-  if (status === 429) {
-    const wait = headerOf({ headers }, 'retry-after');
-    const asked = wait === undefined ? 'Try again later' : `The registry asks to wait: ${printable(wait)}`;
-    return `Too many requests were counted for this address. ${asked}, or name a mirror.`;
-  }
+  if (status === 429) return hintForLimit(answer);
   return status >= 500
     ? 'Try again later, or name a mirror.'
     : 'Check that this host is a container registry.';
+}
+
+function hintForLimit(answer: Answer): string {
+  const limit = pullLimitOf(answer);
+  const counted = limit === undefined ? 'Too many requests were counted for this address.' : wordsFor(limit);
+  const wait = headerOf(answer, 'retry-after');
+  const asked = wait === undefined ? 'Try again later' : `The registry asks to wait: ${printable(wait)}`;
+  return `${counted} ${asked}, or name a mirror.`;
+}
+
+function wordsFor({ limit, window, source }: PullLimit): string {
+  const hours = window === undefined ? '' : ` in ${Math.round(window / 360) / 10} hours`;
+  return `The registry allows ${limit} pulls${hours}; they are counted for ${source ?? 'this address'}.`;
 }

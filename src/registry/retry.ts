@@ -1,6 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { asPackferryError, type PackferryError } from '../core/errors.ts';
+import type { PackferryError } from '../core/errors.ts';
+import { asPackferryError } from '../core/errors.ts';
 import { isPassing, isPassingRefusal, Refusal } from '../core/http-faults.ts';
+import type { HostWaits, Spared } from './host-waits.ts';
 import { interrupted } from './interrupted.ts';
 
 export interface RetryPolicy {
@@ -8,46 +9,68 @@ export interface RetryPolicy {
   readonly retries: number;
   /** Milliseconds before the first repetition; doubles each time. */
   readonly retryDelay: number;
+  /** Milliseconds that one wait may take. */
+  readonly maxWait: number;
+  readonly waits: HostWaits;
+}
+
+export interface RetriedRequest {
+  /** The host that is asked, with its port. */
+  readonly host: string;
+  /** What is being fetched, for messages: names the image. */
+  readonly what: string;
+  readonly signal?: AbortSignal | undefined;
+  /** `pulls` for what registries count as a pull. Default: `all`. */
+  readonly asks?: Spared;
 }
 
 const longestDelay = 30_000;
-/** A server that wants a longer pause than this (2 minutes) is reported at once instead. */
-export const longestRetryAfter = 120_000;
 
-/** Runs `attempt` again as long as it throws an error that may pass. The waits end at once when `signal` aborts. */
+/**
+ * Runs `attempt`, a request to `host`, again as long as it throws an error that may pass. A host that asks for patience
+ * is left alone by all requests. The waits end at once when `signal` aborts. Throws `E_RATE_LIMITED` for a wait that is
+ * longer than allowed.
+ */
 export async function withRetries<T>(
   attempt: () => Promise<T>,
   policy: RetryPolicy,
-  what: string,
-  signal?: AbortSignal,
+  { host, what, signal, asks = 'all' }: RetriedRequest,
 ): Promise<T> {
+  const { waits } = policy;
   for (let tries = 0; ; tries += 1) {
+    await waits.ready(host, asks, what, signal);
     try {
       return await attempt();
     } catch (fault) {
       const error = asPackferryError(fault);
       if (signal?.aborted === true) throw interrupted(signal, what);
-      const delay = delayAfter(error, tries, policy);
-      if (delay === undefined) throw error;
-      await pause(delay, what, signal);
+      const asked = askedFor(error, tries, policy);
+      if (asked !== undefined) waits.hold(host, sparedBy(error, asks), asked, error);
+      // What is longer than allowed is said now, also after the last try.
+      if (asked !== undefined && asked > policy.maxWait) await waits.ready(host, asks, what, signal);
+      if (tries >= policy.retries || !(isPassing(error) || isPassingRefusal(error))) throw error;
+      if (asked === undefined) await waits.pause(what, error, backOff(tries, policy), signal);
     }
   }
 }
 
-/** Milliseconds to wait before trying again, or undefined when that would not help. */
-export function delayAfter(error: PackferryError, tries: number, policy: RetryPolicy): number | undefined {
-  if (tries >= policy.retries || !(isPassing(error) || isPassingRefusal(error))) return undefined;
-  const asked = error.cause instanceof Refusal ? (error.cause.retryAfter ?? 0) : 0;
-  if (asked > longestRetryAfter) return undefined;
-  // Jitter keeps parallel requests from coming back all at once.
-  const own = Math.min(longestDelay, policy.retryDelay * 2 ** tries) * (0.5 + Math.random() / 2);
-  return Math.max(own, asked);
+/** Milliseconds before the repetition after so many (from 0). Jitter keeps parallel requests from coming back at once. */
+export function backOff(
+  tries: number,
+  { retryDelay, maxWait }: Pick<RetryPolicy, 'retryDelay' | 'maxWait'>,
+): number {
+  return Math.min(longestDelay, maxWait, retryDelay * 2 ** tries) * (0.5 + Math.random() / 2);
 }
 
-async function pause(delay: number, what: string, signal: AbortSignal | undefined): Promise<void> {
-  try {
-    await sleep(delay, undefined, signal === undefined ? {} : { signal });
-  } catch (fault) {
-    throw signal?.aborted === true ? interrupted(signal, what) : fault;
-  }
+/** For how long the host wants to be left alone: as it says, or when it only says "too many", longer each time. */
+function askedFor(error: PackferryError, tries: number, policy: RetryPolicy): number | undefined {
+  if (!(error.cause instanceof Refusal) || !isPassingRefusal(error)) return undefined;
+  const { status, retryAfter } = error.cause;
+  if (retryAfter === undefined && status !== 429) return undefined;
+  return Math.max(retryAfter ?? 0, backOff(tries, policy));
+}
+
+/** Where the pulls are used up, blobs still come. */
+function sparedBy({ cause }: PackferryError, asks: Spared): Spared {
+  return cause instanceof Refusal && cause.usedUp ? asks : 'all';
 }

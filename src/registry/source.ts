@@ -9,24 +9,34 @@ import { DocumentCache } from './document-cache.ts';
 import { Documents } from './documents.ts';
 import { endpointsOf, repositoryAt, type Endpoint } from './endpoint.ts';
 import { firstThatHas } from './first-that-has.ts';
-import { openBlob } from './open-blob.ts';
+import { openBlob, type BlobAnswer } from './open-blob.ts';
 import { fillOptions, type FilledOptions, type RegistrySourceOptions } from './options.ts';
+import type { PullCount } from './pull-limits.ts';
 import { resolveImage } from './resolve.ts';
+import { openResuming } from './resuming-blob.ts';
 import { readTags, type TagList, type TagSource } from './tags.ts';
 
 const cacheBytes = 32 * 1024 * 1024;
+
+/** Something that knows what registries say of the pulls that they allow. */
+export interface PullCounts {
+  /** One for each registry and mirror from which manifests were fetched. */
+  pullCounts(): readonly PullCount[];
+}
 
 /**
  * All registries as one source: the reference names the host. Reads anonymously, from the mirrors first where some are
  * set. Throws `E_ENDPOINT_INVALID` when a setting names no usable host.
  */
-export function openRegistrySource(options: RegistrySourceOptions = {}): ImageSource & TagSource {
+export function openRegistrySource(
+  options: RegistrySourceOptions = {},
+): ImageSource & TagSource & PullCounts {
   const filled = fillOptions(options);
   for (const [registry, settings] of filled.registries) endpointsOf(registry, settings);
   return new RegistrySource(filled);
 }
 
-class RegistrySource implements ImageSource, TagSource {
+class RegistrySource implements ImageSource, TagSource, PullCounts {
   readonly name = 'registry:';
   readonly #options: FilledOptions;
   readonly #client: RegistryClient;
@@ -56,12 +66,18 @@ class RegistrySource implements ImageSource, TagSource {
     const reference = parseReference(image.reference);
     const what = `${image.reference}: blob ${blob.digest}`;
     const isManifest = isManifestType(blob.mediaType) || isIndexType(blob.mediaType);
-    // What has once answered for this image is asked first.
-    const endpoints = this.#endpointsOf(reference).sort((a, b) => answered(b, image) - answered(a, image));
-    return firstThatHas(endpoints, what, async (endpoint) => {
-      const repository = repositoryAt(endpoint, reference.repository);
-      return openBlob(this.#client, repository, { blob, isManifest, from, what, signal });
-    });
+    // What has once answered for this image is asked first, what broke off before it got ahead last.
+    let endpoints = this.#endpointsOf(reference).sort((a, b) => answered(b, image) - answered(a, image));
+    const open = async (start: number, stop: AbortSignal, stuck?: BlobAnswer): Promise<BlobAnswer> => {
+      const last = endpoints.filter(({ name }) => name === stuck?.endpoint.name);
+      endpoints = [...endpoints.filter((endpoint) => !last.includes(endpoint)), ...last];
+      return firstThatHas(endpoints, what, async (endpoint) => {
+        const repository = repositoryAt(endpoint, reference.repository);
+        return openBlob(this.#client, repository, { blob, isManifest, from: start, what, signal: stop });
+      });
+    };
+    const { policy, closed } = this.#client;
+    return openResuming({ blob, from, what, policy, signal, closed, open, onServed: options.onServed });
   }
 
   async listTags(reference: ImageReference, signal?: AbortSignal): Promise<TagList> {
@@ -70,6 +86,10 @@ class RegistrySource implements ImageSource, TagSource {
       const repository = repositoryAt(endpoint, reference.repository);
       return { tags: await readTags(this.#client, repository, name, signal), source: urlOf(endpoint) };
     });
+  }
+
+  pullCounts(): readonly PullCount[] {
+    return this.#client.pullCounts();
   }
 
   async close(): Promise<void> {

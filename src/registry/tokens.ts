@@ -109,8 +109,7 @@ export class Tokens {
         });
       },
       this.#policy,
-      what,
-      this.#lifetime,
+      { host: grant.realm.host, what, signal: this.#lifetime },
     );
     const token = readToken(answer, grant.realm, what);
     grant.token = token;

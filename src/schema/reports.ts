@@ -68,6 +68,20 @@ export const planReport = z.object({
   }),
   archives: z.array(z.object({ file: z.string(), bytes: size, images: z.array(z.string()) })),
   totals,
+  /** What registries announce of the pulls that they still allow; empty when none of them does. */
+  pullLimits: z.array(
+    z.object({
+      registry: z.string(),
+      limit: size,
+      remaining: size,
+      /** Seconds in which so many pulls are allowed. */
+      window: size.exactOptional(),
+      /** Who is counted: an address or an account. */
+      source: z.string().exactOptional(),
+      /** Pulls that an export will need: one for each manifest. */
+      needed: size,
+    }),
+  ),
   /** What leaving out the largest images would save. */
   savings: z.array(z.object({ exclude: z.string(), images: size, bytes: size })),
   errors: z.array(errorReport),

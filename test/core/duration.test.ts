@@ -1,5 +1,5 @@
 import test from 'ava';
-import { parseDuration } from '../../src/core/duration.ts';
+import { parseDuration, parseWait } from '../../src/core/duration.ts';
 import { PackferryError } from '../../src/core/errors.ts';
 
 const lasts = test.macro((t, text: string, seconds: number) => {
@@ -21,3 +21,20 @@ test('an unknown unit', refused, '3y');
 test('a fraction', refused, '1.5d');
 test('a negative number', refused, '-1d');
 test('more than a calendar has', refused, '999999d');
+test('minutes, which may be meant as months', refused, '3m');
+test('seconds', refused, '90s');
+
+const waits = test.macro({
+  exec(t, text: string, seconds: number | undefined) {
+    if (seconds !== undefined) t.is(parseWait(text), seconds);
+    else t.is(t.throws(() => parseWait(text), { instanceOf: PackferryError }).code, 'E_USAGE');
+  },
+  title: (_, text) => `a wait of ${JSON.stringify(text)}`,
+});
+test(waits, '90s', 90);
+test(waits, '10m', 600);
+test(waits, '6h', 21_600);
+test(waits, '1d', 86_400);
+test(waits, '1w', undefined);
+test(waits, '0s', undefined);
+test(waits, '10', undefined);

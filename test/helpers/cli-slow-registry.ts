@@ -6,6 +6,8 @@ import { startScripted, type ScriptedServer } from './registry-scripted.ts';
 export interface SlowRegistry extends ScriptedServer {
   /** Resolves once half of a large layer has been sent. */
   readonly stalled: Promise<void>;
+  /** Sends the rest of what has stalled. */
+  readonly goOn: () => void;
   /** From now on everything is served whole. */
   readonly hurry: () => void;
   /** Digests of the blobs that were asked for, in order. */
@@ -20,6 +22,8 @@ export async function startSlow(content: ServedContent): Promise<SlowRegistry> {
   let isSlow = true;
   let tell = (): void => undefined;
   const stalled = new Promise<void>((resolve) => (tell = resolve));
+  let goOn = (): void => undefined;
+  const going = new Promise<void>((resolve) => (goOn = resolve));
   const server = await startScripted(async ({ path, headers }, response) => {
     const answer = await answerTo({ method: 'GET', target: path, headers }, content);
     response.writeHead(answer.status, {
@@ -31,13 +35,18 @@ export async function startSlow(content: ServedContent): Promise<SlowRegistry> {
       return;
     }
     const { size } = answer.stream;
-    const stalls = isSlow && size >= stallsFrom;
+    let stalls = isSlow && size >= stallsFrom;
     let sent = 0;
     for await (const chunk of answer.stream.open() as AsyncIterable<Buffer>) {
       if (stalls && sent + chunk.length > size / 2) {
-        response.write(chunk.subarray(0, Math.max(0, size / 2 - sent)));
+        const half = Math.max(0, size / 2 - sent);
+        response.write(chunk.subarray(0, half));
         tell();
-        return;
+        stalls = false;
+        await going;
+        response.write(chunk.subarray(half));
+        sent += chunk.length;
+        continue;
       }
       response.write(chunk);
       sent += chunk.length;
@@ -47,6 +56,7 @@ export async function startSlow(content: ServedContent): Promise<SlowRegistry> {
   return {
     ...server,
     stalled,
+    goOn,
     hurry: () => {
       isSlow = false;
     },

@@ -6,6 +6,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
+import { pipeline } from 'node:stream';
 import type { Certificate } from './registry-certificate.ts';
 import type { ServedContent } from '../../src/core/served.ts';
 import { answerTo } from '../../src/registry/server-routes.ts';
@@ -75,7 +76,8 @@ export async function serveFrom(
   const answer = await answerTo({ method: 'GET', target: request.path, headers: request.headers }, content);
   response.writeHead(answer.status, answer.headers);
   if (answer.stream === undefined) response.end(answer.bytes);
-  else answer.stream.open().pipe(response);
+  // A client that goes away must not leave the file open.
+  else pipeline(answer.stream.open(), response, () => undefined);
 }
 
 /** A refusal in the words of the distribution specification. */

@@ -9,12 +9,13 @@ import { select, type Selection } from '../../flows/selection.ts';
 import { askWitness } from '../../flows/witness.ts';
 import type { LockReport } from '../../schema/reports.ts';
 import { timeToWrite } from '../context.ts';
+import type { PatienceOptions } from '../options.ts';
 import type { Action, CommonOptions } from '../session.ts';
 import { count } from '../text/plural.ts';
 import { table } from '../text/table.ts';
 import { selecting, withManifestSource } from './sources.ts';
 
-export interface LockOptions extends CommonOptions {
+export interface LockOptions extends CommonOptions, PatienceOptions {
   readonly jobs: number;
   readonly lock?: string;
   readonly check?: boolean;
@@ -33,7 +34,7 @@ export const lock: Action<LockOptions> = async (session, paths, options) => {
   throwForbidden(selection.findings);
   const file = lockFileOf(selection, options.lock);
   const old = await readLock(file);
-  return withManifestSource(session, selection.manifest, async (source) => {
+  return withManifestSource(session, selection.manifest, options, async (source) => {
     const { platform } = selection.manifest;
     const found = await resolveAll(selection.wanted, {
       source,

@@ -51,7 +51,8 @@ export function planTree({ name, packs, images }: PlanReport): string {
 }
 
 /** Further lines for the summary of a plan: what is left out, what leaving out would save, what a witness said. */
-export function planNotes({ images, packs, excluded, savings, totals, audience }: PlanReport): string[] {
+export function planNotes(report: PlanReport): string[] {
+  const { images, packs, excluded, savings, totals, audience, pullLimits } = report;
   const lines = audienceLines(audience);
   const needed = packs.filter(({ requiredBy }) => requiredBy !== undefined).length;
   if (needed > 0) lines.push(`Packs that others need: ${needed}.`);
@@ -76,6 +77,15 @@ export function planNotes({ images, packs, excluded, savings, totals, audience }
   if (said(undefined) < images.length) {
     lines.push(
       `Witness: ${said('agrees')} agree, ${said('disagrees')} disagree, ${said('absent')} not known to it.`,
+    );
+  }
+  for (const { registry, limit, remaining, window, source, needed } of pullLimits) {
+    const hours = window === undefined ? '' : ` in ${Math.round(window / 360) / 10} hours`;
+    const whose = source === undefined ? '' : `, counted for ${source}`;
+    lines.push(
+      visible(
+        `${registry}: ${remaining} of ${limit} pulls${hours} remain${whose}; an export needs ${needed}.`,
+      ),
     );
   }
   if (totals.images > 1) {

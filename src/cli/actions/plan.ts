@@ -5,12 +5,13 @@ import { policyErrors } from '../../flows/policy-errors.ts';
 import { unresolved } from '../../flows/resolve.ts';
 import { select } from '../../flows/selection.ts';
 import type { PlanReport } from '../../schema/reports.ts';
+import type { PatienceOptions } from '../options.ts';
 import type { Action, CommonOptions } from '../session.ts';
 import { count } from '../text/plural.ts';
 import { planNotes, planTable, planTree } from './plan-text.ts';
 import { selecting, withManifestSource } from './sources.ts';
 
-export interface PlanOptions extends CommonOptions {
+export interface PlanOptions extends CommonOptions, PatienceOptions {
   readonly jobs: number;
   readonly perImage?: boolean;
   readonly tree?: boolean;
@@ -22,11 +23,12 @@ export const plan: Action<PlanOptions> = async (session, paths, options) => {
   const { emit, signal } = session;
   const selection = await select(paths, selecting(session));
   warnOfUncarried(selection, emit);
-  return withManifestSource(session, selection.manifest, async (source) => {
+  return withManifestSource(session, selection.manifest, options, async (source, pulls) => {
     const perImage = options.perImage ?? false;
     const { report, resolved, findings } = await planExport({
       selection,
       source,
+      pulls,
       perImage,
       jobs: options.jobs,
       ...(options.witness === undefined ? {} : { witness: options.witness }),

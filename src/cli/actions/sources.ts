@@ -4,12 +4,13 @@ import { limits } from '../../core/limits.ts';
 import type { ImageSource } from '../../core/ports.ts';
 import type { ExportManifest } from '../../flows/manifest.ts';
 import { readFile } from '../../pack/read-file.ts';
-import type { RegistrySettings } from '../../registry/options.ts';
+import type { RegistrySettings, RegistrySourceOptions } from '../../registry/options.ts';
 import { withOrigins } from '../../flows/origins.ts';
 import type { SelectOptions } from '../../flows/selection.ts';
-import { openRegistrySource } from '../../registry/source.ts';
+import { openRegistrySource, type PullCounts } from '../../registry/source.ts';
 import type { TagSource } from '../../registry/tags.ts';
 import { cacheFolderOf } from '../context.ts';
+import type { PatienceOptions } from '../options.ts';
 import type { Session } from '../session.ts';
 
 /** What `select` needs of the world. Downloads from a marketplace are kept in the user's cache folder. */
@@ -23,7 +24,8 @@ export function selecting({ context, emit, signal }: Session): SelectOptions {
 export async function withRegistries<T>(
   session: Session,
   manifest: Pick<ExportManifest, 'registries'>,
-  use: (source: ImageSource & TagSource) => Promise<T>,
+  use: (source: ImageSource & TagSource & PullCounts) => Promise<T>,
+  patience?: PatienceOptions,
 ): Promise<T> {
   const { name, version } = session.context.tool;
   const registries = new Map<string, RegistrySettings>();
@@ -34,7 +36,12 @@ export async function withRegistries<T>(
       ...(caFile === undefined ? {} : { ca: await readCa(caFile) }),
     });
   }
-  const source = openRegistrySource({ registries, userAgent: `${name}/${version}` });
+  const source = openRegistrySource({
+    registries,
+    userAgent: `${name}/${version}`,
+    emit: session.emit,
+    ...(patience === undefined ? {} : patienceOf(patience)),
+  });
   try {
     return await use(source);
   } finally {
@@ -46,9 +53,20 @@ export async function withRegistries<T>(
 export async function withManifestSource<T>(
   session: Session,
   manifest: ExportManifest,
-  use: (source: ImageSource) => Promise<T>,
+  patience: PatienceOptions,
+  use: (source: ImageSource, registries: PullCounts) => Promise<T>,
 ): Promise<T> {
-  return withRegistries(session, manifest, (source) => use(withOrigins(source, manifest.images)));
+  return withRegistries(
+    session,
+    manifest,
+    (source) => use(withOrigins(source, manifest.images), source),
+    patience,
+  );
+}
+
+function patienceOf({ retries, maxWait, timeout }: PatienceOptions): RegistrySourceOptions {
+  const silence = timeout * 1000;
+  return { retries, maxWait: maxWait * 1000, timeouts: { headers: silence, body: silence } };
 }
 
 async function readCa(file: string): Promise<string> {

@@ -1,5 +1,12 @@
 import { Option } from 'commander';
-import { jobsOption, passphraseOption, witnessOption } from '../options.ts';
+import {
+  jobsOption,
+  maxWaitOption,
+  passphraseOption,
+  retriesOption,
+  timeoutOption,
+  witnessOption,
+} from '../options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */
@@ -29,7 +36,7 @@ export const addExport: AddCommand = (program, bind) =>
     .option('--dry-run', 'resolve and plan, write nothing')
     .option(
       '--keep-going',
-      'when a blob cannot be fetched, fetch the others before giving up: the next run has less to do',
+      'when images or blobs cannot be had, fetch the others before giving up (status 3): the next run fetches what is missing',
     )
     .option('--with-packs', 'also carry the packs that are built zips, ready for upload')
     .option(
@@ -38,4 +45,7 @@ export const addExport: AddCommand = (program, bind) =>
     )
     .addOption(witnessOption())
     .addOption(jobsOption('blobs that are fetched', 6))
+    .addOption(retriesOption())
+    .addOption(maxWaitOption())
+    .addOption(timeoutOption())
     .action(bind(async () => (await import('../actions/export.ts')).exportCommand));

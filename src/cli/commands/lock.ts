@@ -1,5 +1,5 @@
 import { lockFileName } from '../../core/names.ts';
-import { jobsOption, witnessOption } from '../options.ts';
+import { jobsOption, maxWaitOption, retriesOption, timeoutOption, witnessOption } from '../options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */
@@ -15,4 +15,7 @@ export const addLock: AddCommand = (program, bind) =>
     .option('--check', 'write nothing; fail if the lock would change')
     .addOption(witnessOption())
     .addOption(jobsOption('images that are asked for', 8))
+    .addOption(retriesOption())
+    .addOption(maxWaitOption())
+    .addOption(timeoutOption())
     .action(bind(async () => (await import('../actions/lock.ts')).lock));

@@ -1,4 +1,4 @@
-import { jobsOption, witnessOption } from '../options.ts';
+import { jobsOption, maxWaitOption, retriesOption, timeoutOption, witnessOption } from '../options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */
@@ -14,4 +14,7 @@ export const addPlan: AddCommand = (program, bind) =>
     .addOption(jobsOption('images that are asked for', 8))
     .option('--tree', 'show packs, their items, and the images of these')
     .option('--per-image', 'plan one archive per image')
+    .addOption(retriesOption())
+    .addOption(maxWaitOption())
+    .addOption(timeoutOption())
     .action(bind(async () => (await import('../actions/plan.ts')).plan));

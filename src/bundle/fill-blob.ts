@@ -1,0 +1,188 @@
+import { createHash } from 'node:crypto';
+import { messageOf, PackferryError } from '../core/errors.ts';
+import type { Emit } from '../core/events.ts';
+import type { ImageSource } from '../core/ports.ts';
+import { digestMismatch, sizeMismatch } from '../core/verify-stream.ts';
+import { labelOfJob, nameOfJob, type BlobJob } from './blob-job.ts';
+import type { Journal } from './journal.ts';
+import type { BlobLender } from './lender.ts';
+
+/** Bytes between two journal lines of one blob: what a run that is killed loses of it, at most. */
+const noteEvery = 1024 * 1024;
+
+export interface FillOptions {
+  readonly source: ImageSource;
+  /** What may have the blob on this machine, asked before the source. */
+  readonly lenders: readonly BlobLender[];
+  readonly journal: Journal;
+  /** Bytes that an earlier run had written; they are hashed again before they count. */
+  readonly written: number;
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Brings one blob to its places: what an earlier run wrote is hashed where it stands and gone on from, then comes what
+ * lenders have, then the source; size and digest are checked before the blob counts. Content that was put together
+ * from several of these, or from several answers of the source, and is wrong, is fetched once more from the start.
+ * Content that is wrong in one piece is an error that names who gave it. Returns the bytes that were fetched.
+ */
+export async function fillBlob(job: BlobJob, options: FillOptions): Promise<number> {
+  const first = new Filling(job, options);
+  try {
+    await first.readBack(Math.min(options.written, job.blob.size));
+    for (const lender of options.lenders) await first.borrow(lender);
+    return await first.fetchRest();
+  } catch (fault) {
+    await first.noteFailure(fault);
+    if (!isWrongContent(fault) || !first.isPatched) throw fault;
+    first.tellDamage();
+  }
+  const second = new Filling(job, options);
+  try {
+    return await second.fetchRest();
+  } catch (fault) {
+    await second.noteFailure(fault);
+    throw fault;
+  }
+}
+
+function isWrongContent(fault: unknown): boolean {
+  return fault instanceof PackferryError && ['E_DIGEST_MISMATCH', 'E_SIZE_MISMATCH'].includes(fault.code);
+}
+
+/** One try to fill the places of a blob. */
+class Filling {
+  readonly #job: BlobJob;
+  readonly #options: FillOptions;
+  readonly #hash = createHash('sha256');
+  /** Whose bytes stand in the places, in order. */
+  readonly #lentBy: BlobLender[] = [];
+  readonly #servedBy: string[] = [];
+  #bytes = 0;
+  #noted = 0;
+  /** Bytes that an earlier run had written. */
+  #own = 0;
+
+  constructor(job: BlobJob, options: FillOptions) {
+    this.#job = job;
+    this.#options = options;
+  }
+
+  /** Do the bytes come from more than one answer of one source? */
+  get isPatched(): boolean {
+    return this.#own > 0 || this.#lentBy.length > 0 || this.#servedBy.length > 1;
+  }
+
+  /** Takes the bytes that stand in the first place already. */
+  async readBack(bytes: number): Promise<void> {
+    const [first, ...others] = this.#job.places;
+    if (first === undefined || bytes === 0) return;
+    for await (const piece of first.archive.read(first.offset, first.offset + bytes, this.#options.signal)) {
+      // The other places may have missed bytes when the machine went down: they get what is hashed here.
+      await this.#put(piece, others);
+    }
+    this.#own = this.#noted = bytes;
+  }
+
+  /** Takes what a lender has beyond that. */
+  async borrow(lender: BlobLender): Promise<void> {
+    const held = Math.min(lender.held(this.#job.blob), this.#job.blob.size);
+    if (held <= this.#bytes) return;
+    this.#lentBy.push(lender);
+    for await (const chunk of this.#readLent(lender)) {
+      await this.#put(chunk.subarray(0, held - this.#bytes), this.#job.places);
+      await this.#noteNowAndThen();
+    }
+  }
+
+  /** A lender that cannot be read is told and done without; the source goes on from where it stopped. */
+  async *#readLent(lender: BlobLender): AsyncGenerator<Buffer> {
+    const { signal, emit } = this.#options;
+    const { digest } = this.#job.blob;
+    try {
+      yield* (await lender.open(digest, this.#bytes, signal)) as AsyncIterable<Buffer>;
+    } catch (fault) {
+      signal.throwIfAborted();
+      const message = `${lender.name}: blob ${digest} cannot be read there: ${messageOf(fault)}`;
+      emit({ type: 'note', level: 'warning', message });
+    }
+  }
+
+  /** Fetches what is missing, checks the whole, and says so. Returns the bytes that were fetched. */
+  async fetchRest(): Promise<number> {
+    const { blob, image } = this.#job;
+    const { source, signal, emit } = this.#options;
+    const present = this.#bytes;
+    const about = { task: 'pull', item: blob.digest, label: labelOfJob(this.#job) } as const;
+    const isComplete = present === blob.size && this.isPatched;
+    if (!isComplete) {
+      emit({ type: 'started', ...about, bytes: blob.size, present });
+      const onServed = (host: string): void => void this.#servedBy.push(host);
+      const content = await source.openBlob(image, blob, { from: present, signal, onServed });
+      for await (const chunk of content as AsyncIterable<Buffer>) {
+        if (this.#bytes + chunk.length > blob.size) throw sizeMismatch(this.#whole(), blob.size, 'more');
+        await this.#put(chunk, this.#job.places);
+        emit({ type: 'progress', task: 'pull', item: blob.digest, bytes: this.#bytes });
+        await this.#noteNowAndThen();
+      }
+    }
+    await this.#finish();
+    if (isComplete) {
+      const reason = this.#lentBy[0] === undefined ? 'already present' : `taken from ${this.#lentBy[0].name}`;
+      emit({ type: 'skipped', ...about, reason, bytes: blob.size });
+    } else {
+      emit({ type: 'done', ...about, bytes: blob.size });
+    }
+    return this.#bytes - present;
+  }
+
+  /** Notes how far it came, for the next run to go on from there; of wrong content nothing is to be kept. */
+  async noteFailure(fault: unknown): Promise<void> {
+    const bytes = isWrongContent(fault) ? 0 : this.#bytes;
+    // The fault itself is to be told, also when the disk takes no line any more.
+    await this.#options.journal.note(this.#job.blob.digest, bytes).catch(() => undefined);
+  }
+
+  /** Says which copy on this machine turned out to be damaged. */
+  tellDamage(): void {
+    for (const { name } of this.#lentBy) {
+      const message = `${name}: blob ${this.#job.blob.digest} is damaged there`;
+      this.#options.emit({ type: 'note', level: 'warning', message });
+    }
+  }
+
+  async #put(bytes: Buffer, places: BlobJob['places']): Promise<void> {
+    this.#hash.update(bytes);
+    for (const { archive, offset } of places) await archive.write(bytes, offset + this.#bytes);
+    this.#bytes += bytes.length;
+  }
+
+  async #noteNowAndThen(): Promise<void> {
+    if (this.#bytes - this.#noted < noteEvery) return;
+    this.#noted = this.#bytes;
+    await this.#options.journal.note(this.#job.blob.digest, this.#bytes);
+  }
+
+  async #finish(): Promise<void> {
+    const { blob, places } = this.#job;
+    const { journal, lenders, signal } = this.#options;
+    if (this.#bytes !== blob.size) throw sizeMismatch(this.#whole(), blob.size, String(this.#bytes));
+    const got = `sha256:${this.#hash.digest('hex')}`;
+    if (got !== blob.digest) throw digestMismatch(this.#whole(), blob.digest, got);
+    await journal.note(blob.digest, this.#bytes);
+    for (const lender of lenders) {
+      if (lender.taken === undefined || lender.held(blob) === 0) continue;
+      // What a lender gives up must not be lost when the machine goes down now.
+      for (const { archive } of places) await archive.sync();
+      await lender.taken(blob.digest);
+    }
+    for (const { archive } of places) archive.finish(blob.digest, signal);
+  }
+
+  /** The blob as messages about its whole content call it: by the images, and by who gave it. */
+  #whole(): string {
+    const hosts = [...new Set(this.#servedBy)];
+    return `${nameOfJob(this.#job)}${hosts.length === 0 ? '' : ` from ${hosts.join(' and ')}`}`;
+  }
+}
