@@ -116,7 +116,8 @@ function checkListing(dir: string, listing: FolderListing, sums: Sums): void {
   );
 }
 
-function checkFresh(document: BundleDocument, now: Date): void {
+/** Throws `E_BUNDLE_EXPIRED`. */
+export function checkFresh(document: BundleDocument, now: Date): void {
   if (document.expiresAt === undefined || now.getTime() <= Date.parse(document.expiresAt)) return;
   const message = `the bundle ${document.name} ${document.sequence} expired at ${document.expiresAt}`;
   throw new PackferryError('E_BUNDLE_EXPIRED', message, {

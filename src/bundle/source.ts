@@ -1,14 +1,12 @@
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { PackferryError } from '../core/errors.ts';
 import type { Descriptor, LockedImage } from '../core/image.ts';
 import type { Platform } from '../core/platform.ts';
 import type { BlobOptions, ImageSource } from '../core/ports.ts';
 import { formatReference, type ImageReference } from '../core/reference.ts';
 import type { BundleImage } from '../schema/bundle.ts';
-import { openBundleFile } from './folder.ts';
+import { BlobPlaces } from './blob-places.ts';
 import type { VerifiedBundle } from './open.ts';
-
-const readSize = 1024 * 1024;
 
 /** An image of a bundle as a locked image. */
 export function lockedImageOf(image: BundleImage, platform: Platform): LockedImage {
@@ -23,14 +21,12 @@ export function lockedImageOf(image: BundleImage, platform: Platform): LockedIma
 export class BundleSource implements ImageSource {
   readonly name: string;
   readonly #bundle: VerifiedBundle;
-  readonly #places = new Map<string, { readonly file: string; readonly offset: number }>();
+  readonly #places: BlobPlaces;
 
   constructor(bundle: VerifiedBundle) {
     this.#bundle = bundle;
     this.name = `bundle:${bundle.dir}`;
-    for (const { file, blobs } of bundle.document.archives) {
-      for (const { digest, offset } of blobs) this.#places.set(digest, { file, offset });
-    }
+    this.#places = new BlobPlaces(bundle.dir, bundle.document);
   }
 
   resolve(reference: ImageReference): Promise<LockedImage> {
@@ -42,25 +38,17 @@ export class BundleSource implements ImageSource {
   }
 
   async openBlob(image: LockedImage, blob: Descriptor, options: BlobOptions = {}): Promise<Readable> {
-    const place = this.#places.get(blob.digest);
-    if (place === undefined) {
-      throw new PackferryError(
-        'E_IMAGE_NOT_FOUND',
-        `${image.reference}: blob ${blob.digest} is not in ${this.name}`,
-      );
-    }
-    const from = options.from ?? 0;
-    if (from >= blob.size) return Readable.from([]);
-    const file = await openBundleFile(this.#bundle.dir, place.file);
-    return file.createReadStream({
-      start: place.offset + from,
-      end: place.offset + blob.size - 1,
-      highWaterMark: readSize,
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
-    });
+    const content = await this.#places.open(blob, options);
+    if (content === undefined) throw blobNotFound(this.name, image, blob);
+    return content;
   }
 
   close(): Promise<void> {
     return Promise.resolve();
   }
+}
+
+/** The error for a blob that a bundle does not carry. */
+export function blobNotFound(name: string, image: LockedImage, blob: Descriptor): PackferryError {
+  return new PackferryError('E_IMAGE_NOT_FOUND', `${image.reference}: blob ${blob.digest} is not in ${name}`);
 }

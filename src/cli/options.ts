@@ -106,6 +106,14 @@ export function siteOption(): Option {
   ).env('PACKFERRY_SITE');
 }
 
+/** `--trusted-keys FILE`, where bundles are a source of images. */
+export function sourceKeysOption(): Option {
+  return new Option(
+    '--trusted-keys <file>',
+    'allowed_signers file with the keys whose bundles are believed, for images that come from a bundle (default: the places where verify looks)',
+  ).env('PACKFERRY_TRUSTED_KEYS');
+}
+
 /** `--passphrase-file FILE`. */
 export function passphraseOption(): Option {
   return new Option(

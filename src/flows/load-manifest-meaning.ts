@@ -8,9 +8,9 @@ import type { YamlPath } from '../core/yaml.ts';
 import { checkMarketplaceUrl } from '../pack/marketplace/options.ts';
 import { parseOrganization } from '../pack/policy-organizations.ts';
 import { formatPath, type Mistake } from './load-manifest-mistakes.ts';
-import { parseOrigin } from './load-manifest-origins.ts';
 import { resolvePath, type Bases } from './load-manifest-paths.ts';
 import { parseMirror, parseRegistryHost } from './load-manifest-registries.ts';
+import { parseSource } from './source-endpoint.ts';
 
 /** Notes a mistake when a text at a path cannot be parsed. What is no text is left to the schema. */
 type Check = (path: YamlPath, value: unknown, parse: (text: string) => unknown, atKey?: boolean) => void;
@@ -35,7 +35,7 @@ export function meaningMistakes(manifest: unknown, bases: Bases): Mistake[] {
   });
   check(['marketplace', 'url'], mappingOf(marketplace)['url'], checkMarketplaceUrl);
   check(['marketplace', 'caFile'], mappingOf(marketplace)['caFile'], asPath);
-  checkImages(images, check);
+  checkImages(images, check, { asPath, asPattern });
   listOf(exclude).forEach((pattern, index) => check(['exclude', index], pattern, asPattern));
   check(['include', 'nativeConfig'], mappingOf(include)['nativeConfig'], asPath);
   listOf(mappingOf(policy)['organizations']).forEach((one, index) =>
@@ -46,23 +46,44 @@ export function meaningMistakes(manifest: unknown, bases: Bases): Mistake[] {
   check(['bundle', 'volumeSize'], mappingOf(bundle)['volumeSize'], parseSize);
   check(['bundle', 'expiresAfter'], mappingOf(bundle)['expiresAfter'], parseDuration);
   listOf(mappingOf(sign)['keys']).forEach((key, index) => check(['sign', 'keys', index], key, asPath));
-  return [...mistakes, ...nothingWanted(packs, images), ...loneSettings(include)];
+  return [...mistakes, ...nothingWanted(packs, wantedOf(images)), ...loneSettings(include)];
 }
 
-function checkImages(images: unknown, check: Check): void {
-  const origins = new Map<string, unknown>();
+interface Readers {
+  readonly asPath: (text: string) => string;
+  readonly asPattern: (text: string) => void;
+}
+
+function checkImages(images: unknown, check: Check, { asPath, asPattern }: Readers): void {
+  const origins = new Map<string, string>();
   listOf(images).forEach((image, index) => {
-    check(['images', index], image, parseReference);
-    const { reference, from } = mappingOf(image);
-    check(['images', index, 'reference'], reference, parseReference);
-    check(['images', index, 'from'], from, (text) => {
-      parseOrigin(text);
-      const known = origins.get(String(reference)) ?? text;
-      origins.set(String(reference), known);
-      if (known !== text)
+    const at: YamlPath = ['images', index];
+    check(at, image, parseReference);
+    const { reference, pattern, from } = mappingOf(image);
+    check([...at, 'reference'], reference, parseReference);
+    check([...at, 'pattern'], pattern, asPattern);
+    check([...at, 'from'], from, (text) => parseSource(text, asPath));
+    listOf(from).forEach((url, place) => {
+      check([...at, 'from', place], url, (text) => parseSource(text, asPath));
+    });
+    if (from === undefined) return;
+    const [key, written] = [JSON.stringify([reference, pattern]), JSON.stringify([from].flat())];
+    const known = origins.get(key) ?? written;
+    check([...at, 'from'], written, () => {
+      if (known !== written)
         throw new PackferryError('E_MANIFEST_INVALID', 'the image has another origin above');
     });
+    origins.set(key, known);
   });
+}
+
+/** Patterns ask for no image. */
+function wantedOf(images: unknown): unknown {
+  const isPattern = (image: unknown): boolean => {
+    const { pattern, reference } = mappingOf(image);
+    return pattern !== undefined && reference === undefined;
+  };
+  return Array.isArray(images) ? images.filter((image) => !isPattern(image)) : images;
 }
 
 function checkRegistries(registries: unknown, check: Check, asPath: (text: string) => string): void {

@@ -3,12 +3,11 @@ import { parseDuration } from '../core/duration.ts';
 import { parsePlatform } from '../core/platform.ts';
 import { parseReference } from '../core/reference.ts';
 import { parseSize } from '../core/size.ts';
-import type { YamlFile, YamlPath } from '../core/yaml.ts';
+import type { Position, YamlFile, YamlPath } from '../core/yaml.ts';
 import { anyVersion } from '../pack/marketplace/find-version.ts';
 import { parseOrganization } from '../pack/policy-organizations.ts';
 import type { Policy } from '../pack/policy.ts';
 import { exportManifestSchema, type ExportManifestDocument } from '../schema/export-manifest.ts';
-import { parseOrigin } from './load-manifest-origins.ts';
 import { resolvePath, type Bases } from './load-manifest-paths.ts';
 import { parseRegistryHost } from './load-manifest-registries.ts';
 import {
@@ -18,8 +17,10 @@ import {
   type ExportManifest,
   type Include,
   type ManifestImage,
+  type ManifestOrigin,
   type ManifestText,
 } from './manifest.ts';
+import { parseSource, type SourceEndpoint } from './source-endpoint.ts';
 
 /** The manifest of a file without mistakes: defaults filled in, paths absolute. */
 export function resolveManifest(file: YamlFile, bases: Bases): ExportManifest {
@@ -50,7 +51,7 @@ export function resolveManifest(file: YamlFile, bases: Bases): ExportManifest {
       ...(marketplaceUrl === undefined ? {} : { url: marketplaceUrl }),
       ...(caFile === undefined ? {} : { caFile: pathAt(['marketplace', 'caFile'], caFile) }),
     },
-    images: imagesOf(file, document),
+    ...imagesOf(file, document, asPath),
     exclude: exclude.map((pattern, index) => textAt(['exclude', index], pattern)),
     platform: document.platform === undefined ? emptyManifest.platform : parsePlatform(document.platform),
     include: includeOf(document, textAt, pathAt),
@@ -73,16 +74,29 @@ export function resolveManifest(file: YamlFile, bases: Bases): ExportManifest {
   };
 }
 
-function imagesOf(file: YamlFile, { images = [] }: ExportManifestDocument): ManifestImage[] {
-  return images.map((image, index) => {
-    const isText = typeof image === 'string';
-    return {
-      reference: parseReference(isText ? image : image.reference),
-      file: path.basename(file.name),
-      ...file.locate(isText ? ['images', index] : ['images', index, 'reference']),
-      ...(isText || image.from === undefined ? {} : { from: parseOrigin(image.from) }),
-    };
+function imagesOf(
+  file: YamlFile,
+  { images = [] }: ExportManifestDocument,
+  asPath: (written: string) => string,
+): Pick<ExportManifest, 'images' | 'origins'> {
+  const chain = (from: string | readonly string[]): SourceEndpoint[] =>
+    [from].flat().map((url) => parseSource(url, asPath));
+  const wanted: ManifestImage[] = [];
+  const origins: ManifestOrigin[] = [];
+  images.forEach((image, index) => {
+    const at = (key: string): Position => file.locate(['images', index, key]);
+    const base = { file: path.basename(file.name) };
+    if (typeof image === 'string') {
+      wanted.push({ ...base, reference: parseReference(image), ...file.locate(['images', index]) });
+    } else if ('pattern' in image) {
+      origins.push({ pattern: image.pattern, from: chain(image.from), ...at('pattern') });
+    } else {
+      const { reference, from } = image;
+      const origin = from === undefined ? {} : { from: chain(from) };
+      wanted.push({ ...base, reference: parseReference(reference), ...at('reference'), ...origin });
+    }
   });
+  return { images: wanted, origins };
 }
 
 type Place = (at: YamlPath, text: string) => ManifestText;
@@ -100,11 +114,12 @@ function includeOf({ include = {} }: ExportManifestDocument, textAt: Place, path
 }
 
 function policyOf({ policy = {} }: ExportManifestDocument): Policy {
-  const { organizations, thirdParty, latest, deprecated } = policy;
+  const { organizations, thirdParty, latest, deprecated, zstd } = policy;
   return {
     organizations: organizations?.flatMap(parseOrganization) ?? defaultPolicy.organizations,
     thirdParty: thirdParty ?? defaultPolicy.thirdParty,
     latest: latest ?? defaultPolicy.latest,
     deprecated: deprecated ?? defaultPolicy.deprecated,
+    zstd: zstd ?? defaultPolicy.zstd,
   };
 }

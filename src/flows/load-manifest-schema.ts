@@ -22,6 +22,9 @@ function mistakesOf(issue: z.core.$ZodIssue, schema: z.ZodType, value: unknown):
     case 'invalid_union': {
       const mapping = valueAt(value, path);
       if (isMapping(mapping)) return mistakesOfMapping(issue, mapping, schema, value);
+      const lists = Array.isArray(mapping) ? issue.errors.filter(isOfItsKind) : [];
+      if (lists.length === 1)
+        return lists.flat().flatMap((inner) => mistakesOf(within(issue, inner), schema, value));
       const expected = issue.errors.flat().map((one) => ('expected' in one ? one.expected : one.message));
       return mistake(wrongType(name, expected, valueAt(value, path)));
     }
@@ -54,10 +57,10 @@ function mistakesOfMapping(
       key !== undefined && inner.length === 0 && !(key in mapping) ? [String(key)] : [],
     ),
   );
-  const meant = errors.filter((_, index) => missing[index]?.length === 0 && isOfMapping(errors[index]));
+  const meant = errors.filter((shape, index) => missing[index]?.length === 0 && isOfItsKind(shape));
   const [only] = meant;
   if (only !== undefined && meant.length === 1) {
-    return only.flatMap((issue) => mistakesOf({ ...issue, path: [...path, ...issue.path] }, schema, value));
+    return only.flatMap((inner) => mistakesOf(within({ path }, inner), schema, value));
   }
   const known = knownKeys(schema, at);
   const unknown = Object.keys(mapping).filter((key) => !known.includes(key));
@@ -69,8 +72,13 @@ function mistakesOfMapping(
   return [{ path: at, message: `${formatPath(at)}: ${message}` }];
 }
 
-/** Is it a shape of a mapping at all? */
-function isOfMapping(issues: readonly z.core.$ZodIssue[] = []): boolean {
+/** An issue of one shape of a union, with its path from the top. */
+function within({ path }: Pick<z.core.$ZodIssue, 'path'>, inner: z.core.$ZodIssue): z.core.$ZodIssue {
+  return { ...inner, path: [...path, ...inner.path] };
+}
+
+/** Has the value what these issues are about: a mapping for a shape of a mapping, a list for one of a list? */
+function isOfItsKind(issues: readonly z.core.$ZodIssue[]): boolean {
   return !issues.some(({ code, path }) => code === 'invalid_type' && path.length === 0);
 }
 

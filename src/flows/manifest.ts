@@ -4,6 +4,7 @@ import type { Position } from '../core/yaml.ts';
 import type { Policy } from '../pack/policy.ts';
 import type { DependencyMode } from '../pack/marketplace/follow.ts';
 import { parseOrganization } from '../pack/policy-organizations.ts';
+import type { SourceEndpoint } from './source-endpoint.ts';
 
 /** A text of a manifest, and where it stands. */
 export interface ManifestText extends Position {
@@ -15,8 +16,14 @@ export interface ManifestImage extends Position {
   readonly reference: ImageReference;
   /** The base name of the manifest. */
   readonly file: string;
-  /** Host and path prefix of the registry that it is pulled from instead of its own. */
-  readonly from?: string;
+  /** Where it is taken from instead of its own registry: the first of these that has it. */
+  readonly from?: readonly SourceEndpoint[];
+}
+
+/** Where images come from that something else asks for, by a pattern of their names. Adds no image. */
+export interface ManifestOrigin extends Position {
+  readonly pattern: string;
+  readonly from: readonly SourceEndpoint[];
 }
 
 export interface RegistrySettings {
@@ -73,6 +80,8 @@ export interface ExportManifest {
   readonly xsoarConfigs: readonly ManifestXsoarConfig[];
   readonly marketplace: MarketplaceSettings;
   readonly images: readonly ManifestImage[];
+  /** In the order of the file: the first pattern that names an image counts. */
+  readonly origins: readonly ManifestOrigin[];
   /** Patterns of images that are left out. */
   readonly exclude: readonly ManifestText[];
   readonly platform: Platform;
@@ -104,6 +113,7 @@ export const defaultPolicy: Policy = {
   thirdParty: 'warn',
   latest: 'warn',
   deprecated: 'warn',
+  zstd: 'warn',
 };
 
 /** A manifest that asks for nothing. */
@@ -115,6 +125,7 @@ export const emptyManifest: ExportManifest = {
   xsoarConfigs: [],
   marketplace: {},
   images: [],
+  origins: [],
   exclude: [],
   platform: defaultPlatform,
   include: { defaultImages: true, testPlaybooks: false, alternatives: false, native: [] },

@@ -1,38 +1,99 @@
+import type { Emit } from '../core/events.ts';
+import type { LockedImage } from '../core/image.ts';
 import type { ImageSource } from '../core/ports.ts';
-import { formatReference, lockedNameOf, parseReference, type ImageReference } from '../core/reference.ts';
-import type { ManifestImage } from './manifest.ts';
+import { lockedNameOf, parseReference, type ImageReference } from '../core/reference.ts';
+import { Chain, type KnownTags } from './chain.ts';
+import { matchesImage } from './exclude.ts';
+import type { ManifestImage, ManifestOrigin } from './manifest.ts';
+import type { SourceEndpoint } from './source-endpoint.ts';
+import { Sources, type SourcesOptions } from './sources.ts';
+
+/** What a manifest says of where images come from. */
+export interface Origins {
+  readonly images: readonly ManifestImage[];
+  readonly origins: readonly ManifestOrigin[];
+}
+
+/** Everything that images come from, as one source. */
+export interface ManifestSource extends ImageSource {
+  /** The tags of the image, where it comes from. */
+  listTags(reference: ImageReference, signal?: AbortSignal): Promise<KnownTags>;
+  /** The same, which asks for each of these images first where it came from before. */
+  preferring(images: readonly Pick<LockedImage, 'reference' | 'source'>[]): ImageSource;
+}
+
+/** Where an image comes from of which nothing else is said. */
+const ownRegistry: SourceEndpoint = { url: 'registry:', scheme: 'registry', rest: '' };
 
 /**
- * A source that takes the images which have a `from` in the manifest from there, and only from there. They keep their
- * own names, so nothing behind this source knows the difference; digests are checked as ever.
+ * The source of a manifest: images with an origin come from there, and only from there; all others from the registries
+ * that they are named after. They keep their own names, so nothing behind this source knows the difference. Digests are
+ * checked as ever.
  */
-export function withOrigins(source: ImageSource, images: readonly ManifestImage[]): ImageSource {
-  const origins = new Map(
-    images.flatMap(({ reference, from }) => (from === undefined ? [] : [[lockedNameOf(reference), from]])),
-  );
-  if (origins.size === 0) return source;
+export function openManifestSource(manifest: Origins, options: SourcesOptions): ManifestSource {
+  const sources = new Sources(options);
+  const tell = tellingOnce(options.emit);
+  const chains = new Map<readonly SourceEndpoint[], Chain>();
+  const chainOf = (endpoints: readonly SourceEndpoint[]): Chain => {
+    const links = endpoints.map((endpoint) => ({ endpoint, open: () => sources.open(endpoint) }));
+    const chain = chains.get(endpoints) ?? new Chain(links, tell);
+    chains.set(endpoints, chain);
+    return chain;
+  };
+  const find = originFinder(manifest);
+  const usual = [ownRegistry];
+  const chainFor = (reference: ImageReference): Chain => chainOf(find(reference) ?? usual);
+  const { registries } = options;
+  const source: ImageSource = {
+    name: registries.name,
+    resolve: (reference, platform, signal) => chainFor(reference).resolve(reference, platform, { signal }),
+    openBlob: (image, blob, blobOptions) =>
+      chainFor(parseReference(image.reference)).openBlob(image, blob, blobOptions),
+    close: () => sources.close(),
+  };
   return {
-    name: source.name,
-    async resolve(reference, platform, signal) {
-      const name = lockedNameOf(reference);
-      const from = origins.get(name);
-      if (from === undefined) return source.resolve(reference, platform, signal);
-      return { ...(await source.resolve(movedTo(from, reference), platform, signal)), reference: name };
+    ...source,
+    listTags: (reference, signal) => chainFor(reference).listTags(reference, signal),
+    preferring: (images) => {
+      const before = new Map(images.map(({ reference, source: url }) => [reference, url]));
+      return {
+        ...source,
+        resolve: (reference, platform, signal) => {
+          const preferred = before.get(lockedNameOf(reference));
+          return chainFor(reference).resolve(reference, platform, { signal, preferred });
+        },
+      };
     },
-    async openBlob(image, blob, options) {
-      const from = origins.get(image.reference);
-      if (from === undefined) return source.openBlob(image, blob, options);
-      const moved = formatReference(movedTo(from, parseReference(image.reference)));
-      return source.openBlob({ ...image, reference: moved }, blob, options);
-    },
-    close: () => source.close(),
   };
 }
 
-/** The same repository below another registry. Messages name both. */
-function movedTo(from: string, reference: ImageReference): ImageReference {
-  const { repository, tag, digest } = reference;
-  const ending = `${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
-  const moved = parseReference(`${from}/${repository}${ending}`);
-  return { ...moved, written: `${reference.written} from registry://${from}` };
+/** The patterns that name none of the images. */
+export function unusedOrigins(
+  { origins }: Origins,
+  wanted: readonly { readonly reference: ImageReference }[],
+): readonly ManifestOrigin[] {
+  return origins.filter(({ pattern }) => !wanted.some(({ reference }) => matchesImage(pattern, reference)));
+}
+
+/** What the manifest says of an image by its name counts for more than what a pattern says. */
+function originFinder({
+  images,
+  origins,
+}: Origins): (reference: ImageReference) => readonly SourceEndpoint[] | undefined {
+  const named = new Map(
+    images.flatMap(({ reference, from }) => (from === undefined ? [] : [[lockedNameOf(reference), from]])),
+  );
+  return (reference) =>
+    named.get(lockedNameOf(reference)) ??
+    origins.find(({ pattern }) => matchesImage(pattern, reference))?.from;
+}
+
+/** Fifty images that are passed over by a source out of reach are told of once, where the words are the same. */
+function tellingOnce(emit: Emit): (level: 'info' | 'warning', message: string) => void {
+  const told = new Set<string>();
+  return (level, message) => {
+    if (told.has(message)) return;
+    told.add(message);
+    emit({ type: 'note', level, message });
+  };
 }

@@ -25,7 +25,7 @@ export interface Assessment {
   readonly source: string;
   /** Undefined when its configuration cannot be read, for instance since the tag is gone. */
   readonly used: ImageFacts | undefined;
-  /** Does the registry still have the tag? Undefined for references without one. */
+  /** Does the registry still have the tag? Undefined for references without one, and where there is no list of tags. */
   readonly exists: boolean | undefined;
   /** The highest revision of all tags. */
   readonly newest: KnownTag | undefined;
@@ -48,8 +48,20 @@ export async function assess(
 ): Promise<Assessment> {
   const { tags, source } = await lookups.tags(reference);
   const { tag } = reference;
-  const exists = tag === undefined ? undefined : tags.includes(tag);
-  const used = tag !== undefined && exists === true ? await lookups.facts(reference, tag) : undefined;
+  const exists = tag === undefined ? undefined : tags?.includes(tag);
+  const used = tag !== undefined && exists !== false ? await lookups.facts(reference, tag) : undefined;
+  if (tags === undefined) {
+    const reason = `${source.replace(/:$/, '')} keeps no list of tags`;
+    const unknown = { newest: undefined, update: undefined, exists: undefined };
+    return {
+      reference: formatReference(reference),
+      status: 'not comparable',
+      source,
+      used,
+      reason,
+      ...unknown,
+    };
+  }
   const ordered = isVendorImage(reference) ? comparableTags(tags) : [];
   const newest = ordered.at(-1);
   const { status, update, reason } = await judge(reference, used, { ordered, lookups, anyVersion });

@@ -8,8 +8,8 @@ import type { Platform } from '../core/platform.ts';
 import type { ImageSource } from '../core/ports.ts';
 import { formatReference, nameOf, parseReference, type ImageReference } from '../core/reference.ts';
 import { digestMismatch } from '../core/verify-stream.ts';
-import type { TagList, TagSource } from '../registry/tags.ts';
 import { imageFactsSchema } from '../schema/image-facts.ts';
+import type { KnownTags } from './chain.ts';
 
 /** What the configuration of an image tells. Each is undefined where it says nothing of it. */
 export interface ImageFacts {
@@ -20,16 +20,18 @@ export interface ImageFacts {
 }
 
 export interface LookupsOptions {
-  readonly source: ImageSource & TagSource;
+  readonly source: ImageSource & {
+    listTags(reference: ImageReference, signal?: AbortSignal): Promise<KnownTags>;
+  };
   readonly platform: Platform;
   readonly emit: Emit;
   readonly signal: AbortSignal;
 }
 
-/** Asks a registry, and for everything only once: many items use the same image. */
+/** Asks the sources, and for everything only once: many items use the same image. */
 export class Lookups {
   readonly #options: LookupsOptions;
-  readonly #lists = new Map<string, Promise<TagList>>();
+  readonly #lists = new Map<string, Promise<KnownTags>>();
   readonly #facts = new Map<string, Promise<ImageFacts | undefined>>();
 
   constructor(options: LookupsOptions) {
@@ -37,7 +39,7 @@ export class Lookups {
   }
 
   /** Every tag of the image. */
-  tags(reference: ImageReference): Promise<TagList> {
+  tags(reference: ImageReference): Promise<KnownTags> {
     const { source, signal } = this.#options;
     return kept(this.#lists, nameOf(reference), () => source.listTags(reference, signal));
   }

@@ -1,6 +1,7 @@
 import { PackferryError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import { formatReference } from '../core/reference.ts';
+import type { Position } from '../core/yaml.ts';
 import { judge } from '../pack/policy.ts';
 import { scanPacks } from '../pack/scan.ts';
 import type { PackInfo } from '../pack/scan.ts';
@@ -15,6 +16,7 @@ import { loadExportManifest } from './load-manifest.ts';
 import { fetchMarketplacePacks, type FetchedPack } from './marketplace-packs.ts';
 import { readManifestFiles } from './manifest-files.ts';
 import { emptyManifest, placeIn, type ExportManifest } from './manifest.ts';
+import { unusedOrigins } from './origins.ts';
 import type { WantedImage } from './resolve.ts';
 
 /** What somebody wants to carry: a manifest read, its packs scanned. Nothing has been asked of a registry. */
@@ -63,7 +65,7 @@ export async function select(paths: readonly string[], options: SelectOptions): 
   const all = gather(manifest, uses);
   const patterns = manifest.exclude.map(({ text }) => text);
   const { kept, excluded } = excludeImages(all, patterns);
-  warnOfUnused(manifest, unusedPatterns(all, patterns), options.emit);
+  warnOfUnused(manifest, all, options.emit);
   const findings = judge(kept, manifest.policy, files.deprecated);
   warnOfFindings(findings, options.emit);
   return { manifest, packs: withChains(packs, fetched), wanted: kept, excluded, findings };
@@ -101,12 +103,16 @@ function gather(manifest: ExportManifest, uses: readonly PackImageUse[]): Wanted
   return keys.flatMap((key) => wanted.get(key) ?? []);
 }
 
-function warnOfUnused(manifest: ExportManifest, unused: readonly string[], emit: Emit): void {
-  for (const place of manifest.exclude) {
-    if (!unused.includes(place.text)) continue;
-    const message = `${placeIn(manifest, place)}exclude ${JSON.stringify(place.text)} matches no image`;
+/** Patterns that do nothing are mostly slips of the pen. */
+function warnOfUnused(manifest: ExportManifest, all: readonly WantedImage[], emit: Emit): void {
+  const warn = (at: Position, what: string, pattern: string): void => {
+    const message = `${placeIn(manifest, at)}${what} ${JSON.stringify(pattern)} matches no image`;
     emit({ type: 'note', level: 'warning', message });
-  }
+  };
+  const patterns = manifest.exclude.map(({ text }) => text);
+  const unused = unusedPatterns(all, patterns);
+  for (const place of manifest.exclude) if (unused.includes(place.text)) warn(place, 'exclude', place.text);
+  for (const origin of unusedOrigins(manifest, all)) warn(origin, 'pattern', origin.pattern);
 }
 
 async function manifestOf(paths: readonly string[], options: SelectOptions): Promise<ExportManifest> {

@@ -90,7 +90,7 @@ async function checkTag(places: readonly ImagePlace[], tag: string, options: Tar
   const [place] = places;
   if (place === undefined) return;
   const { tags } = await options.source.listTags(place.reference, options.signal);
-  if (tags.includes(tag)) return;
+  if (tags === undefined || tags.includes(tag)) return;
   const near = nearestName(tag, tags);
   throw new PackferryError('E_IMAGE_NOT_FOUND', `${names.join('')} has no tag ${tag}`, {
     hint: near === undefined ? 'See "packferry outdated" for the newest one.' : `Did you mean ${near}?`,

@@ -12,6 +12,8 @@ export interface Policy {
   /** Images without a version: the tag `latest`, or no tag. */
   readonly latest: 'resolve' | 'warn' | 'error';
   readonly deprecated: 'warn' | 'error' | 'ignore';
+  /** Layers that old engines cannot unpack. */
+  readonly zstd: 'warn' | 'error' | 'ignore';
 }
 
 /** An image with the places that need it. */

@@ -44,18 +44,30 @@ const marketplace = z.strictObject({
   caFile: nonEmpty.exactOptional().describe('PEM file of certificate authorities. Relative to the manifest.'),
 });
 
+const from = z
+  .union([nonEmpty, z.array(nonEmpty).min(1)])
+  .describe(
+    'Where to take it from instead of the registry that it is named after; of several, the first that has it: registry://HOST[:PORT][/PREFIX], registry: (that very registry), docker:, podman:, oci:DIR, bundle:DIR, docker-archive:FILE. Paths are relative to the manifest.',
+  );
+
 const imageEntry = z.union([
   nonEmpty.describe('An image reference.'),
   z
     .strictObject({
       reference: nonEmpty,
-      from: nonEmpty
-        .exactOptional()
-        .describe(
-          'Pull it from registry://HOST[:PORT][/PREFIX] instead of the registry that it is named after.',
-        ),
+      from: from.exactOptional(),
     })
     .describe('An image reference with settings of its own.'),
+  z
+    .strictObject({
+      pattern: nonEmpty.describe(
+        'Names of images that packs ask for, for instance localhost/*. Patterns are those of exclude.',
+      ),
+      from,
+    })
+    .describe(
+      'Where images come from that packs ask for. Adds no image; the first pattern that fits counts.',
+    ),
 ]);
 
 const registrySettings = z.strictObject({
@@ -93,6 +105,10 @@ const policy = z.strictObject({
     .describe(
       'Images that say of themselves that they are deprecated, and those that the list under deprecatedImages names. Default: warn.',
     ),
+  zstd: z
+    .enum(['warn', 'error', 'ignore'])
+    .exactOptional()
+    .describe('Images with layers in zstd, which Docker before 23 cannot load. Default: warn.'),
   deprecatedImages: nonEmpty
     .exactOptional()
     .describe('deprecated_images.json of the vendor, which also knows since when. Relative to the manifest.'),
@@ -108,7 +124,10 @@ export const exportManifestSchema = z.strictObject({
     .describe('The stream of bundles that this manifest makes, for instance soc-content.'),
   packs: z.array(packEntry).exactOptional().describe('Content packs whose images are wanted.'),
   marketplace: marketplace.exactOptional().describe('Where the packs of the marketplace come from.'),
-  images: z.array(imageEntry).exactOptional().describe('Images that no pack names.'),
+  images: z
+    .array(imageEntry)
+    .exactOptional()
+    .describe('Images that no pack names, and where images come from.'),
   exclude: z
     .array(nonEmpty)
     .exactOptional()

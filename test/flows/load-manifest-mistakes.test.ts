@@ -28,6 +28,11 @@ const refuses = test.macro(async (t, text: string, place: string, words: RegExp)
   t.regex(mistakes[0]?.message ?? '', words);
 });
 
+const hints = test.macro(async (t, text: string, hint: string) => {
+  const [mistake] = await mistakesOf(t, text);
+  t.true(mistake?.hint?.startsWith(hint), mistake?.hint);
+});
+
 test('an unknown key', refuses, `${head}images: [a]\npakcs: []\n`, '4:1', /"pakcs".*"packs"/);
 test('an unknown key inside', refuses, `${head}packs: [{path: a, pth: b}]\n`, '3:19', /"pth".*"path"/);
 test(
@@ -182,18 +187,108 @@ test(
   /"soon" is no time span/,
 );
 test(
-  'an origin that is no registry',
+  'an origin that this version cannot serve',
   refuses,
-  `${head}images: [{reference: a, from: "docker:"}]\n`,
+  `${head}images: [{reference: a, from: "ssh://host"}]\n`,
   '3:31',
-  /docker: is not supported yet/,
+  /"ssh:\/\/host" is no source of images that this version/,
+);
+test(
+  'a slip in an origin',
+  hints,
+  `${head}images: [{reference: a, from: "dokcer:"}]\n`,
+  'Did you mean docker:?',
+);
+test(
+  'a slip in a chain',
+  hints,
+  `${head}images: [{reference: a, from: ["registry:", "podmn:unix:///x"]}]\n`,
+  'Did you mean podman:unix:///x?',
+);
+test(
+  'an origin in a chain that is none',
+  refuses,
+  `${head}images:\n  - reference: a\n    from:\n      - "registry:"\n      - r.io\n`,
+  '7:9',
+  /images\[0\]\.from\[1\]: "r\.io" is no source/,
+);
+test(
+  'an origin without a path',
+  refuses,
+  `${head}images: [{reference: a, from: "oci:"}]\n`,
+  '3:31',
+  /path is missing/,
+);
+test(
+  'an engine with a password',
+  refuses,
+  `${head}images: [{reference: a, from: "docker:tcp://u:p@h"}]\n`,
+  '3:31',
+  /no address of an engine/,
+);
+test(
+  'an engine at a relative socket',
+  refuses,
+  `${head}images: [{reference: a, from: "podman:unix://x"}]\n`,
+  '3:31',
+  /no address of an engine/,
+);
+test(
+  'a registry as origin without slashes',
+  refuses,
+  `${head}images: [{reference: a, from: "registry:r.io"}]\n`,
+  '3:31',
+  /two slashes/,
+);
+test('an empty chain', refuses, `${head}images: [{reference: a, from: []}]\n`, '3:31', /images\[0\]\.from/);
+test(
+  'a chain of numbers',
+  refuses,
+  `${head}images: [{reference: a, from: [1]}]\n`,
+  '3:32',
+  /from\[0\] must be a text/,
+);
+test(
+  'a pattern without origin',
+  refuses,
+  `${head}images: [a, {pattern: "localhost/*"}]\n`,
+  '3:13',
+  /images\[1\]: one of these keys is missing: reference, from/,
+);
+test(
+  'a bad pattern with an origin',
+  refuses,
+  `${head}images: [a, {pattern: "local[", from: "docker:"}]\n`,
+  '3:23',
+  /not closed/,
+);
+test(
+  'patterns only',
+  refuses,
+  `${head}images: [{pattern: "localhost/*", from: "docker:"}]\n`,
+  '1:1',
+  /neither packs nor images/,
+);
+test(
+  'a pattern and a reference in one',
+  refuses,
+  `${head}images: [{reference: a, pattern: "b/*", from: "docker:"}]\n`,
+  '3:10',
+  /do not go together/,
+);
+test(
+  'a home folder in an origin that is not known',
+  refuses,
+  `${head}images: [{reference: a, from: "oci:~/layout"}]\n`,
+  '3:31',
+  /home folder is not known/,
 );
 test(
   'an origin without scheme',
   refuses,
   `${head}images: [{reference: a, from: r.io}]\n`,
   '3:31',
-  /"r\.io" is no endpoint/,
+  /"r\.io" is no source of images/,
 );
 test(
   'an origin that is no host',

@@ -30,6 +30,7 @@ test('defaults are filled in', async (t) => {
     marketplacePacks: [],
     xsoarConfigs: [],
     marketplace: {},
+    origins: [],
     platform: { os: 'linux', architecture: 'amd64' },
     exclude: [],
     include: { defaultImages: true, testPlaybooks: false, alternatives: false, native: [] },
@@ -42,7 +43,7 @@ test('defaults are filled in', async (t) => {
         'gcr.io/xsoar-registry/demistoextended',
         'xsoar-registry.pan.dev/demistoextended',
       ],
-      ...{ thirdParty: 'warn', latest: 'warn', deprecated: 'warn' },
+      ...{ thirdParty: 'warn', latest: 'warn', deprecated: 'warn', zstd: 'warn' },
     },
     registries: new Map(),
     volumeSize: 4_294_967_295,
@@ -65,6 +66,7 @@ test('everything can be set', async (t) => {
     '  latest: resolve',
     '  deprecated: ignore',
     '  deprecatedImages: d.json',
+    '  zstd: error',
     'registries:',
     '  index.docker.io: {mirrors: ["r.example:5000", m.example/hub], plainHttp: false}',
     '  r.example:5000: {caFile: certs/ca.pem}',
@@ -94,7 +96,7 @@ test('everything can be set', async (t) => {
       'ghcr.io/acme',
       'r.example:5000',
     ],
-    ...{ thirdParty: 'error', latest: 'resolve', deprecated: 'ignore' },
+    ...{ thirdParty: 'error', latest: 'resolve', deprecated: 'ignore', zstd: 'error' },
   });
   t.deepEqual(manifest.deprecatedImages, { text: path.join(folder, 'd.json'), line: 13, column: 21 });
   t.is(manifest.expiresAfter, 90 * 86_400);
@@ -107,6 +109,38 @@ test('everything can be set', async (t) => {
   );
   t.is(manifest.volumeSize, 2 ** 32);
   t.deepEqual(manifest.keys, [path.resolve('/home/me/.ssh/id_ed25519')]);
+});
+
+test('where images come from: one source or several, by name or by pattern, with paths made absolute', async (t) => {
+  const { folder, manifest } = await load(t, [
+    'images:',
+    '  - {reference: a/b, from: registry://r.example:5000/hub/}',
+    '  - {reference: a/c, from: ["registry:", "docker:", "docker:tcp://h:2375", "podman:unix:///run/p.sock"]}',
+    '  - {pattern: "localhost/*", from: ["oci:../layout", "bundle:~/old", "docker-archive:/abs/a.tar"]}',
+  ]);
+  t.deepEqual(
+    manifest.images.map(({ from }) => from?.map(({ scheme, rest }) => [scheme, rest])),
+    [
+      [['registry', 'r.example:5000/hub']],
+      [
+        ['registry', ''],
+        ['docker', ''],
+        ['docker', 'tcp://h:2375'],
+        ['podman', 'unix:///run/p.sock'],
+      ],
+    ],
+  );
+  t.deepEqual(manifest.origins, [
+    {
+      pattern: 'localhost/*',
+      from: [
+        { url: 'oci:../layout', scheme: 'oci', rest: path.join(folder, '../layout') },
+        { url: 'bundle:~/old', scheme: 'bundle', rest: path.resolve('/home/me/old') },
+        { url: 'docker-archive:/abs/a.tar', scheme: 'docker-archive', rest: path.resolve('/abs/a.tar') },
+      ],
+      ...{ line: 6, column: 15 },
+    },
+  ]);
 });
 
 test('images in both forms, with their places', async (t) => {

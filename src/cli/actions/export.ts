@@ -12,19 +12,18 @@ import { withResolvedFindings } from '../../flows/resolved-findings.ts';
 import { resolveAll, unresolved, type Resolved, type ResolveOptions } from '../../flows/resolve.ts';
 import { select, type Selection } from '../../flows/selection.ts';
 import { askWitness } from '../../flows/witness.ts';
-import type { ImageSource } from '../../core/ports.ts';
+import type { ManifestSource } from '../../flows/origins.ts';
 import type { ExportReport } from '../../schema/reports.ts';
 import { timeToWrite } from '../context.ts';
 import { signingKey } from '../keys.ts';
-import type { PatienceOptions } from '../options.ts';
 import type { Action, CommonOptions, Outcome, Session } from '../session.ts';
 import { audienceLines } from '../text/audience.ts';
 import { count } from '../text/plural.ts';
 import { lockFileOf } from './lock.ts';
 import { planNotes, planTable } from './plan-text.ts';
-import { selecting, withManifestSource } from './sources.ts';
+import { selecting, withManifestSource, type SourceOptions } from './sources.ts';
 
-export interface ExportOptions extends CommonOptions, PatienceOptions {
+export interface ExportOptions extends CommonOptions, SourceOptions {
   readonly output: string;
   readonly key?: string;
   readonly passphraseFile?: string;
@@ -102,7 +101,7 @@ async function importerOf(
 async function resolve(
   session: Session,
   selection: Selection,
-  source: ImageSource,
+  source: ManifestSource,
   options: ExportOptions,
 ): Promise<Resolved> {
   const { emit, signal } = session;
@@ -110,7 +109,7 @@ async function resolve(
   const resolving = { source, platform, jobs: options.jobs, emit, signal };
   const found =
     options.frozenLock === true
-      ? await fromLock(selection, options, resolving)
+      ? await fromLock(selection, options, resolving, source)
       : await resolveFresh(selection, options, resolving);
   return options.witness === undefined ? found : askWitness(found, options.witness, signal);
 }
@@ -131,6 +130,7 @@ async function fromLock(
   selection: Selection,
   options: ExportOptions,
   resolving: ResolveOptions,
+  source: ManifestSource,
 ): Promise<Resolved> {
   const file = lockFileOf(selection, options.lock);
   const lock = await readLock(file);
@@ -140,7 +140,8 @@ async function fromLock(
     });
   }
   const resolved = resolveFromLock(selection, lock, file);
-  return options.dryRun === true ? resolved : confirmLocked(resolved, lock, resolving);
+  if (options.dryRun === true) return resolved;
+  return confirmLocked(resolved, lock, { ...resolving, source: source.preferring(lock.images) });
 }
 
 /** What the command line says wins over the manifest. */

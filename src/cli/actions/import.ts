@@ -4,7 +4,7 @@ import { blobsOf, totalSize } from '../../core/image.ts';
 import { formatReference, parseReference } from '../../core/reference.ts';
 import { extractPacks } from '../../bundle/carried-packs.ts';
 import { openBundle, type VerifiedBundle } from '../../bundle/open.ts';
-import { closeTargets, findTargets, openTargets } from '../../flows/endpoint.ts';
+import { closeTargets, findTargets, openTargets } from '../../flows/targets.ts';
 import { chooseImages, importBundle, type ImportPlan } from '../../flows/import.ts';
 import type { ImportReport } from '../../schema/reports.ts';
 import { trustedKeys } from '../keys.ts';

@@ -9,13 +9,12 @@ import { select, type Selection } from '../../flows/selection.ts';
 import { askWitness } from '../../flows/witness.ts';
 import type { LockReport } from '../../schema/reports.ts';
 import { timeToWrite } from '../context.ts';
-import type { PatienceOptions } from '../options.ts';
 import type { Action, CommonOptions } from '../session.ts';
 import { count } from '../text/plural.ts';
 import { table } from '../text/table.ts';
-import { selecting, withManifestSource } from './sources.ts';
+import { selecting, withManifestSource, type SourceOptions } from './sources.ts';
 
-export interface LockOptions extends CommonOptions, PatienceOptions {
+export interface LockOptions extends CommonOptions, SourceOptions {
   readonly jobs: number;
   readonly lock?: string;
   readonly check?: boolean;

@@ -4,9 +4,9 @@ import type { AssessedImage, OutdatedReport } from '../../schema/reports-tags.ts
 import type { Action, CommonOptions } from '../session.ts';
 import { count } from '../text/plural.ts';
 import { table } from '../text/table.ts';
-import { selecting, withRegistries } from './sources.ts';
+import { selecting, withManifestSource, type SourceOptions } from './sources.ts';
 
-export interface OutdatedOptions extends CommonOptions {
+export interface OutdatedOptions extends CommonOptions, SourceOptions {
   readonly anyVersion?: boolean;
   readonly jobs: number;
 }
@@ -15,7 +15,7 @@ export interface OutdatedOptions extends CommonOptions {
 export const outdated: Action<OutdatedOptions> = async (session, paths, options) => {
   const { emit, signal, context } = session;
   const { wanted, manifest } = await select(paths, selecting(session));
-  return withRegistries(session, manifest, async (source) => {
+  return withManifestSource(session, manifest, options, async (source) => {
     const { report, errors } = await findOutdated({
       ...{ wanted, source, platform: manifest.platform, jobs: options.jobs, emit, signal },
       anyVersion: options.anyVersion ?? false,

@@ -5,13 +5,12 @@ import { policyErrors } from '../../flows/policy-errors.ts';
 import { unresolved } from '../../flows/resolve.ts';
 import { select } from '../../flows/selection.ts';
 import type { PlanReport } from '../../schema/reports.ts';
-import type { PatienceOptions } from '../options.ts';
 import type { Action, CommonOptions } from '../session.ts';
 import { count } from '../text/plural.ts';
 import { planNotes, planTable, planTree } from './plan-text.ts';
-import { selecting, withManifestSource } from './sources.ts';
+import { selecting, withManifestSource, type SourceOptions } from './sources.ts';
 
-export interface PlanOptions extends CommonOptions, PatienceOptions {
+export interface PlanOptions extends CommonOptions, SourceOptions {
   readonly jobs: number;
   readonly perImage?: boolean;
   readonly tree?: boolean;

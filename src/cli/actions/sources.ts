@@ -4,12 +4,13 @@ import { limits } from '../../core/limits.ts';
 import type { ImageSource } from '../../core/ports.ts';
 import type { ExportManifest } from '../../flows/manifest.ts';
 import { readFile } from '../../pack/read-file.ts';
+import { openManifestSource, type ManifestSource } from '../../flows/origins.ts';
 import type { RegistrySettings, RegistrySourceOptions } from '../../registry/options.ts';
-import { withOrigins } from '../../flows/origins.ts';
 import type { SelectOptions } from '../../flows/selection.ts';
 import { openRegistrySource, type PullCounts } from '../../registry/source.ts';
 import type { TagSource } from '../../registry/tags.ts';
 import { cacheFolderOf } from '../context.ts';
+import { trustedKeys } from '../keys.ts';
 import type { PatienceOptions } from '../options.ts';
 import type { Session } from '../session.ts';
 
@@ -49,19 +50,35 @@ export async function withRegistries<T>(
   }
 }
 
+/** Options of commands that take images from where a manifest says. */
+export interface SourceOptions extends PatienceOptions {
+  /** The file of keys whose bundles are believed. */
+  readonly trustedKeys?: string;
+}
+
 /** The same with a whole manifest: images that it takes from elsewhere come from there. */
 export async function withManifestSource<T>(
   session: Session,
   manifest: ExportManifest,
-  patience: PatienceOptions,
-  use: (source: ImageSource, registries: PullCounts) => Promise<T>,
+  options: SourceOptions,
+  use: (source: ManifestSource, registries: PullCounts) => Promise<T>,
 ): Promise<T> {
-  return withRegistries(
-    session,
-    manifest,
-    (source) => use(withOrigins(source, manifest.images), source),
-    patience,
-  );
+  const { context, emit, signal } = session;
+  const open = async (registries: ImageSource & TagSource & PullCounts): Promise<T> => {
+    const source = openManifestSource(manifest, {
+      ...{ registries, emit, signal },
+      environment: context.env,
+      spoolDir: path.join(cacheFolderOf(context), 'spool'),
+      trustedKeys: () => trustedKeys(context, options.trustedKeys),
+      now: context.now,
+    });
+    try {
+      return await use(source, registries);
+    } finally {
+      await source.close();
+    }
+  };
+  return withRegistries(session, manifest, open, options);
 }
 
 function patienceOf({ retries, maxWait, timeout }: PatienceOptions): RegistrySourceOptions {

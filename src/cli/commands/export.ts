@@ -4,6 +4,7 @@ import {
   maxWaitOption,
   passphraseOption,
   retriesOption,
+  sourceKeysOption,
   timeoutOption,
   witnessOption,
 } from '../options.ts';
@@ -44,6 +45,7 @@ export const addExport: AddCommand = (program, bind) =>
       'also carry packferry as a program for linux-x64, for sites without Node: the one that "npm run importer" made, or this file',
     )
     .addOption(witnessOption())
+    .addOption(sourceKeysOption())
     .addOption(jobsOption('blobs that are fetched', 6))
     .addOption(retriesOption())
     .addOption(maxWaitOption())

@@ -1,5 +1,12 @@
 import { lockFileName } from '../../core/names.ts';
-import { jobsOption, maxWaitOption, retriesOption, timeoutOption, witnessOption } from '../options.ts';
+import {
+  jobsOption,
+  maxWaitOption,
+  retriesOption,
+  sourceKeysOption,
+  timeoutOption,
+  witnessOption,
+} from '../options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */
@@ -14,6 +21,7 @@ export const addLock: AddCommand = (program, bind) =>
     .option('--lock <file>', `the lock file (default: ${lockFileName} beside the manifest)`)
     .option('--check', 'write nothing; fail if the lock would change')
     .addOption(witnessOption())
+    .addOption(sourceKeysOption())
     .addOption(jobsOption('images that are asked for', 8))
     .addOption(retriesOption())
     .addOption(maxWaitOption())

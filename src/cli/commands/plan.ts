@@ -1,4 +1,11 @@
-import { jobsOption, maxWaitOption, retriesOption, timeoutOption, witnessOption } from '../options.ts';
+import {
+  jobsOption,
+  maxWaitOption,
+  retriesOption,
+  sourceKeysOption,
+  timeoutOption,
+  witnessOption,
+} from '../options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */
@@ -11,6 +18,7 @@ export const addPlan: AddCommand = (program, bind) =>
     )
     .argument('<manifest-or-pack...>', 'one export manifest, or content pack folders')
     .addOption(witnessOption())
+    .addOption(sourceKeysOption())
     .addOption(jobsOption('images that are asked for', 8))
     .option('--tree', 'show packs, their items, and the images of these')
     .option('--per-image', 'plan one archive per image')

@@ -1,10 +1,8 @@
 import test, { type ExecutionContext } from 'ava';
-import { collect } from '../../src/core/collect.ts';
 import { silent } from '../../src/core/events.ts';
 import type { ImageSource } from '../../src/core/ports.ts';
 import { parseReference } from '../../src/core/reference.ts';
 import { confirmLocked } from '../../src/flows/frozen.ts';
-import { withOrigins } from '../../src/flows/origins.ts';
 import { resolveAll, type Resolved, type ResolveOptions } from '../../src/flows/resolve.ts';
 import { serveContent } from '../../src/registry/server.ts';
 import type { LockDocument } from '../../src/schema/lock.ts';
@@ -17,39 +15,6 @@ async function serve(t: ExecutionContext, content: MemoryContent): Promise<strin
   t.teardown(async () => server.close());
   return server.host;
 }
-
-test('an image with an origin comes from there and keeps its name', async (t) => {
-  const host = await serve(t, new MemoryContent().image('ghcr/acme/tool', '2.1', sampleImage()));
-  const reference = parseReference('ghcr.io/acme/tool:2.1');
-  const source = withOrigins(sourceFor(t), [
-    { reference, from: `${host}/ghcr`, file: 'm.yml', line: 1, column: 1 },
-  ]);
-  const image = await source.resolve(reference, amd64);
-  t.is(image.reference, 'ghcr.io/acme/tool:2.1');
-  t.is(image.source, `registry://${host}`);
-  for (const blob of [image.manifest, image.config, ...image.layers]) {
-    const bytes = await collect(await source.openBlob(image, blob), 1_000_000, 'blob');
-    t.is(bytes.length, blob.size);
-  }
-});
-
-test('an origin that does not have the image is named', async (t) => {
-  const host = await serve(t, new MemoryContent().image('acme/other', '1', sampleImage()));
-  const reference = parseReference('ghcr.io/acme/tool:2.1');
-  const source = withOrigins(sourceFor(t), [{ reference, from: host, file: 'm.yml', line: 1, column: 1 }]);
-  const error = await errorOf(t, 'E_IMAGE_NOT_FOUND', () => source.resolve(reference, amd64));
-  t.true(error.message.includes('ghcr.io/acme/tool:2.1'), error.message);
-  t.true(error.message.includes(host), error.message);
-});
-
-test('images without origin are not touched', async (t) => {
-  const host = await serve(t, new MemoryContent().image('a/b', '1', sampleImage()));
-  const source = sourceFor(t);
-  const reference = parseReference('ghcr.io/acme/tool:2.1');
-  const wrapped = withOrigins(source, [{ reference, from: host, file: 'm.yml', line: 1, column: 1 }]);
-  t.is((await wrapped.resolve(parseReference(`${host}/a/b:1`), amd64)).reference, `${host}/a/b:1`);
-  t.is(withOrigins(source, [{ reference, file: 'm.yml', line: 1, column: 1 }]), source);
-});
 
 interface Locked {
   readonly resolved: Resolved;

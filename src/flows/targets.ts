@@ -1,9 +1,9 @@
 import { asPackferryError, PackferryError } from '../core/errors.ts';
-import { nearestName } from '../core/nearest.ts';
 import type { ImageTarget } from '../core/ports.ts';
 import { openOciTarget } from '../archive/oci-target.ts';
 import { openDockerTarget } from '../engine/docker-target.ts';
 import { findDocker } from '../engine/docker-connection.ts';
+import { parseEndpointUrl, type EndpointRole } from './endpoint-url.ts';
 
 export interface EndpointOptions {
   /** The variables by which the engines' own clients are configured. */
@@ -41,21 +41,22 @@ export async function closeTargets(targets: readonly ImageTarget[]): Promise<voi
   await Promise.allSettled(targets.map((target) => target.close()));
 }
 
+const role: EndpointRole<'docker' | 'oci'> = {
+  noun: 'target',
+  schemes: ['docker', 'oci'],
+  examples: 'Targets are docker:, docker:unix:///PATH, docker:tcp://HOST:PORT and oci:DIR.',
+};
+
 async function findTarget(url: string, { environment }: EndpointOptions): Promise<FoundTarget> {
-  const [, scheme = '', rest = ''] = /^([a-z]+):(.*)$/s.exec(url) ?? [];
+  const { scheme, rest } = parseEndpointUrl(url, role);
   if (scheme === 'docker') {
     const connection = await findDocker(url, environment);
     return (signal) => openDockerTarget(connection, { signal });
   }
-  if (scheme === 'oci' && rest !== '') return () => openOciTarget(rest);
-  const known = ['podman', 'ssh', 'registry', 'bundle'].includes(scheme);
-  const near = known ? undefined : nearestName(scheme, ['docker', 'oci']);
-  const guess = near === undefined || near === scheme ? '' : `Did you mean ${near}:${rest}? `;
-  throw new PackferryError(
-    'E_ENDPOINT_INVALID',
-    `${JSON.stringify(url)} is no target${known ? ' that this version of packferry can write to' : ''}`,
-    { hint: `${guess}Targets are docker:, docker:unix:///PATH, docker:tcp://HOST:PORT and oci:DIR.` },
-  );
+  if (rest !== '') return () => openOciTarget(rest);
+  throw new PackferryError('E_ENDPOINT_INVALID', `${JSON.stringify(url)} names no folder`, {
+    hint: role.examples,
+  });
 }
 
 /** Waits for all; what failed is told together. */

@@ -1,0 +1,46 @@
+import { Readable } from 'node:stream';
+import type { Digest } from '../core/digest.ts';
+import type { Descriptor } from '../core/image.ts';
+import type { BlobOptions } from '../core/ports.ts';
+import type { BundleDocument } from '../schema/bundle.ts';
+import { openBundleFile } from './folder.ts';
+
+const readSize = 1024 * 1024;
+
+/**
+ * The blobs of a bundle by the places that its document gives. Nothing is believed: what stands at a place is for the
+ * reader to hash.
+ */
+export class BlobPlaces {
+  readonly #dir: string;
+  readonly #places = new Map<
+    Digest,
+    { readonly file: string; readonly offset: number; readonly size: number }
+  >();
+
+  constructor(dir: string, { archives }: Pick<BundleDocument, 'archives'>) {
+    this.#dir = dir;
+    for (const { file, blobs } of archives) {
+      for (const { digest, offset, size } of blobs) this.#places.set(digest, { file, offset, size });
+    }
+  }
+
+  /** Does the document name a place for this blob, of this size? */
+  has({ digest, size }: Descriptor): boolean {
+    return this.#places.get(digest)?.size === size;
+  }
+
+  /** Reads a blob; undefined when there is no place for it. Throws `E_BUNDLE_INCOMPLETE` when the archive cannot be opened. */
+  async open(blob: Descriptor, { from = 0, signal }: BlobOptions = {}): Promise<Readable | undefined> {
+    const place = this.#places.get(blob.digest);
+    if (place === undefined || !this.has(blob)) return undefined;
+    if (from >= blob.size) return Readable.from([]);
+    const file = await openBundleFile(this.#dir, place.file);
+    return file.createReadStream({
+      start: place.offset + from,
+      end: place.offset + blob.size - 1,
+      highWaterMark: readSize,
+      ...(signal === undefined ? {} : { signal }),
+    });
+  }
+}

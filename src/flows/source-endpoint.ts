@@ -1,0 +1,65 @@
+import { PackferryError } from '../core/errors.ts';
+import { parseEndpointUrl, type EndpointRole, type EndpointUrl } from './endpoint-url.ts';
+import { parseMirror } from './load-manifest-registries.ts';
+
+/**
+ * Where images can be taken from. `rest` is, by scheme: `HOST[:PORT][/PREFIX]` of a registry, or nothing for the one that
+ * an image is named after; the absolute path of a folder or file; the address of an engine, or nothing for the local one.
+ */
+export type SourceEndpoint = EndpointUrl<
+  'registry' | 'docker' | 'podman' | 'oci' | 'bundle' | 'docker-archive'
+>;
+
+const role: EndpointRole<SourceEndpoint['scheme']> = {
+  noun: 'source of images',
+  schemes: ['registry', 'docker', 'podman', 'oci', 'bundle', 'docker-archive'],
+  examples:
+    'Sources are registry://HOST[:PORT][/PREFIX], registry: (the one that the image is named after), docker:, podman:, oci:DIR, bundle:DIR and docker-archive:FILE.',
+};
+
+/** Engines by their addresses. An address has no room for names and passwords, which would end up in bundles. */
+const addresses = {
+  docker: {
+    pattern: /^(unix:\/\/\/.+|tcp:\/\/[^/@?#]+\/?)?$/s,
+    examples: 'docker: (the local one), docker:unix:///PATH or docker:tcp://HOST:PORT',
+  },
+  podman: { pattern: /^(unix:\/\/\/.+)?$/s, examples: 'podman: (the local one) or podman:unix:///PATH' },
+} as const;
+
+/**
+ * Reads the URL of a source. `asPath` makes a path absolute that is relative to where the URL stands. Throws
+ * `E_ENDPOINT_INVALID`, or what `asPath` throws.
+ */
+export function parseSource(url: string, asPath: (written: string) => string): SourceEndpoint {
+  const endpoint = parseEndpointUrl(url, role);
+  const { scheme, rest } = endpoint;
+  switch (scheme) {
+    case 'registry':
+      return { ...endpoint, rest: registryBase(url, rest) };
+    case 'docker':
+    case 'podman':
+      if (addresses[scheme].pattern.test(rest)) return endpoint;
+      throw invalid(url, 'that is no address of an engine', `Write ${addresses[scheme].examples}.`);
+    case 'oci':
+    case 'bundle':
+    case 'docker-archive':
+      if (rest !== '') return { ...endpoint, rest: asPath(rest) };
+      throw invalid(
+        url,
+        'a path is missing',
+        `Write ${scheme}:${scheme === 'docker-archive' ? 'FILE' : 'DIR'}.`,
+      );
+  }
+}
+
+function registryBase(url: string, rest: string): string {
+  if (rest === '') return '';
+  if (rest.startsWith('//')) return parseMirror(rest.slice(2).replace(/\/$/, ''));
+  const hint =
+    'Write it as registry://HOST[:PORT][/PREFIX], for instance registry://mirror.example/ghcr; "registry:" alone is the registry that the image is named after.';
+  throw invalid(url, 'a host comes after two slashes', hint);
+}
+
+function invalid(url: string, why: string, hint: string): PackferryError {
+  return new PackferryError('E_ENDPOINT_INVALID', `${JSON.stringify(url)}: ${why}`, { hint });
+}
