@@ -1,7 +1,8 @@
+import { isAttestation } from '../core/attestation.ts';
 import { PackferryError } from '../core/errors.ts';
 import type { LockedImage } from '../core/image.ts';
 import { limits } from '../core/limits.ts';
-import { isManifestType, mediaTypes } from '../core/media-types.ts';
+import { isImageConfigType, isManifestType } from '../core/media-types.ts';
 import { formatPlatform, platformFrom, platformMatches, type Platform } from '../core/platform.ts';
 import { formatReference, type ImageReference } from '../core/reference.ts';
 import type { LayoutIndex } from '../schema/oci-layout.ts';
@@ -27,7 +28,7 @@ export async function resolveInLayout(
   const offered: Platform[] = [];
   for await (const entry of walkIndexes(dir, entries)) {
     signal?.throwIfAborted();
-    if (!isManifestType(entry.mediaType)) continue;
+    if (!isManifestType(entry.mediaType) || isAttestation(entry)) continue;
     const stated = platformFrom(entry.platform);
     if (stated !== undefined && !platformMatches(stated, wanted)) {
       offered.push(stated);
@@ -66,8 +67,7 @@ async function lockImage(
   const manifestBytes = await readDocument(dir, entry, limits.imageManifest);
   const manifest = parseManifest(manifestBytes, entry, `${name}: manifest ${digest}`);
   const { config } = manifest;
-  if (config.mediaType !== mediaTypes.ociConfig && config.mediaType !== mediaTypes.dockerConfig)
-    return undefined;
+  if (!isImageConfigType(config.mediaType)) return undefined;
   const configName = `${name}: config ${config.digest}`;
   const { diffIds, deprecated, ...platform } = parseConfig(
     await readDocument(dir, config, limits.imageConfig),
@@ -106,8 +106,7 @@ function platformNotFound(
   wanted: Platform,
   offered: readonly Platform[],
 ): PackferryError {
-  // BuildKit hangs attestations into indexes as manifests of an unknown platform.
-  const texts = offered.filter(({ os }) => os !== 'unknown').map(formatPlatform);
+  const texts = offered.map(formatPlatform);
   const there = texts.length === 0 ? 'no image' : [...new Set(texts)].join(', ');
   const what = `${formatReference(reference)}: oci:${dir} has no image for ${formatPlatform(wanted)}`;
   return new PackferryError('E_PLATFORM_NOT_FOUND', `${what}; there is ${there}`, {

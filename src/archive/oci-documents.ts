@@ -2,10 +2,10 @@ import type * as z from 'zod';
 import { deprecationIn } from '../core/deprecation.ts';
 import { isDigest, type Digest } from '../core/digest.ts';
 import { PackferryError } from '../core/errors.ts';
+import { refuseForeignLayers } from '../core/foreign-layers.ts';
 import type { Descriptor, Layer } from '../core/image.ts';
 import { parseStrictJson } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
-import { isForeignLayerType } from '../core/media-types.ts';
 import { platformFrom, type Platform } from '../core/platform.ts';
 import { layoutIndexSchema, layoutMarkerSchema, type LayoutIndex } from '../schema/oci-layout.ts';
 import {
@@ -70,19 +70,10 @@ export function joinLayers(
   name: string,
 ): Layer[] {
   const { layers } = manifest;
-  const foreign = layers.find(({ mediaType }) => isForeignLayerType(mediaType));
-  if (foreign !== undefined) {
-    throw new PackferryError(
-      'E_LAYER_FOREIGN',
-      `${name}: layer ${foreign.digest} is not kept with the image`,
-      {
-        hint: 'Layers of this kind (Windows base layers) may not be carried. Leave the image out.',
-      },
-    );
-  }
-  const joined = layers.flatMap((layer, at) => {
+  refuseForeignLayers(layers, name);
+  const joined = layers.flatMap(({ mediaType, digest, size }, at) => {
     const diffId = diffIds[at];
-    return diffId === undefined ? [] : [{ ...layer, diffId }];
+    return diffId === undefined ? [] : [{ mediaType, digest, size, diffId }];
   });
   if (joined.length !== layers.length || diffIds.length !== layers.length) {
     throw malformed(name, `its manifest has ${layers.length} layers, its config ${diffIds.length}`);

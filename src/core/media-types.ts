@@ -23,7 +23,17 @@ export function isManifestType(mediaType: string): boolean {
   return mediaType === mediaTypes.ociManifest || mediaType === mediaTypes.dockerManifest;
 }
 
+/** Is this the type of an image's configuration, and not of what an artifact has in its place? */
+export function isImageConfigType(mediaType: string): boolean {
+  return mediaType === mediaTypes.ociConfig || mediaType === mediaTypes.dockerConfig;
+}
+
 /** Layers that a registry does not hold itself (Windows base layers): they cannot be carried. */
 export function isForeignLayerType(mediaType: string): boolean {
-  return mediaType === mediaTypes.dockerForeignLayer || mediaType.includes('.nondistributable.');
+  return /\.(foreign|nondistributable)\./.test(mediaType);
+}
+
+/** Layers in zstd, as OCI and Docker's builders name them. */
+export function isZstdLayerType(mediaType: string): boolean {
+  return /[.+]zstd$/.test(mediaType);
 }

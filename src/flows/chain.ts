@@ -24,6 +24,7 @@ const passedOver: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'E_SOURCE_DENIED',
   'E_SOURCE_PROTOCOL',
   'E_RATE_LIMITED',
+  'E_IMAGE_INCOMPLETE',
   'E_BUNDLE_NOT_FOUND',
 ]);
 

@@ -39,6 +39,7 @@ export async function inspectBundle(dir: string, options: InspectOptions): Promi
       reference: image.reference,
       manifest: image.manifest,
       config: image.config,
+      source: image.source,
       bytes: totalSize(blobsOf(image)),
       usedBy: image.usedBy,
       findings: findings.filter(({ reference }) => reference === image.reference),

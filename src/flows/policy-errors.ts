@@ -40,5 +40,6 @@ const elsewhere = 'Leave the image out under exclude, or change';
 const hints: ReadonlyMap<string, string> = new Map([
   ['latest', 'Name a version in the item, or change policy.latest in the manifest.'],
   ['third-party', `${elsewhere} policy.organizations or policy.thirdParty in the manifest.`],
+  ['zstd', `${elsewhere} policy.zstd in the manifest. Docker 23 and later can load it, Podman too.`],
   ['deprecated', `${elsewhere} policy.deprecated in the manifest.`],
 ]);

@@ -1,3 +1,4 @@
+import { openDockerArchive } from '../archive/docker-archive.ts';
 import { openOciLayout } from '../archive/oci-layout.ts';
 import { openBundleFolder } from '../bundle/folder-source.ts';
 import { PackferryError } from '../core/errors.ts';
@@ -55,7 +56,7 @@ async function openSource(
   { url, scheme, rest }: SourceEndpoint,
   options: SourcesOptions,
 ): Promise<OpenSource> {
-  const { registries, trustedKeys, now, emit } = options;
+  const { registries, trustedKeys, now, emit, spoolDir, signal } = options;
   switch (scheme) {
     case 'registry':
       return rest === '' ? below(registries) : below(registries, rest);
@@ -63,9 +64,10 @@ async function openSource(
       return openOciLayout(rest);
     case 'bundle':
       return openBundleFolder(rest, { trustedKeys, now, emit });
+    case 'docker-archive':
+      return openDockerArchive(rest, { spoolDir, emit, signal });
     case 'docker':
     case 'podman':
-    case 'docker-archive':
       throw new PackferryError('E_ENDPOINT_INVALID', `${url}: images cannot be taken from ${scheme}: yet`);
   }
 }

@@ -1,4 +1,5 @@
 import type { LockedImage } from '../core/image.ts';
+import { isZstdLayerType } from '../core/media-types.ts';
 import type { BundleFinding } from '../schema/bundle.ts';
 import type { ImageUse } from '../schema/parts.ts';
 import { findingOf, severityOf, type Policy, type Verdict } from './policy.ts';
@@ -13,8 +14,9 @@ export interface ReadImage {
 type Rule = (image: LockedImage, policy: Policy) => Verdict | undefined;
 
 /** What can only be told once an image has been resolved. */
-const rules: readonly { readonly rule: string; readonly sdkRule: string; readonly judge: Rule }[] = [
+const rules: readonly { readonly rule: string; readonly sdkRule?: string; readonly judge: Rule }[] = [
   { rule: 'deprecated', sdkRule: 'DO105', judge: deprecation },
+  { rule: 'zstd', judge: zstd },
 ];
 
 /**
@@ -44,4 +46,12 @@ function deprecation({ deprecated }: LockedImage, policy: Policy): Verdict | und
     message: `deprecated, as the image itself says${reason}`,
     severity: severityOf(policy.deprecated),
   };
+}
+
+/** Layers in zstd are carried as they are; the classic store of Docker learned to unpack them with version 23. */
+function zstd({ layers }: LockedImage, policy: Policy): Verdict | undefined {
+  const number = layers.filter(({ mediaType }) => isZstdLayerType(mediaType)).length;
+  if (number === 0 || policy.zstd === 'ignore') return undefined;
+  const message = `${number} of ${layers.length} layers are compressed with zstd, which Docker before 23 cannot load`;
+  return { message, severity: severityOf(policy.zstd) };
 }

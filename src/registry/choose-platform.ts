@@ -1,3 +1,4 @@
+import { isAttestation } from '../core/attestation.ts';
 import { PackferryError } from '../core/errors.ts';
 import { isIndexType, isManifestType } from '../core/media-types.ts';
 import { formatPlatform, platformFrom, platformMatches, type Platform } from '../core/platform.ts';
@@ -48,10 +49,4 @@ function imagesOf(index: ImageIndexDocument): Candidate[] {
     .filter((entry) => isIndexType(entry.mediaType) || isManifestType(entry.mediaType))
     .filter((entry) => !isAttestation(entry))
     .map((entry) => ({ entry, platform: platformFrom(entry.platform) }));
-}
-
-/** BuildKit hangs provenance and SBOMs into the index as manifests of an unknown platform. */
-function isAttestation({ annotations, platform }: ImageIndexEntry): boolean {
-  if (annotations?.['vnd.docker.reference.type'] !== undefined) return true;
-  return platform?.os === 'unknown' && platform.architecture === 'unknown';
 }

@@ -1,8 +1,9 @@
 import { deprecationIn } from '../core/deprecation.ts';
 import { parseDigest } from '../core/digest.ts';
 import { PackferryError } from '../core/errors.ts';
+import { refuseForeignLayers } from '../core/foreign-layers.ts';
 import type { Descriptor, Layer, LockedImage } from '../core/image.ts';
-import { isForeignLayerType, mediaTypes } from '../core/media-types.ts';
+import { isImageConfigType } from '../core/media-types.ts';
 import { configFits, platformFrom, type Platform } from '../core/platform.ts';
 import { formatReference, tagNameOf, type ImageReference } from '../core/reference.ts';
 import type { ImageConfigDocument, ImageIndexDocument, ImageManifestDocument } from '../schema/oci.ts';
@@ -37,9 +38,9 @@ export async function resolveImage(
   const name = reference.written;
   const document = await documents.named(reference.digest ?? reference.tag ?? 'latest');
   const { manifest, descriptor, platform } = await new Search(documents, name, wanted).find(document);
-  refuseForeignLayers(manifest, name);
+  refuseForeignLayers(manifest.layers, name);
   const { digest, size, mediaType } = manifest.config;
-  if (mediaType !== mediaTypes.ociConfig && mediaType !== mediaTypes.dockerConfig) {
+  if (!isImageConfigType(mediaType)) {
     throw malformed(name, `this is no container image but ${printable(mediaType)}`);
   }
   const config = readConfigDocument(await documents.config(manifest.config), name);
@@ -82,6 +83,8 @@ class Search {
       throw malformed(this.#name, `its index calls ${digest} ${mediaType}, but it is ${read.mediaType}`);
     }
     if (read.kind === 'index') return this.#choose(read.index, depth + 1);
+    // An artifact beside the images of an index is none of them; one that was asked for by name is told as what it is.
+    if (from !== undefined && !isImageConfigType(read.manifest.config.mediaType)) return undefined;
     const descriptor = { mediaType: read.mediaType, digest: document.digest, size: document.bytes.length };
     return { manifest: read.manifest, descriptor, platform: from?.platform };
   }
@@ -101,18 +104,6 @@ class Search {
     }
     return undefined;
   }
-}
-
-function refuseForeignLayers({ layers }: ImageManifestDocument, name: string): void {
-  const foreign = layers.find(({ mediaType }) => isForeignLayerType(mediaType));
-  if (foreign === undefined) return;
-  throw new PackferryError(
-    'E_LAYER_FOREIGN',
-    `${name}: layer ${foreign.digest} is not kept by the registry`,
-    {
-      hint: 'Layers of this kind (Windows base layers) may not be carried. Leave the image out.',
-    },
-  );
 }
 
 /** The platform of an image that no index led to, or one that left it open. */

@@ -34,7 +34,7 @@ export const imageIndexSchema = z.object({
 /** OCI image manifest, Docker manifest version 2, schema 2. */
 export const imageManifestSchema = z.object({
   config: descriptor,
-  layers: z.array(descriptor).max(limits.layers),
+  layers: z.array(z.object({ ...descriptor.shape, urls: z.array(z.string()).nullish() })).max(limits.layers),
   manifests: z.never().optional(),
 });
 

@@ -17,6 +17,8 @@ const reportedImage = z.object({
   reference: z.string(),
   manifest: descriptor,
   config: descriptor,
+  /** Where it comes from: a registry that answered, or an endpoint as the manifest names it. */
+  source: z.string(),
   /** Size of all blobs of the image, compressed. */
   bytes: size,
   usedBy: z.array(imageUse),

@@ -241,6 +241,14 @@ test(
   },
   'E_LAYER_FOREIGN',
 );
+test(
+  'a layer that has URLs',
+  malformed,
+  ({ manifest }) => {
+    manifest['layers'] = layersOf(first).map((layer) => ({ ...layer, urls: ['https://x.example/layer'] }));
+  },
+  'E_LAYER_FOREIGN',
+);
 test('schema version 1', malformed, ({ manifest }) => (manifest['schemaVersion'] = 1), 'E_IMAGE_MALFORMED');
 test(
   'a manifest over the limit',
@@ -271,6 +279,26 @@ test('an attestation beside an image is passed over', async (t) => {
   const index = await putBlob(dir, mediaTypes.ociIndex, { schemaVersion: 2, manifests });
   await putIndex(dir, [{ ...index, annotations: { 'io.containerd.image.name': 'docker.io/x/y:1' } }]);
   t.is((await resolve(dir, 'x/y:1')).manifest.digest, firstLocked.manifest.digest);
+});
+
+test('attestations as BuildKit writes them are passed over, also in an index inside an index', async (t) => {
+  const dir = await sampleLayout(t);
+  const config = await putBlob(dir, mediaTypes.ociConfig, {
+    ...{ os: 'unknown', architecture: 'unknown', rootfs: { type: 'layers', diff_ids: [] } },
+  });
+  const proof = await putBlob(dir, mediaTypes.ociManifest, { schemaVersion: 2, config, layers: [] });
+  const annotations = { 'vnd.docker.reference.type': 'attestation-manifest' };
+  const manifests = [
+    { ...proof, platform: { os: 'linux', architecture: 'amd64' }, annotations },
+    { ...proof, platform: { os: 'unknown', architecture: 'unknown' } },
+    { ...first.manifest.descriptor, platform: { os: 'linux', architecture: 'amd64' } },
+  ];
+  const inner = await putBlob(dir, mediaTypes.ociIndex, { schemaVersion: 2, manifests });
+  const outer = await putBlob(dir, mediaTypes.ociIndex, { schemaVersion: 2, manifests: [inner] });
+  await putIndex(dir, [{ ...outer, annotations: { 'io.containerd.image.name': 'docker.io/x/y:1' } }]);
+  t.is((await resolve(dir, 'x/y:1')).manifest.digest, firstLocked.manifest.digest);
+  const error = await t.throwsAsync(resolve(dir, 'x/y:1', arm), { code: 'E_PLATFORM_NOT_FOUND' });
+  t.regex(error.message, /there is linux\/amd64$/);
 });
 
 test('indexes nested without end are refused', async (t) => {

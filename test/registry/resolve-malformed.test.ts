@@ -34,6 +34,23 @@ test(
   edited((manifest) => (manifest['layers'] = [foreign])),
 );
 test(
+  'an OCI layer that may not be distributed',
+  refuses,
+  'E_LAYER_FOREIGN',
+  edited(
+    (manifest) =>
+      (manifest['layers'] = [
+        { ...foreign, urls: null, mediaType: 'application/vnd.oci.image.layer.nondistributable.v1.tar+gzip' },
+      ]),
+  ),
+);
+test(
+  'a layer of an ordinary type with URLs',
+  refuses,
+  'E_LAYER_FOREIGN',
+  edited((manifest) => (manifest['layers'] = [{ ...foreign, mediaType: mediaTypes.dockerLayerGzip }])),
+);
+test(
   'a manifest that is also an index',
   refuses,
   'E_IMAGE_MALFORMED',

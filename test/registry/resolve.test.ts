@@ -117,6 +117,22 @@ test('resolve: an index entry without a platform is judged by its config', async
   t.deepEqual(locked.manifest, intel.manifest.descriptor);
 });
 
+test('resolve: an artifact beside the images of an index is none of them', async (t) => {
+  const artifact = sampleImage({
+    seed: 'artifact',
+    editManifest: (manifest) => {
+      const config = manifest['config'] as Record<string, unknown>;
+      manifest['config'] = { ...config, mediaType: 'application/vnd.oci.empty.v1+json' };
+    },
+  });
+  const intel = sampleImage();
+  const index = sampleIndex([{ of: artifact.manifest }, { of: intel.manifest }]);
+  const content = new MemoryContent().tag('a/b', '1', index).tag('a/b', '2', artifact.manifest);
+  content.keep(intel.manifest).blobsOf(intel);
+  t.deepEqual((await resolveFrom(t, content)).manifest, intel.manifest.descriptor);
+  await failure(t, 'E_IMAGE_MALFORMED', async () => resolveFrom(t, content, { tag: ':2' }));
+});
+
 function nested(levels: number): MemoryContent {
   const image = sampleImage();
   const content = new MemoryContent().keep(image.manifest).blobsOf(image);

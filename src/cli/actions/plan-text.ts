@@ -1,3 +1,4 @@
+import { parseReference } from '../../core/reference.ts';
 import { formatSize } from '../../core/size.ts';
 import type { PlanReport } from '../../schema/reports.ts';
 import { audienceLines } from '../text/audience.ts';
@@ -11,11 +12,14 @@ type Image = PlanReport['images'][number];
 export function planTable({ images, errors }: PlanReport): string {
   if (images.length === 0) return errors.length === 0 ? 'No image is needed.' : '';
   const rows = [...images].sort((a, b) => b.bytes - a.bytes);
+  // Where only registries are asked, which of their mirrors answered is of no interest.
+  const isMoved = images.some(({ source }) => !source.startsWith('registry:'));
   const isAsked = images.some(({ witness }) => witness !== undefined);
   return table(rows, [
     { title: 'IMAGE', value: ({ reference }) => reference },
     { title: 'SIZE', align: 'right', value: ({ bytes }) => formatSize(bytes) },
     { title: 'SHARED', align: 'right', value: ({ bytesShared }) => formatSize(bytesShared) },
+    ...(isMoved ? [{ title: 'FROM', value: sourceOf }] : []),
     ...(isAsked ? [{ title: 'WITNESS', value: ({ witness }: Image) => witness ?? '' }] : []),
     { title: 'USED BY', value: usersOf },
     { title: 'FINDINGS', value: findingsOf },
@@ -94,6 +98,11 @@ export function planNotes(report: PlanReport): string[] {
     }
   }
   return lines;
+}
+
+/** Where an image comes from, unless that is the registry that it is named after. */
+function sourceOf({ reference, source }: Image): string {
+  return source === `registry://${parseReference(reference).registry}` ? '' : source;
 }
 
 function usersOf({ usedBy }: Image): string {
