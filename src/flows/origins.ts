@@ -42,7 +42,14 @@ export function openManifestSource(manifest: Origins, options: SourcesOptions): 
   };
   const find = originFinder(manifest);
   const usual = [ownRegistry];
-  const chainFor = (reference: ImageReference): Chain => chainOf(find(reference) ?? usual);
+  const onSite = new Map<readonly SourceEndpoint[], readonly SourceEndpoint[]>();
+  const chainFor = (reference: ImageReference): Chain => {
+    const endpoints = find(reference) ?? usual;
+    if (!isBuiltOnSite(reference)) return chainOf(endpoints);
+    const others = onSite.get(endpoints) ?? withoutOwnRegistry(endpoints);
+    onSite.set(endpoints, others);
+    return chainOf(others);
+  };
   const { registries } = options;
   const source: ImageSource = {
     name: registries.name,
@@ -65,6 +72,22 @@ export function openManifestSource(manifest: Origins, options: SourcesOptions): 
       };
     },
   };
+}
+
+/**
+ * Hosts under which XSOAR and Podman know images that were built on site and that no registry has. One that runs there
+ * all the same can be named: registry://localhost.
+ */
+const siteHosts: readonly string[] = ['localhost', 'localhost.local'];
+
+function isBuiltOnSite({ registry }: ImageReference): boolean {
+  return siteHosts.includes(registry);
+}
+
+/** Where there is anything else to ask, nobody is to wait for a registry that is not there to answer. */
+function withoutOwnRegistry(endpoints: readonly SourceEndpoint[]): readonly SourceEndpoint[] {
+  const others = endpoints.filter(({ scheme, rest }) => scheme !== 'registry' || rest !== '');
+  return others.length === 0 ? endpoints : others;
 }
 
 /** The patterns that name none of the images. */

@@ -17,14 +17,8 @@ const role: EndpointRole<SourceEndpoint['scheme']> = {
     'Sources are registry://HOST[:PORT][/PREFIX], registry: (the one that the image is named after), docker:, podman:, oci:DIR, bundle:DIR and docker-archive:FILE.',
 };
 
-/** Engines by their addresses. An address has no room for names and passwords, which would end up in bundles. */
-const addresses = {
-  docker: {
-    pattern: /^(unix:\/\/\/.+|tcp:\/\/[^/@?#]+\/?)?$/s,
-    examples: 'docker: (the local one), docker:unix:///PATH or docker:tcp://HOST:PORT',
-  },
-  podman: { pattern: /^(unix:\/\/\/.+)?$/s, examples: 'podman: (the local one) or podman:unix:///PATH' },
-} as const;
+/** Where an engine is; nothing for the local one. There is no room for names and passwords, which would end up in bundles. */
+const address = /^(unix:\/\/\/.+|tcp:\/\/[^/@?#]+\/?)?$/s;
 
 /**
  * Reads the URL of a source. `asPath` makes a path absolute that is relative to where the URL stands. Throws
@@ -38,8 +32,12 @@ export function parseSource(url: string, asPath: (written: string) => string): S
       return { ...endpoint, rest: registryBase(url, rest) };
     case 'docker':
     case 'podman':
-      if (addresses[scheme].pattern.test(rest)) return endpoint;
-      throw invalid(url, 'that is no address of an engine', `Write ${addresses[scheme].examples}.`);
+      if (address.test(rest)) return endpoint;
+      throw invalid(
+        url,
+        'that is no address of an engine',
+        `Write ${scheme}: (the local one), ${scheme}:unix:///PATH or ${scheme}:tcp://HOST:PORT.`,
+      );
     case 'oci':
     case 'bundle':
     case 'docker-archive':

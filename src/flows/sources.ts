@@ -1,12 +1,14 @@
 import { openDockerArchive } from '../archive/docker-archive.ts';
 import { openOciLayout } from '../archive/oci-layout.ts';
 import { openBundleFolder } from '../bundle/folder-source.ts';
-import { PackferryError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import type { ImageSource } from '../core/ports.ts';
 import { formatReference, parseReference, type ImageReference } from '../core/reference.ts';
+import { findDocker, findPodman } from '../engine/docker-connection.ts';
+import { openEngineSource } from '../engine/engine-source.ts';
 import type { TagSource } from '../registry/tags.ts';
 import type { AllowedSigners } from '../trust/allowed-signers.ts';
+import { pinnedByName } from './pinned-by-name.ts';
 import type { SourceEndpoint } from './source-endpoint.ts';
 
 export interface SourcesOptions {
@@ -52,11 +54,8 @@ export class Sources {
   }
 }
 
-async function openSource(
-  { url, scheme, rest }: SourceEndpoint,
-  options: SourcesOptions,
-): Promise<OpenSource> {
-  const { registries, trustedKeys, now, emit, spoolDir, signal } = options;
+async function openSource({ scheme, rest }: SourceEndpoint, options: SourcesOptions): Promise<OpenSource> {
+  const { registries, environment, trustedKeys, now, emit, spoolDir, signal } = options;
   switch (scheme) {
     case 'registry':
       return rest === '' ? below(registries) : below(registries, rest);
@@ -65,10 +64,13 @@ async function openSource(
     case 'bundle':
       return openBundleFolder(rest, { trustedKeys, now, emit });
     case 'docker-archive':
-      return openDockerArchive(rest, { spoolDir, emit, signal });
+      return pinnedByName(await openDockerArchive(rest, { spoolDir, emit, signal }));
     case 'docker':
-    case 'podman':
-      throw new PackferryError('E_ENDPOINT_INVALID', `${url}: images cannot be taken from ${scheme}: yet`);
+    case 'podman': {
+      const find = scheme === 'docker' ? findDocker : findPodman;
+      const connection = await find(`${scheme}:${rest}`, environment);
+      return pinnedByName(await openEngineSource(connection, { spoolDir, emit, signal }));
+    }
   }
 }
 

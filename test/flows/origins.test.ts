@@ -130,6 +130,17 @@ test('a source out of reach is passed over with a warning, which comes once', as
   t.true(notes()[0]?.startsWith('warning: passed over oci:/nonexistent: '), notes()[0]);
 });
 
+test('the own registry of an image that was built on site is not asked when something else can be', async (t) => {
+  const having = await layout(t, custom);
+  const { source, notes } = manifestSource(t, [patternFrom('**', 'registry:', having)]);
+  t.is((await resolve(source, custom)).source, having);
+  t.deepEqual(notes(), []);
+  const host = await serve(t, new MemoryContent().image('a/b', '1', sampleImage()));
+  t.is((await resolve(source, `${host}/a/b:1`)).source, `registry://${host}`, 'that of others is');
+  const alone = manifestSource(t, [imageFrom(custom, 'registry:')]);
+  await errorOf(t, 'E_SOURCE_UNREACHABLE', () => resolve(alone.source, custom));
+});
+
 test('wrong content is not passed over', async (t) => {
   const [broken, having] = [await layout(t, custom), await layout(t, custom)];
   await writeFile(path.join(broken.slice(4), 'index.json'), '{"schemaVersion":2,"manifests":7}');
