@@ -22,6 +22,7 @@ export type {
 export { openOciLayout } from './archive/oci-layout.ts';
 export { openOciTarget } from './archive/oci-target.ts';
 export { BundleSource } from './bundle/source.ts';
+export { openBundleFolder, type BundleFolderOptions } from './bundle/folder-source.ts';
 export { openDockerArchive, type DockerArchiveOptions } from './archive/docker-archive.ts';
 export { findDocker, findPodman, type DockerConnection } from './engine/docker-connection.ts';
 export { openEngineSource, type EngineSourceOptions } from './engine/engine-source.ts';
@@ -59,6 +60,8 @@ export { inspectBundle, type InspectOptions } from './flows/inspect.ts';
 export { generateSigningKey, type KeygenOptions } from './flows/keygen.ts';
 export { loadExportManifest } from './flows/load-manifest.ts';
 export type { ExportManifest } from './flows/manifest.ts';
+export { openManifestSource, type ManifestSource, type Origins } from './flows/origins.ts';
+export type { SourcesOptions } from './flows/sources.ts';
 export { compareLocks, makeLock, readLock, resolveFromLock, writeLock } from './flows/lock.ts';
 export { planExport, type Planned, type PlanOptions } from './flows/plan.ts';
 export { resolveAll, type Resolved, type ResolveOptions, type WantedImage } from './flows/resolve.ts';

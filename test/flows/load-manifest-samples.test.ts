@@ -19,6 +19,7 @@ test('there are samples', (t) => {
     'one-pack.yml',
     'private-registry.yml',
     'sample.yml',
+    'site-images.yml',
     'soc.yml',
   ]);
 });
