@@ -21,6 +21,8 @@ export type {
 } from './core/ports.ts';
 export { openOciLayout } from './archive/oci-layout.ts';
 export { openOciTarget } from './archive/oci-target.ts';
+export { openFolderLender } from './bundle/folder-lender.ts';
+export type { BlobLender } from './bundle/lender.ts';
 export { BundleSource } from './bundle/source.ts';
 export { openBundleFolder, type BundleFolderOptions } from './bundle/folder-source.ts';
 export { openDockerArchive, type DockerArchiveOptions } from './archive/docker-archive.ts';

@@ -26,19 +26,19 @@ export class BlobPlaces {
   }
 
   /** Does the document name a place for this blob, of this size? */
-  has({ digest, size }: Descriptor): boolean {
+  has({ digest, size }: Pick<Descriptor, 'digest' | 'size'>): boolean {
     return this.#places.get(digest)?.size === size;
   }
 
   /** Reads a blob; undefined when there is no place for it. Throws `E_BUNDLE_INCOMPLETE` when the archive cannot be opened. */
-  async open(blob: Descriptor, { from = 0, signal }: BlobOptions = {}): Promise<Readable | undefined> {
-    const place = this.#places.get(blob.digest);
-    if (place === undefined || !this.has(blob)) return undefined;
-    if (from >= blob.size) return Readable.from([]);
+  async open(digest: Digest, { from = 0, signal }: BlobOptions = {}): Promise<Readable | undefined> {
+    const place = this.#places.get(digest);
+    if (place === undefined) return undefined;
+    if (from >= place.size) return Readable.from([]);
     const file = await openBundleFile(this.#dir, place.file);
     return file.createReadStream({
       start: place.offset + from,
-      end: place.offset + blob.size - 1,
+      end: place.offset + place.size - 1,
       highWaterMark: readSize,
       ...(signal === undefined ? {} : { signal }),
     });

@@ -39,7 +39,7 @@ export async function openBundleFolder(dir: string, options: BundleFolderOptions
   const believed = (): Promise<BundleDocument> => (signed ??= readBelieved(dir, options));
 
   const openBlob: ImageSource['openBlob'] = async (image, blob, blobOptions) => {
-    const content = await places.open(blob, blobOptions);
+    const content = await places.open(blob.digest, blobOptions);
     if (content === undefined) throw blobNotFound(name, image, blob);
     return content;
   };

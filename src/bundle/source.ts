@@ -38,7 +38,7 @@ export class BundleSource implements ImageSource {
   }
 
   async openBlob(image: LockedImage, blob: Descriptor, options: BlobOptions = {}): Promise<Readable> {
-    const content = await this.#places.open(blob, options);
+    const content = await this.#places.open(blob.digest, options);
     if (content === undefined) throw blobNotFound(this.name, image, blob);
     return content;
   }

@@ -36,6 +36,7 @@ const groups: readonly Group[] = [
         examples: [
           'packferry export soc.yml -o /media/usb/soc --key ~/.ssh/packferry',
           'packferry export soc.yml -o out --dry-run',
+          'packferry export soc.yml -o /media/new/soc --reuse /media/old/soc',
           'packferry export soc.yml -o /media/usb/soc --with-importer',
         ],
       },

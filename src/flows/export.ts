@@ -11,13 +11,14 @@ import { openBundle } from '../bundle/open.ts';
 import { allowedSignersLine } from '../trust/allowed-signers-line.ts';
 import { parseAllowedSigners } from '../trust/allowed-signers.ts';
 import { bundleNamespace } from '../trust/verify.ts';
-import { writeBundle } from '../bundle/write.ts';
+import { writeBundle, type WrittenBundle } from '../bundle/write.ts';
 import type { BundleDocument } from '../schema/bundle.ts';
 import { reportVersion, type ExportReport } from '../schema/reports.ts';
 import type { Signer } from '../trust/signer.ts';
 import { contentOf } from './plan.ts';
 import { throwForbidden } from './policy-errors.ts';
 import { bundleHead, reportImporters, totalsOf } from './report.ts';
+import { ReuseCount } from './reuse.ts';
 import { throwUnresolved, type Resolved } from './resolve.ts';
 import type { Selection } from './selection.ts';
 
@@ -49,7 +50,8 @@ export interface ExportOptions {
  * and blobs that cannot be had do not end the others: a rerun fetches only what is missing. It ends with `E_PARTIAL`.
  */
 export async function exportBundle(options: ExportOptions): Promise<ExportReport> {
-  const { dir, selection, resolved, signer } = options;
+  const { dir, selection, resolved, lenders = [] } = options;
+  const reuse = new ReuseCount();
   throwForbidden(selection.findings);
   const missing = missingOf(resolved, options.keepGoing);
   if (resolved.images.length === 0) {
@@ -63,16 +65,20 @@ export async function exportBundle(options: ExportOptions): Promise<ExportReport
     ...(importer === undefined ? {} : { importer }),
   };
   await refuseFile(dir);
-  const written = await withExportLock(dir, options.owner, async () => {
+  const written = await withExportLock<FinishedBundle | WrittenBundle>(dir, options.owner, async () => {
     const finished = await readFinished(dir);
     // A bundle without the missing images is another one, also when it is there.
-    return finished !== undefined && missing.length === 0 && isSame(finished.document, content)
-      ? finished
-      : writeBundle({ ...options, content, missing });
+    if (finished !== undefined && missing.length === 0 && isSame(finished.document, content)) return finished;
+    const source = reuse.source(options.source);
+    const counted = lenders.map((one) => reuse.lender(one));
+    return writeBundle({ ...options, content, missing, source, lenders: counted });
   });
-  if ('bytesFetched' in written) return reportOf(options, written, 'written', written.bytesFetched, signer);
+  if ('bytesFetched' in written) {
+    const { bytesFetched } = written;
+    return reportOf(options, written, { status: 'written', bytesFetched, bytesReused: reuse.bytes });
+  }
   await checkPresent(options, written.document);
-  return reportOf(options, written, 'present', 0, signer);
+  return reportOf(options, written, { status: 'present', bytesFetched: 0, bytesReused: 0 });
 }
 
 /** The images to go on without, for the time being. Throws when there are some and this is not wanted, or not worth it. */
@@ -127,19 +133,16 @@ function isSame(document: BundleDocument, content: BundleContent): boolean {
 }
 
 function reportOf(
-  { dir }: ExportOptions,
+  { dir, signer }: ExportOptions,
   { document, sumsSha256 }: FinishedBundle,
-  status: ExportReport['status'],
-  bytesFetched: number,
-  signer: Signer,
+  work: Pick<ExportReport, 'status' | 'bytesFetched' | 'bytesReused'>,
 ): ExportReport {
   return {
     schemaVersion: reportVersion,
     ...bundleHead(dir, document),
-    status,
+    ...work,
     signer: signer.fingerprint,
     sumsSha256,
-    bytesFetched,
     archives: document.archives.map(({ file, size, sha256 }) => ({ file, bytes: size, sha256 })),
     packs: document.packs.map(({ id, version }) => ({ id, version })),
     importers: reportImporters(document),

@@ -31,7 +31,7 @@ export async function confirmLocked(
 
 /** The same source, which says of a missing image that the lock names it. */
 function explaining(source: ImageSource, lock: LockDocument): ImageSource {
-  const lockedAt = new Map(lock.images.map((image) => [image.reference, image.lockedAt]));
+  const locked = new Map(lock.images.map((image) => [image.reference, image]));
   return {
     name: source.name,
     async resolve(reference, platform, signal) {
@@ -40,10 +40,11 @@ function explaining(source: ImageSource, lock: LockDocument): ImageSource {
       } catch (fault) {
         if (!(fault instanceof PackferryError) || fault.code !== 'E_IMAGE_NOT_FOUND') throw fault;
         const name = lockedNameOf(reference);
-        const since = (lockedAt.get(name) ?? '').slice(0, 10);
-        const what = `the registry no longer serves ${reference.digest ?? ''}, to which it was locked on ${since}`;
+        const { lockedAt = '', source: from = source.name } = locked.get(name) ?? {};
+        const since = lockedAt.slice(0, 10);
+        const what = `${from.replace(/:$/, '')} no longer serves ${reference.digest ?? ''}, to which it was locked on ${since}`;
         throw new PackferryError('E_IMAGE_NOT_FOUND', `${name}: ${what}`, {
-          hint: 'See what the name stands for now with "packferry lock --check", or name a mirror that still has it.',
+          hint: 'See what the name stands for now with "packferry lock --check", or name a mirror or another source that still has it.',
           cause: fault,
         });
       }

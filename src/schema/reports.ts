@@ -129,6 +129,8 @@ export const exportReport = z.object({
   signer: z.string().exactOptional(),
   sumsSha256: z.string(),
   bytesFetched: size,
+  /** Bytes that were taken from what --reuse named. */
+  bytesReused: size,
   archives: z.array(z.object({ file: z.string(), bytes: size, sha256: z.string() })),
   /** Content packs that are carried along. */
   packs: z.array(z.object({ id: z.string(), version: z.string() })),

@@ -1,3 +1,4 @@
+import type { BlobLender } from '../../bundle/lender.ts';
 import { asPackferryError, PackferryError } from '../../core/errors.ts';
 import { parseSize, formatSize } from '../../core/size.ts';
 import { openImporter, type CarriedImporter } from '../../bundle/importer-file.ts';
@@ -10,6 +11,7 @@ import { planReportOf } from '../../flows/plan.ts';
 import { policyErrors, throwForbidden } from '../../flows/policy-errors.ts';
 import { withResolvedFindings } from '../../flows/resolved-findings.ts';
 import { resolveAll, unresolved, type Resolved, type ResolveOptions } from '../../flows/resolve.ts';
+import { lendableBytes, openLenders } from '../../flows/reuse.ts';
 import { select, type Selection } from '../../flows/selection.ts';
 import { askWitness } from '../../flows/witness.ts';
 import type { ManifestSource } from '../../flows/origins.ts';
@@ -36,6 +38,7 @@ export interface ExportOptions extends CommonOptions, SourceOptions {
   readonly withPacks?: boolean;
   /** True without a file. */
   readonly withImporter?: string | true;
+  readonly reuse?: readonly string[];
   readonly witness?: string;
   readonly jobs: number;
 }
@@ -45,12 +48,13 @@ export const exportCommand: Action<ExportOptions> = async (session, paths, optio
   const { emit, signal, context } = session;
   const selection = withOptions(await select(paths, selecting(session)), options);
   warnOfUncarried(selection, emit);
+  const lenders = await openLenders(options.reuse ?? []);
   return withManifestSource(session, selection.manifest, options, async (source) => {
     const perImage = options.perImage ?? false;
     if (options.dryRun === true) {
       await importerOf(session, selection, options);
       const found = await resolve(session, selection, source, options);
-      return dryRun(found, withResolvedFindings(selection, found, emit), perImage);
+      return dryRun(found, withResolvedFindings(selection, found, emit), perImage, lenders);
     }
     throwForbidden(selection.findings);
     // Key and importer come first: nobody wants to learn after an hour that they cannot be read.
@@ -72,6 +76,7 @@ export const exportCommand: Action<ExportOptions> = async (session, paths, optio
       ...(importer === undefined ? {} : { importer }),
       keepGoing,
       jobs,
+      lenders,
       now,
       tool,
       emit,
@@ -171,10 +176,19 @@ function keyOf({ manifest }: Selection, { key }: ExportOptions): string {
   });
 }
 
-function dryRun(resolved: Resolved, selection: Selection, perImage: boolean): Outcome {
+function dryRun(
+  resolved: Resolved,
+  selection: Selection,
+  perImage: boolean,
+  lenders: readonly BlobLender[],
+): Outcome {
   const report = planReportOf(selection, resolved, perImage);
   const { totals, archives } = report;
-  const summary = `Dry run: ${count(totals.images, 'image')}, ${formatSize(totals.bytes)} to fetch, ${count(archives.length, 'archive')}. Nothing was written.`;
+  const lent = lendableBytes(
+    resolved.images.map(({ image }) => image),
+    lenders,
+  );
+  const summary = `Dry run: ${count(totals.images, 'image')}, ${formatSize(totals.bytes - lent)} to fetch${lent > 0 ? `, ${formatSize(lent)} to reuse` : ''}, ${count(archives.length, 'archive')}. Nothing was written.`;
   const errors = [...policyErrors(selection.findings), ...unresolved(resolved)];
   const text = planTable(report);
   return { report, text, summary: [summary, ...planNotes(report)].join('\n'), errors };
@@ -191,6 +205,7 @@ function summaryOf({
   packs,
   importers,
   bytesFetched,
+  bytesReused,
   signer,
 }: ExportReport): string {
   const size = formatSize(archives.reduce((sum, { bytes }) => sum + bytes, 0));
@@ -200,7 +215,7 @@ function summaryOf({
       ...importerLines(importers),
     ].join('\n');
   return [
-    `Wrote ${name} ${sequence} to ${dir}: ${count(totals.images, 'image')} in ${count(archives.length, 'archive')}, ${size}; ${formatSize(bytesFetched)} fetched.`,
+    `Wrote ${name} ${sequence} to ${dir}: ${count(totals.images, 'image')} in ${count(archives.length, 'archive')}, ${size}; ${formatSize(bytesFetched)} fetched${bytesReused > 0 ? `, ${formatSize(bytesReused)} reused` : ''}.`,
     ...(packs.length === 0 ? [] : [`${count(packs.length, 'pack')} carried along.`]),
     ...importerLines(importers),
     ...audienceLines(audience),

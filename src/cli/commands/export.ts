@@ -1,5 +1,6 @@
 import { Option } from 'commander';
 import {
+  collectValues,
   jobsOption,
   maxWaitOption,
   passphraseOption,
@@ -38,6 +39,12 @@ export const addExport: AddCommand = (program, bind) =>
     .option(
       '--keep-going',
       'when images or blobs cannot be had, fetch the others before giving up (status 3): the next run fetches what is missing',
+    )
+    .addOption(
+      new Option(
+        '--reuse <bundle>',
+        'an earlier bundle whose blobs are taken from there instead of being fetched; also oci:DIR; may be given several times',
+      ).argParser(collectValues),
     )
     .option('--with-packs', 'also carry the packs that are built zips, ready for upload')
     .option(
