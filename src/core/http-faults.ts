@@ -53,3 +53,11 @@ export function retryAfterOf(header: string | undefined, now: number): number | 
   const date = Date.parse(header);
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }
+
+/** The status with which a proxy refused to make a tunnel; undefined when this is another fault. */
+export function refusedTunnel(fault: unknown): number | undefined {
+  // undici has no other sign of it.
+  const [, status] =
+    /^Proxy response \((\d{3})\) !== 200/.exec(fault instanceof Error ? fault.message : '') ?? [];
+  return status === undefined ? undefined : Number(status);
+}

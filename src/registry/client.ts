@@ -68,7 +68,7 @@ export class RegistryClient {
       url: new URL(`/v2/${path}/${get.path}`, endpoint.origin),
       ...(get.headers === undefined ? {} : { headers: get.headers }),
       authorization,
-      ca: endpoint.ca,
+      host: endpoint.host,
       what,
       signal,
     };

@@ -1,5 +1,6 @@
 import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
-import { connectionReasons } from '../core/http-faults.ts';
+import { connectionReasons, Refusal, refusedTunnel } from '../core/http-faults.ts';
+import type { Proxy } from '../core/proxy.ts';
 
 const untrusted = new Set([
   'DEPTH_ZERO_SELF_SIGNED_CERT',
@@ -12,10 +13,16 @@ const untrusted = new Set([
 /** What OpenSSL makes of an answer that is not TLS; the name depends on its version. */
 const notTls = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG', 'EPROTO']);
 
-/** The error for a request that got no answer, or whose answer broke off. `url` is where it happened. */
-export function connectionFault(fault: unknown, url: URL, what: string): PackferryError {
+/**
+ * The error for a request that got no answer, or whose answer broke off. `url` is where it happened, `proxy` what stands
+ * in between.
+ */
+export function connectionFault(fault: unknown, url: URL, what: string, proxy?: Proxy): PackferryError {
   if (fault instanceof PackferryError) return fault;
+  const refused = proxy === undefined ? undefined : refusedTunnel(fault);
+  if (proxy !== undefined && refused !== undefined) return proxyRefusal(refused, proxy, url, what);
   const code = systemCodeOf(fault) ?? '';
+  const through = proxy === undefined ? '' : ` through the proxy ${proxy.host}`;
   if (code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW') {
     return new PackferryError(
       'E_SOURCE_PROTOCOL',
@@ -28,14 +35,30 @@ export function connectionFault(fault: unknown, url: URL, what: string): Packfer
   }
   return new PackferryError(
     'E_SOURCE_UNREACHABLE',
-    `${what}: ${url.host} is out of reach: ${connectionReasons[code] ?? messageOf(fault)}${code === '' ? '' : ` (${code})`}`,
-    { hint: hintFor(code), cause: fault },
+    `${what}: ${url.host} is out of reach${through}: ${connectionReasons[code] ?? messageOf(fault)}${code === '' ? '' : ` (${code})`}`,
+    { hint: hintFor(code, url.host), cause: fault },
   );
 }
 
-function hintFor(code: string): string {
+/** The error for a proxy that answers instead of passing the request on. Its own words are not repeated. */
+export function proxyRefusal(status: number, proxy: Proxy, url: URL, what: string): PackferryError {
+  const denied = status === 407 || status === 403;
+  return new PackferryError(
+    denied ? 'E_SOURCE_DENIED' : 'E_SOURCE_UNREACHABLE',
+    `${what}: the proxy ${proxy.host} answers ${status} when asked for ${url.host}`,
+    {
+      hint:
+        status === 407
+          ? 'The proxy wants to know who asks: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT (HTTP_PROXY for plain HTTP).'
+          : `Ask whoever runs the proxy, or put ${url.hostname} into NO_PROXY if it can be reached directly.`,
+      cause: new Refusal(status, undefined),
+    },
+  );
+}
+
+function hintFor(code: string, host: string): string {
   if (untrusted.has(code)) {
-    return 'If this registry has a certificate authority of its own, name its PEM file as caFile.';
+    return `If ${host} has a certificate authority of its own, name its PEM file: as caFile under registries, or with --ca-file.`;
   }
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
     return 'Use the host name that the certificate is made out to.';

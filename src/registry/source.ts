@@ -7,7 +7,7 @@ import { nameOf, parseReference, type ImageReference } from '../core/reference.t
 import { RegistryClient } from './client.ts';
 import { DocumentCache } from './document-cache.ts';
 import { Documents } from './documents.ts';
-import { endpointsOf, repositoryAt, type Endpoint } from './endpoint.ts';
+import { repositoriesOf, type Endpoint, type Repository } from './endpoint.ts';
 import { firstThatHas } from './first-that-has.ts';
 import { openBlob } from './open-blob.ts';
 import { fillOptions, type FilledOptions, type RegistrySourceOptions } from './options.ts';
@@ -17,13 +17,11 @@ import { readTags, type TagList, type TagSource } from './tags.ts';
 const cacheBytes = 32 * 1024 * 1024;
 
 /**
- * All registries as one source: the reference names the host. Reads anonymously, from the mirrors first where some are
- * set. Throws `E_ENDPOINT_INVALID` when a setting names no usable host.
+ * All registries as one source: the reference names the host. Reads from the mirrors first where some are set. Throws
+ * `E_ENDPOINT_INVALID` when a setting names no usable host.
  */
 export function openRegistrySource(options: RegistrySourceOptions = {}): ImageSource & TagSource {
-  const filled = fillOptions(options);
-  for (const [registry, settings] of filled.registries) endpointsOf(registry, settings);
-  return new RegistrySource(filled);
+  return new RegistrySource(fillOptions(options));
 }
 
 class RegistrySource implements ImageSource, TagSource {
@@ -39,10 +37,9 @@ class RegistrySource implements ImageSource, TagSource {
 
   async resolve(reference: ImageReference, platform: Platform, signal?: AbortSignal): Promise<LockedImage> {
     const name = reference.written;
-    return firstThatHas(this.#endpointsOf(reference), name, async (endpoint) => {
-      const repository = repositoryAt(endpoint, reference.repository);
+    return firstThatHas(this.#repositoriesOf(reference), name, async (repository) => {
       const documents = new Documents(this.#client, this.#cache, repository, name, signal);
-      return resolveImage(documents, reference, platform, urlOf(endpoint));
+      return resolveImage(documents, reference, platform, urlOf(repository.endpoint));
     });
   }
 
@@ -57,18 +54,21 @@ class RegistrySource implements ImageSource, TagSource {
     const what = `${image.reference}: blob ${blob.digest}`;
     const isManifest = isManifestType(blob.mediaType) || isIndexType(blob.mediaType);
     // What has once answered for this image is asked first.
-    const endpoints = this.#endpointsOf(reference).sort((a, b) => answered(b, image) - answered(a, image));
-    return firstThatHas(endpoints, what, async (endpoint) => {
-      const repository = repositoryAt(endpoint, reference.repository);
+    const places = this.#repositoriesOf(reference).sort(
+      (a, b) => answered(b.endpoint, image) - answered(a.endpoint, image),
+    );
+    return firstThatHas(places, what, async (repository) => {
       return openBlob(this.#client, repository, { blob, isManifest, from, what, signal });
     });
   }
 
   async listTags(reference: ImageReference, signal?: AbortSignal): Promise<TagList> {
     const name = nameOf(reference);
-    return firstThatHas(this.#endpointsOf(reference), name, async (endpoint) => {
-      const repository = repositoryAt(endpoint, reference.repository);
-      return { tags: await readTags(this.#client, repository, name, signal), source: urlOf(endpoint) };
+    return firstThatHas(this.#repositoriesOf(reference), name, async (repository) => {
+      return {
+        tags: await readTags(this.#client, repository, name, signal),
+        source: urlOf(repository.endpoint),
+      };
     });
   }
 
@@ -76,8 +76,8 @@ class RegistrySource implements ImageSource, TagSource {
     await this.#client.close();
   }
 
-  #endpointsOf({ registry }: ImageReference): Endpoint[] {
-    return endpointsOf(registry, this.#options.registries.get(registry));
+  #repositoriesOf(reference: ImageReference): Repository[] {
+    return repositoriesOf(reference, this.#options.registries);
   }
 }
 

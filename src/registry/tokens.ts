@@ -99,7 +99,6 @@ export class Tokens {
       async () => {
         const got = await this.#transport.get({
           url: grant.realm,
-          ca: endpoint.ca,
           what,
           signal: this.#lifetime,
         });
