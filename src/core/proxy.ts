@@ -56,7 +56,7 @@ export function proxyFor(target: URL, { http, https, except }: ProxySettings): P
 function isExcepted(target: URL, entry: string): boolean {
   if (entry === '*') return true;
   const whole = parseAddressRange(entry);
-  const [, name = entry, port] = (whole === undefined && /^(.*):([0-9]+)$/.exec(entry)) || [];
+  const [, name = entry, port] = (whole === undefined ? /^(.*):([0-9]+)$/.exec(entry) : null) ?? [];
   if (port !== undefined && port !== portOf(target)) return false;
   const range = whole ?? parseAddressRange(name);
   if (range !== undefined) {

@@ -1,11 +1,12 @@
 import type { PackferryError } from '../core/errors.ts';
+import { challengeOf } from './challenge.ts';
 import type { Repository } from './endpoint.ts';
 import { connectionFault } from './connection-fault.ts';
 import type { FilledOptions } from './options.ts';
 import { refusalOf } from './refusal.ts';
 import { withRetries } from './retry.ts';
 import { Tokens } from './tokens.ts';
-import { discard, headerOf, Transport, type Answer, type Get } from './transport.ts';
+import { discard, Transport, type Answer, type Get } from './transport.ts';
 
 /** A GET below `/v2/<repository>/`. */
 export interface RepositoryGet {
@@ -47,6 +48,8 @@ export class RegistryClient {
     if ('value' in first) return first.value;
     if (first.challenge === '') throw first.refusal;
     const renewed = await this.#tokens.renew(repository, first.challenge, used, what, signal);
+    // A password that was refused does not get better; asking too often locks accounts.
+    if (renewed === used) throw first.refusal;
     const second = await this.#attempt(repository, get, renewed, read);
     if ('value' in second) return second.value;
     throw second.refusal;
@@ -57,12 +60,19 @@ export class RegistryClient {
     await this.#transport.close();
   }
 
+  /** What a registry itself says of accounts; storage hosts know none. */
+  async #refusalOf(answer: Answer, repository: Repository, what: string): Promise<PackferryError> {
+    const refusal = await refusalOf(answer, what);
+    return answer.elsewhere ? refusal : this.#tokens.explain(refusal, repository);
+  }
+
   async #attempt<T>(
-    { endpoint, path }: Repository,
+    repository: Repository,
     get: RepositoryGet,
     authorization: string | undefined,
     read: (answer: Answer) => Promise<T>,
   ): Promise<{ value: T } | { challenge: string; refusal: PackferryError }> {
+    const { endpoint, path } = repository;
     const { what, signal } = get;
     const request: Get = {
       url: new URL(`/v2/${path}/${get.path}`, endpoint.origin),
@@ -79,9 +89,13 @@ export class RegistryClient {
         async () => {
           const answer = await this.#transport.get(request);
           if (answer.status === 401 && !answer.elsewhere) {
-            return { challenge: challengeOf(answer), refusal: await refusalOf(answer, what) };
+            return {
+              challenge: challengeOf(answer),
+              refusal: await this.#refusalOf(answer, repository, what),
+            };
           }
-          if (answer.status !== 200 && answer.status !== 206) throw await refusalOf(answer, what);
+          if (answer.status !== 200 && answer.status !== 206)
+            throw await this.#refusalOf(answer, repository, what);
           return { value: await readOrFault(answer, read, what) };
         },
         policy,
@@ -111,9 +125,4 @@ async function readOrFault<T>(
     await discard(answer);
     throw connectionFault(fault, answer.url, what);
   }
-}
-
-function challengeOf(answer: Answer): string {
-  const header = answer.headers['www-authenticate'];
-  return Array.isArray(header) ? header.join(', ') : (headerOf(answer, 'www-authenticate') ?? '');
 }

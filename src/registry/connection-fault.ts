@@ -51,7 +51,7 @@ export function proxyRefusal(status: number, proxy: Proxy, url: URL, what: strin
         status === 407
           ? 'The proxy wants to know who asks: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT (HTTP_PROXY for plain HTTP).'
           : `Ask whoever runs the proxy, or put ${url.hostname} into NO_PROXY if it can be reached directly.`,
-      cause: new Refusal(status, undefined),
+      ...(denied ? {} : { cause: new Refusal(status, undefined) }),
     },
   );
 }

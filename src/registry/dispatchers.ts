@@ -36,9 +36,8 @@ export class Dispatchers {
   async close(): Promise<void> {
     const routes = await Promise.allSettled(this.#routes.values());
     this.#routes.clear();
-    await Promise.all(
-      routes.map((route) => (route.status === 'fulfilled' ? route.value.dispatcher.destroy() : undefined)),
-    );
+    const open = routes.flatMap((route) => (route.status === 'fulfilled' ? [route.value.dispatcher] : []));
+    await Promise.all(open.map(async (dispatcher) => dispatcher.destroy()));
   }
 
   async #open(url: URL, host: string | undefined): Promise<Route> {

@@ -23,7 +23,7 @@ export interface Repository {
 
 export type Registries = ReadonlyMap<string, RegistrySettings>;
 
-const hub = 'docker.io';
+const hubNames = ['docker.io', 'index.docker.io'];
 /** Docker Hub's registry does not answer under the name that references use. */
 const hubHost = 'registry-1.docker.io';
 
@@ -77,7 +77,7 @@ export function endpointAt(
   const slash = name.indexOf('/');
   const host = slash < 0 ? name : name.slice(0, slash);
   const path = slash < 0 ? undefined : name.slice(slash + 1);
-  const address = host === hub ? hubHost : host;
+  const address = hubNames.includes(host) ? hubHost : host;
   if (!isRegistryHost(host) || !URL.canParse(`http://${address}`)) {
     throw invalid(name, `${JSON.stringify(host)} is no host`);
   }
