@@ -1,4 +1,5 @@
-import { systemCodeOf, type PackferryError } from './errors.ts';
+import { PackferryError, systemCodeOf } from './errors.ts';
+import type { Proxy } from './proxy.ts';
 
 /** What people understand under the codes that Node and undici give to broken connections. */
 export const connectionReasons: Readonly<Record<string, string>> = {
@@ -60,4 +61,20 @@ export function refusedTunnel(fault: unknown): number | undefined {
   const [, status] =
     /^Proxy response \((\d{3})\) !== 200/.exec(fault instanceof Error ? fault.message : '') ?? [];
   return status === undefined ? undefined : Number(status);
+}
+
+/** The error for a proxy that answers instead of passing the request on. Its own words are not repeated. */
+export function proxyRefusal(status: number, proxy: Proxy, url: URL, what: string): PackferryError {
+  const denied = status === 407 || status === 403;
+  return new PackferryError(
+    denied ? 'E_SOURCE_DENIED' : 'E_SOURCE_UNREACHABLE',
+    `${what}: the proxy ${proxy.host} answers ${status} when asked for ${url.host}`,
+    {
+      hint:
+        status === 407
+          ? 'The proxy wants to know who asks: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT (HTTP_PROXY for plain HTTP).'
+          : `Ask whoever runs the proxy, or put ${url.hostname} into NO_PROXY if it can be reached directly.`,
+      ...(denied ? {} : { cause: new Refusal(status, undefined) }),
+    },
+  );
 }

@@ -20,6 +20,13 @@ export interface ProxySettings {
   readonly except: string;
 }
 
+/** How the network is reached from here. */
+export interface Network {
+  readonly proxy: ProxySettings;
+  /** Certificate authorities in PEM form, trusted everywhere besides the usual ones. */
+  readonly ca: readonly string[];
+}
+
 /** No proxy at all. */
 export const direct: ProxySettings = { except: '' };
 

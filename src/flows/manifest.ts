@@ -130,6 +130,6 @@ export const emptyManifest: ExportManifest = {
 };
 
 /** `FILE:LINE:COLUMN: `, for messages on what a manifest asks for; empty for what the command line named. */
-export function placeIn({ path }: ExportManifest, { line, column }: Position): string {
+export function placeIn({ path }: Pick<ExportManifest, 'path'>, { line, column }: Position): string {
   return path === '' ? '' : `${path}:${line}:${column}: `;
 }

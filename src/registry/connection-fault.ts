@@ -1,5 +1,5 @@
 import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
-import { connectionReasons, Refusal, refusedTunnel } from '../core/http-faults.ts';
+import { connectionReasons, proxyRefusal, refusedTunnel } from '../core/http-faults.ts';
 import type { Proxy } from '../core/proxy.ts';
 
 const untrusted = new Set([
@@ -37,22 +37,6 @@ export function connectionFault(fault: unknown, url: URL, what: string, proxy?: 
     'E_SOURCE_UNREACHABLE',
     `${what}: ${url.host} is out of reach${through}: ${connectionReasons[code] ?? messageOf(fault)}${code === '' ? '' : ` (${code})`}`,
     { hint: hintFor(code, url.host), cause: fault },
-  );
-}
-
-/** The error for a proxy that answers instead of passing the request on. Its own words are not repeated. */
-export function proxyRefusal(status: number, proxy: Proxy, url: URL, what: string): PackferryError {
-  const denied = status === 407 || status === 403;
-  return new PackferryError(
-    denied ? 'E_SOURCE_DENIED' : 'E_SOURCE_UNREACHABLE',
-    `${what}: the proxy ${proxy.host} answers ${status} when asked for ${url.host}`,
-    {
-      hint:
-        status === 407
-          ? 'The proxy wants to know who asks: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT (HTTP_PROXY for plain HTTP).'
-          : `Ask whoever runs the proxy, or put ${url.hostname} into NO_PROXY if it can be reached directly.`,
-      ...(denied ? {} : { cause: new Refusal(status, undefined) }),
-    },
   );
 }
 

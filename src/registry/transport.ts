@@ -1,7 +1,8 @@
 import type { Dispatcher } from 'undici';
 import { PackferryError } from '../core/errors.ts';
 import { isLoopback } from '../core/hosts.ts';
-import { connectionFault, proxyRefusal } from './connection-fault.ts';
+import { proxyRefusal } from '../core/http-faults.ts';
+import { connectionFault } from './connection-fault.ts';
 import { Dispatchers, type Route } from './dispatchers.ts';
 import { untilAborted } from './interrupted.ts';
 import type { FilledOptions } from './options.ts';

@@ -16,6 +16,7 @@ import type { ImageSource } from '../../core/ports.ts';
 import type { ExportReport } from '../../schema/reports.ts';
 import { timeToWrite } from '../context.ts';
 import { signingKey } from '../keys.ts';
+import type { RegistryOptions } from '../network.ts';
 import type { Action, CommonOptions, Outcome, Session } from '../session.ts';
 import { audienceLines } from '../text/audience.ts';
 import { count } from '../text/plural.ts';
@@ -23,7 +24,7 @@ import { lockFileOf } from './lock.ts';
 import { planNotes, planTable } from './plan-text.ts';
 import { selecting, withManifestSource } from './sources.ts';
 
-export interface ExportOptions extends CommonOptions {
+export interface ExportOptions extends CommonOptions, RegistryOptions {
   readonly output: string;
   readonly key?: string;
   readonly passphraseFile?: string;
@@ -43,9 +44,9 @@ export interface ExportOptions extends CommonOptions {
 /** `export MANIFEST -o DIR` */
 export const exportCommand: Action<ExportOptions> = async (session, paths, options) => {
   const { emit, signal, context } = session;
-  const selection = withOptions(await select(paths, selecting(session)), options);
+  const selection = withOptions(await select(paths, await selecting(session, options)), options);
   warnOfUncarried(selection, emit);
-  return withManifestSource(session, selection.manifest, async (source) => {
+  return withManifestSource(session, selection.manifest, options, async (source) => {
     const perImage = options.perImage ?? false;
     if (options.dryRun === true) {
       await importerOf(session, selection, options);

@@ -9,12 +9,13 @@ import { select, type Selection } from '../../flows/selection.ts';
 import { askWitness } from '../../flows/witness.ts';
 import type { LockReport } from '../../schema/reports.ts';
 import { timeToWrite } from '../context.ts';
+import type { RegistryOptions } from '../network.ts';
 import type { Action, CommonOptions } from '../session.ts';
 import { count } from '../text/plural.ts';
 import { table } from '../text/table.ts';
 import { selecting, withManifestSource } from './sources.ts';
 
-export interface LockOptions extends CommonOptions {
+export interface LockOptions extends CommonOptions, RegistryOptions {
   readonly jobs: number;
   readonly lock?: string;
   readonly check?: boolean;
@@ -29,11 +30,11 @@ export function lockFileOf({ manifest }: Selection, named: string | undefined): 
 /** `lock MANIFEST` */
 export const lock: Action<LockOptions> = async (session, paths, options) => {
   const { emit, signal, context } = session;
-  const selection = await select(paths, selecting(session));
+  const selection = await select(paths, await selecting(session, options));
   throwForbidden(selection.findings);
   const file = lockFileOf(selection, options.lock);
   const old = await readLock(file);
-  return withManifestSource(session, selection.manifest, async (source) => {
+  return withManifestSource(session, selection.manifest, options, async (source) => {
     const { platform } = selection.manifest;
     const found = await resolveAll(selection.wanted, {
       source,

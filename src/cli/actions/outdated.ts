@@ -1,12 +1,13 @@
 import { findOutdated } from '../../flows/outdated.ts';
 import { select } from '../../flows/selection.ts';
 import type { AssessedImage, OutdatedReport } from '../../schema/reports-tags.ts';
+import type { RegistryOptions } from '../network.ts';
 import type { Action, CommonOptions } from '../session.ts';
 import { count } from '../text/plural.ts';
 import { table } from '../text/table.ts';
 import { selecting, withRegistries } from './sources.ts';
 
-export interface OutdatedOptions extends CommonOptions {
+export interface OutdatedOptions extends CommonOptions, RegistryOptions {
   readonly anyVersion?: boolean;
   readonly jobs: number;
 }
@@ -14,8 +15,8 @@ export interface OutdatedOptions extends CommonOptions {
 /** `outdated MANIFEST or PACK...` */
 export const outdated: Action<OutdatedOptions> = async (session, paths, options) => {
   const { emit, signal, context } = session;
-  const { wanted, manifest } = await select(paths, selecting(session));
-  return withRegistries(session, manifest, async (source) => {
+  const { wanted, manifest } = await select(paths, await selecting(session, options));
+  return withRegistries(session, manifest, options, async (source) => {
     const { report, errors } = await findOutdated({
       ...{ wanted, source, platform: manifest.platform, jobs: options.jobs, emit, signal },
       anyVersion: options.anyVersion ?? false,

@@ -5,12 +5,13 @@ import { policyErrors } from '../../flows/policy-errors.ts';
 import { unresolved } from '../../flows/resolve.ts';
 import { select } from '../../flows/selection.ts';
 import type { PlanReport } from '../../schema/reports.ts';
+import type { RegistryOptions } from '../network.ts';
 import type { Action, CommonOptions } from '../session.ts';
 import { count } from '../text/plural.ts';
 import { planNotes, planTable, planTree } from './plan-text.ts';
 import { selecting, withManifestSource } from './sources.ts';
 
-export interface PlanOptions extends CommonOptions {
+export interface PlanOptions extends CommonOptions, RegistryOptions {
   readonly jobs: number;
   readonly perImage?: boolean;
   readonly tree?: boolean;
@@ -20,9 +21,9 @@ export interface PlanOptions extends CommonOptions {
 /** `plan MANIFEST or PACK...` */
 export const plan: Action<PlanOptions> = async (session, paths, options) => {
   const { emit, signal } = session;
-  const selection = await select(paths, selecting(session));
+  const selection = await select(paths, await selecting(session, options));
   warnOfUncarried(selection, emit);
-  return withManifestSource(session, selection.manifest, async (source) => {
+  return withManifestSource(session, selection.manifest, options, async (source) => {
     const perImage = options.perImage ?? false;
     const { report, resolved, findings } = await planExport({
       selection,

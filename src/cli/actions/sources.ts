@@ -1,40 +1,32 @@
 import path from 'node:path';
-import { messageOf, PackferryError } from '../../core/errors.ts';
-import { limits } from '../../core/limits.ts';
 import type { ImageSource } from '../../core/ports.ts';
 import type { ExportManifest } from '../../flows/manifest.ts';
-import { readFile } from '../../pack/read-file.ts';
-import type { RegistrySettings } from '../../registry/options.ts';
 import { withOrigins } from '../../flows/origins.ts';
 import type { SelectOptions } from '../../flows/selection.ts';
 import { openRegistrySource } from '../../registry/source.ts';
 import type { TagSource } from '../../registry/tags.ts';
 import { cacheFolderOf } from '../context.ts';
+import { networkOf, type RegistryOptions } from '../network.ts';
 import type { Session } from '../session.ts';
+import { registrySourceOptions, type RegistriesOfManifest } from './registries.ts';
 
 /** What `select` needs of the world. Downloads from a marketplace are kept in the user's cache folder. */
-export function selecting({ context, emit, signal }: Session): SelectOptions {
+export async function selecting(session: Session, options: RegistryOptions = {}): Promise<SelectOptions> {
+  const { context, emit, signal } = session;
   const { home, tool } = context;
   const cacheDir = path.join(cacheFolderOf(context), 'marketplace');
-  return { home, cacheDir, userAgent: `${tool.name}/${tool.version}`, emit, signal };
+  const network = await networkOf(context, options);
+  return { home, cacheDir, userAgent: `${tool.name}/${tool.version}`, network, emit, signal };
 }
 
 /** Runs with the registries that a manifest describes as the source of images, and closes them afterwards. */
 export async function withRegistries<T>(
   session: Session,
-  manifest: Pick<ExportManifest, 'registries'>,
+  manifest: RegistriesOfManifest,
+  options: RegistryOptions,
   use: (source: ImageSource & TagSource) => Promise<T>,
 ): Promise<T> {
-  const { name, version } = session.context.tool;
-  const registries = new Map<string, RegistrySettings>();
-  for (const [host, { mirrors, plainHttp, caFile }] of manifest.registries) {
-    registries.set(host, {
-      mirrors,
-      ...(plainHttp === undefined ? {} : { plainHttp }),
-      ...(caFile === undefined ? {} : { ca: await readCa(caFile) }),
-    });
-  }
-  const source = openRegistrySource({ registries, userAgent: `${name}/${version}` });
+  const source = openRegistrySource(await registrySourceOptions(session, manifest, options));
   try {
     return await use(source);
   } finally {
@@ -46,19 +38,8 @@ export async function withRegistries<T>(
 export async function withManifestSource<T>(
   session: Session,
   manifest: ExportManifest,
+  options: RegistryOptions,
   use: (source: ImageSource) => Promise<T>,
 ): Promise<T> {
-  return withRegistries(session, manifest, (source) => use(withOrigins(source, manifest.images)));
-}
-
-async function readCa(file: string): Promise<string> {
-  const code = 'E_MANIFEST_INVALID';
-  try {
-    return (await readFile(file, { code, maxBytes: limits.caFile })).toString('utf8');
-  } catch (cause) {
-    throw new PackferryError(code, `caFile ${messageOf(cause)}`, {
-      hint: 'Name a PEM file with the certificates that the registry is to be checked against.',
-      cause,
-    });
-  }
+  return withRegistries(session, manifest, options, (source) => use(withOrigins(source, manifest.images)));
 }
