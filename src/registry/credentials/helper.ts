@@ -93,6 +93,8 @@ async function run(
     });
     const stop = (why: string): void => {
       child.kill('SIGKILL');
+      // What the helper itself has started may go on writing.
+      child.stdout.destroy();
       reject(fault(name, host, why));
     };
     const timer = setTimeout(() => {
@@ -105,6 +107,7 @@ async function run(
     });
     child.once('error', (cause) => {
       clearTimeout(timer);
+      child.stdout.destroy();
       if (signal?.aborted === true) reject(interrupted(signal, host));
       else reject(fault(name, host, startFault(cause)));
     });
