@@ -103,10 +103,10 @@ function reportPacks({ manifest, packs }: Selection, carried: readonly CarriedPa
 function reportImages({ findings }: Selection, { images, disputes }: Resolved): PlanReport['images'] {
   const shared = sharedBytes(images.map(({ image }) => image));
   return images.map(({ image, usedBy, witness }) => {
-    const { reference, manifest, config } = image;
+    const { reference, manifest, config, source } = image;
     const said = disputes?.has(reference) === true ? 'disagrees' : witness;
     return {
-      ...{ reference, manifest, config },
+      ...{ reference, manifest, config, source },
       bytes: totalSize(blobsOf(image)),
       bytesShared: shared.get(reference) ?? 0,
       usedBy: [...usedBy],

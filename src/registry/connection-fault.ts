@@ -10,6 +10,9 @@ const untrusted = new Set([
   'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
 ]);
 
+/** What a server says that does not get the client certificate that it wants (RFC 8446, section 6.2). */
+const wantsCertificate = /ALERT_(CERTIFICATE_REQUIRED|BAD_CERTIFICATE|UNKNOWN_CA|CERTIFICATE_UNKNOWN)$/;
+
 /** What OpenSSL makes of an answer that is not TLS; the name depends on its version. */
 const notTls = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG', 'EPROTO']);
 
@@ -36,13 +39,16 @@ export function connectionFault(fault: unknown, url: URL, what: string, proxy?: 
   return new PackferryError(
     'E_SOURCE_UNREACHABLE',
     `${what}: ${url.host} is out of reach${through}: ${connectionReasons[code] ?? messageOf(fault)}${code === '' ? '' : ` (${code})`}`,
-    { hint: hintFor(code, url.host), cause: fault },
+    { hint: hintFor(code, url), cause: fault },
   );
 }
 
-function hintFor(code: string, host: string): string {
+function hintFor(code: string, { host, protocol }: URL): string {
   if (untrusted.has(code)) {
     return `If ${host} has a certificate authority of its own, name its PEM file: as caFile under registries, or with --ca-file.`;
+  }
+  if (wantsCertificate.test(code)) {
+    return `${host} wants a certificate of you, or another one: name it as clientCert and clientKey under registries.`;
   }
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
     return 'Use the host name that the certificate is made out to.';
@@ -50,5 +56,10 @@ function hintFor(code: string, host: string): string {
     return 'If this registry speaks plain HTTP, set plainHttp for it.';
   }
   if (code === 'ENOTFOUND') return 'Check the name of the registry and the name server.';
-  return 'Check host, port and network, then run the same command again.';
+  // The words of a server that misses a client certificate are often lost, since it closes the connection at once.
+  const closed = protocol === 'https:' && ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'].includes(code);
+  const certificate = closed
+    ? ` If ${host} wants a certificate of you, name it as clientCert and clientKey.`
+    : '';
+  return `Check host, port and network, then run the same command again.${certificate}`;
 }

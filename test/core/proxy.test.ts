@@ -8,7 +8,7 @@ const goesThrough = test.macro({
   exec(t, url: string, environment: Record<string, string>, proxy: string | undefined) {
     t.is(proxyFor(new URL(url), readProxyVariables(environment))?.host, proxy);
   },
-  title: (title, url) => `proxy: ${title ?? ''} (${url})`,
+  title: (title, url: string) => `proxy: ${title ?? ''} (${url})`,
 });
 
 test('HTTPS by its variable', goesThrough, 'https://r.example/v2/', all, 'tls.proxy:3128');
@@ -50,7 +50,8 @@ const excepted = test.macro({
     const settings = readProxyVariables({ HTTPS_PROXY: 'p:1', HTTP_PROXY: 'p:1', NO_PROXY: except });
     t.is(proxyFor(new URL(url), settings) === undefined, isExcepted);
   },
-  title: (_title, except, url, is) => `NO_PROXY=${except}: ${url} ${is ? 'goes directly' : 'goes through'}`,
+  title: (_title, except: string, url: string, is: boolean) =>
+    `NO_PROXY=${except}: ${url} ${is ? 'goes directly' : 'goes through'}`,
 });
 
 for (const [except, url, isExcepted] of [

@@ -35,7 +35,8 @@ export async function startProxy(
       return;
     }
     const { pathname, search } = new URL(message.url ?? '');
-    const { 'proxy-authorization': _, ...headers } = message.headers;
+    const headers = { ...message.headers };
+    delete headers['proxy-authorization'];
     const onward = send({ host: address, port, path: `${pathname}${search}`, headers }, (answer) => {
       response.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.pipe(response);

@@ -11,15 +11,24 @@ type Image = PlanReport['images'][number];
 export function planTable({ images, errors }: PlanReport): string {
   if (images.length === 0) return errors.length === 0 ? 'No image is needed.' : '';
   const rows = [...images].sort((a, b) => b.bytes - a.bytes);
+  const isMoved = images.some((image) => !isFromOwnRegistry(image));
   const isAsked = images.some(({ witness }) => witness !== undefined);
   return table(rows, [
     { title: 'IMAGE', value: ({ reference }) => reference },
     { title: 'SIZE', align: 'right', value: ({ bytes }) => formatSize(bytes) },
     { title: 'SHARED', align: 'right', value: ({ bytesShared }) => formatSize(bytesShared) },
+    ...(isMoved
+      ? [{ title: 'FROM', value: ({ source }: Image) => source.replace(/^registry:\/\//, '') }]
+      : []),
     ...(isAsked ? [{ title: 'WITNESS', value: ({ witness }: Image) => witness ?? '' }] : []),
     { title: 'USED BY', value: usersOf },
     { title: 'FINDINGS', value: findingsOf },
   ]);
+}
+
+/** Does it come from where its name says? */
+function isFromOwnRegistry({ reference, source }: Image): boolean {
+  return source === `registry://${reference.slice(0, reference.indexOf('/'))}`;
 }
 
 /** The same as a tree: pack, item, image. An image stands below everything that needs it. */

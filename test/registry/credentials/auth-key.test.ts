@@ -5,7 +5,7 @@ const means = test.macro({
   exec(t, key: string, meaning: string) {
     t.is(normalizeAuthKey(key), meaning);
   },
-  title: (_title, key, meaning) => `auth key: ${key} means ${meaning}`,
+  title: (_title, key: string, meaning: string) => `auth key: ${key} means ${meaning}`,
 });
 
 for (const key of [
