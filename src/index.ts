@@ -24,7 +24,16 @@ export { openOciTarget } from './archive/oci-target.ts';
 export { BundleSource } from './bundle/source.ts';
 export { findDocker, type DockerConnection } from './engine/docker-connection.ts';
 export { openDockerTarget, type DockerTargetOptions } from './engine/docker-target.ts';
-export type { RegistrySettings, RegistrySourceOptions, RegistryTimeouts } from './registry/options.ts';
+export { readProxyVariables, type Proxy, type ProxySettings } from './core/proxy.ts';
+export type { Credential, CredentialSource } from './registry/credentials/credential.ts';
+export { authFilePlaces, type AuthFilePlace, type PlaceOptions } from './registry/credentials/places.ts';
+export { storedCredentials } from './registry/credentials/stored.ts';
+export type {
+  ClientCertificate,
+  RegistrySettings,
+  RegistrySourceOptions,
+  RegistryTimeouts,
+} from './registry/options.ts';
 export { openRegistrySource } from './registry/source.ts';
 
 // A read-only registry

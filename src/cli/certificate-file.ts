@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { createSecureContext } from 'node:tls';
 import { messageOf, PackferryError, type ErrorCode } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { readFile } from '../pack/read-file.ts';
@@ -21,8 +22,27 @@ export async function readCertificates(file: string, what: string, code: ErrorCo
   }
 }
 
-/** Reads a PEM file, also of a key. */
-export async function readPem(file: string, what: string, code: ErrorCode): Promise<string> {
+/** Reads the PEM file of the key for a certificate. */
+export async function readKeyFor(
+  certificate: string,
+  file: string,
+  what: string,
+  code: ErrorCode,
+): Promise<string> {
+  const key = await readPem(file, what, code);
+  try {
+    createSecureContext({ cert: certificate, key });
+    return key;
+  } catch (cause) {
+    throw new PackferryError(code, `${what} ${file}: no key for the certificate: ${messageOf(cause)}`, {
+      hint: 'It must be the PEM file of the key that the certificate was made for, without a passphrase.',
+      cause,
+    });
+  }
+}
+
+/** Reads a PEM file. */
+async function readPem(file: string, what: string, code: ErrorCode): Promise<string> {
   try {
     return (await readFile(file, { code, maxBytes: limits.caFile })).toString('utf8');
   } catch (cause) {

@@ -1,4 +1,4 @@
-import { createSecureContext, rootCertificates } from 'node:tls';
+import * as tls from 'node:tls';
 import { messageOf, PackferryError } from '../core/errors.ts';
 import { portOf } from '../core/hosts.ts';
 import { readHostCertificates } from './certificate-folder.ts';
@@ -60,7 +60,7 @@ export class OriginTrust {
       ...(client === undefined ? {} : { cert: client.cert, key: client.key }),
     };
     try {
-      createSecureContext(trust);
+      tls.createSecureContext(trust);
     } catch (cause) {
       const from = configured?.client === undefined && found !== undefined ? ` in ${found.from}` : '';
       throw new PackferryError(
@@ -75,5 +75,11 @@ export class OriginTrust {
 
 /** The usual authorities and these; nothing where there are no others, so that what Node was told still counts. */
 export function authorities(more: readonly string[]): Pick<TlsTrust, 'ca'> {
-  return more.length === 0 ? {} : { ca: [...rootCertificates, ...more] };
+  return more.length === 0 ? {} : { ca: [...usualAuthorities(), ...more] };
+}
+
+/** What Node trusts by itself. From 22.15 on it tells, and options such as --use-system-ca count. */
+function usualAuthorities(): readonly string[] {
+  const ask: unknown = Reflect.get(tls, 'getCACertificates');
+  return typeof ask === 'function' ? (ask as () => readonly string[])() : tls.rootCertificates;
 }

@@ -29,7 +29,7 @@ function codeFor(status: number, words: RefusalWords): ErrorCode {
 function hintFor(code: ErrorCode, { status, headers }: Answer): string {
   if (code === 'E_IMAGE_NOT_FOUND') return 'Check the name and the tag: it may have been removed.';
   if (status === 401 || status === 403) {
-    return 'Check the name: Docker Hub and others answer like this for names that do not exist, too. Images that need a log-in cannot be read.';
+    return 'Check the name: Docker Hub and others answer like this for names that do not exist, too.';
   }
   if (status === 429) {
     const wait = headerOf({ headers }, 'retry-after');

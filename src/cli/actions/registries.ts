@@ -3,13 +3,15 @@ import { isRegistryHost } from '../../core/reference.ts';
 import { parseRewrite } from '../../flows/load-manifest-registries.ts';
 import { placeIn, type ExportManifest, type ManifestText } from '../../flows/manifest.ts';
 import { storedCredentials } from '../../registry/credentials/stored.ts';
-import type { RegistrySettings, RegistrySourceOptions } from '../../registry/options.ts';
-import { readCertificates, readPem } from '../certificate-file.ts';
+import type { ClientCertificate, RegistrySettings, RegistrySourceOptions } from '../../registry/options.ts';
+import { readCertificates, readKeyFor } from '../certificate-file.ts';
 import { authFilesOf, certificateFoldersOf, networkOf, type RegistryOptions } from '../network.ts';
 import type { Session } from '../session.ts';
 
 /** A manifest, as far as registries are concerned. */
 export type RegistriesOfManifest = Pick<ExportManifest, 'registries' | 'path'>;
+
+type Client = Readonly<Record<'cert' | 'key', ManifestText>>;
 
 /** Everything that the command line, the environment and a manifest say of registries. */
 export async function registrySourceOptions(
@@ -33,20 +35,17 @@ async function settingsOf(manifest: RegistriesOfManifest): Promise<Map<string, R
   const registries = new Map<string, RegistrySettings>();
   const code = 'E_MANIFEST_INVALID';
   const at = (place: ManifestText, key: string): string => `${placeIn(manifest, place)}${key}`;
+  const readClient = async ({ cert, key }: Client): Promise<ClientCertificate> => {
+    const certificate = await readCertificates(cert.text, at(cert, 'clientCert'), code);
+    return { cert: certificate, key: await readKeyFor(certificate, key.text, at(key, 'clientKey'), code) };
+  };
   for (const [host, { caFile, client, ...settings }] of manifest.registries) {
     registries.set(host, {
       ...settings,
       ...(caFile === undefined
         ? {}
         : { ca: await readCertificates(caFile.text, at(caFile, 'caFile'), code) }),
-      ...(client === undefined
-        ? {}
-        : {
-            client: {
-              cert: await readCertificates(client.cert.text, at(client.cert, 'clientCert'), code),
-              key: await readPem(client.key.text, at(client.key, 'clientKey'), code),
-            },
-          }),
+      ...(client === undefined ? {} : { client: await readClient(client) }),
     });
   }
   return registries;

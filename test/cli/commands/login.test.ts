@@ -130,6 +130,16 @@ test('the options for registries: mistakes are told before anything is asked', a
       t.is(status, 2, stderr);
       t.regex(stderr, expected);
     }
+    const [mine, other] = [makeCertificate(), makeCertificate()];
+    await writeFile(path.join(home, 'mine.pem'), mine.pem);
+    await writeFile(path.join(home, 'other.key'), other.key);
+    const pair = 'registries: {r.invalid: {clientCert: mine.pem, clientKey: other.key}}\n';
+    const paired = path.join(home, 'pair.yml');
+    await writeFile(paired, `${await readFile(manifest, 'utf8')}${pair}`);
+    const unfit = await runCli(['plan', paired], { home });
+    t.is(unfit.status, 2);
+    t.regex(unfit.stderr, /pair\.yml:4:59: clientKey .*other\.key: no key for the certificate/);
+
     const { status, stderr } = await runCli(['plan', manifest, '--authfile', path.join(home, 'none')], {
       home,
     });
