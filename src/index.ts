@@ -29,7 +29,16 @@ export { openDockerArchive, type DockerArchiveOptions } from './archive/docker-a
 export { findDocker, findPodman, type DockerConnection } from './engine/docker-connection.ts';
 export { openEngineSource, type EngineSourceOptions } from './engine/engine-source.ts';
 export { openDockerTarget, type DockerTargetOptions } from './engine/docker-target.ts';
-export type { RegistrySettings, RegistrySourceOptions, RegistryTimeouts } from './registry/options.ts';
+export { readProxyVariables, type Proxy, type ProxySettings } from './core/proxy.ts';
+export type { Credential, CredentialSource } from './registry/credentials/credential.ts';
+export { authFilePlaces, type AuthFilePlace, type PlaceOptions } from './registry/credentials/places.ts';
+export { storedCredentials } from './registry/credentials/stored.ts';
+export type {
+  ClientCertificate,
+  RegistrySettings,
+  RegistrySourceOptions,
+  RegistryTimeouts,
+} from './registry/options.ts';
 export { openRegistrySource } from './registry/source.ts';
 
 // A read-only registry

@@ -27,6 +27,47 @@ export function addCommonOptions(command: Command): Command {
     .addOption(new Option('--debug', 'print the stack of errors').helpGroup(common));
 }
 
+/** Adds the options of commands that ask registries. */
+export function addRegistryOptions(command: Command): Command {
+  const group = 'Registries:';
+  return command
+    .addOption(
+      new Option(
+        '--rewrite <from=to>',
+        'read images below FROM from TO instead, as docker.io/demisto=registry.example/demisto; they keep their names (repeatable)',
+      )
+        .argParser(collectValues)
+        .helpGroup(group),
+    )
+    .addOption(authFileOption().helpGroup(group))
+    .addOption(plainHttpOption().helpGroup(group))
+    .addOption(caFileOption().helpGroup(group));
+}
+
+/** `--authfile FILE`. */
+export function authFileOption(): Option {
+  return new Option(
+    '--authfile <file>',
+    "accounts of registries, instead of podman's and docker's own files (environment: REGISTRY_AUTH_FILE)",
+  );
+}
+
+/** `--plain-http HOST`. */
+export function plainHttpOption(): Option {
+  return new Option(
+    '--plain-http <host>',
+    'speak HTTP to this registry; only on a network that you trust (repeatable)',
+  ).argParser(collectValues);
+}
+
+/** `--ca-file FILE`. */
+export function caFileOption(): Option {
+  return new Option(
+    '--ca-file <file>',
+    'PEM file of certificate authorities to trust besides the usual ones',
+  );
+}
+
 /** `-j, --jobs N`. */
 export function jobsOption(what: string, preset: number): Option {
   return new Option('-j, --jobs <n>', `${what} at the same time`)

@@ -5,6 +5,8 @@ import { addExport } from './commands/export.ts';
 import { addImport } from './commands/import.ts';
 import { addInspect } from './commands/inspect.ts';
 import { addKeygen } from './commands/keygen.ts';
+import { addLogin } from './commands/login.ts';
+import { addLogout } from './commands/logout.ts';
 import { addLock } from './commands/lock.ts';
 import { addOutdated } from './commands/outdated.ts';
 import { addPlan } from './commands/plan.ts';
@@ -14,11 +16,16 @@ import { addUsage } from './commands/usage.ts';
 import { addVerify } from './commands/verify.ts';
 import type { Context } from './context.ts';
 import { exitStatusTable } from './exit-status.ts';
-import { addCommonOptions } from './options.ts';
+import { addCommonOptions, addRegistryOptions } from './options.ts';
 
 interface Group {
   readonly title: string;
-  readonly commands: readonly { readonly add: AddCommand; readonly examples: readonly string[] }[];
+  readonly commands: readonly {
+    readonly add: AddCommand;
+    readonly examples: readonly string[];
+    /** The command asks registries, so it takes the options for them. */
+    readonly registries?: true;
+  }[];
 }
 
 /** The commands, by where one is. */
@@ -28,11 +35,17 @@ const groups: readonly Group[] = [
     commands: [
       {
         add: addPlan,
+        registries: true,
         examples: ['packferry plan soc.yml', 'packferry plan content/Packs/HelloWorld --json'],
       },
-      { add: addLock, examples: ['packferry lock soc.yml', 'packferry lock soc.yml --check'] },
+      {
+        add: addLock,
+        registries: true,
+        examples: ['packferry lock soc.yml', 'packferry lock soc.yml --check'],
+      },
       {
         add: addExport,
+        registries: true,
         examples: [
           'packferry export soc.yml -o /media/usb/soc --key ~/.ssh/packferry',
           'packferry export soc.yml -o out --dry-run',
@@ -42,12 +55,22 @@ const groups: readonly Group[] = [
       },
       {
         add: addOutdated,
+        registries: true,
         examples: ['packferry outdated soc.yml', 'packferry outdated content/Packs --any-version'],
       },
       {
         add: addUpdate,
+        registries: true,
         examples: ['packferry update content/Packs/HelloWorld', 'packferry update content/Packs --write'],
       },
+      {
+        add: addLogin,
+        examples: [
+          'packferry login registry.example -u soc',
+          'packferry login registry.example:5000 -u soc --password-stdin < password-file',
+        ],
+      },
+      { add: addLogout, examples: ['packferry logout registry.example'] },
       {
         add: addUsage,
         examples: [
@@ -115,8 +138,10 @@ export function makeProgram(context: Context, ended: (status: ExitStatus) => voi
     };
   for (const { title, commands } of groups) {
     program.commandsGroup(title);
-    for (const { add, examples } of commands) {
-      const command = addCommonOptions(add(program, bind));
+    for (const { add, examples, registries } of commands) {
+      const command = add(program, bind);
+      if (registries) addRegistryOptions(command);
+      addCommonOptions(command);
       command.addHelpText('after', `\nExamples:\n${examples.map((line) => `  $ ${line}`).join('\n')}`);
     }
   }

@@ -1,4 +1,5 @@
-import { systemCodeOf, type PackferryError } from './errors.ts';
+import { PackferryError, systemCodeOf } from './errors.ts';
+import type { Proxy } from './proxy.ts';
 
 /** What people understand under the codes that Node and undici give to broken connections. */
 export const connectionReasons: Readonly<Record<string, string>> = {
@@ -66,4 +67,28 @@ export function retryAfterOf(header: string | undefined, now: number): number | 
   if (/^\d{1,9}$/.test(header)) return Number(header) * 1000;
   const date = /^\d{10}$/.test(header) ? Number(header) * 1000 : Date.parse(header);
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+}
+
+/** The status with which a proxy refused to make a tunnel; undefined when this is another fault. */
+export function refusedTunnel(fault: unknown): number | undefined {
+  // undici has no other sign of it.
+  const [, status] =
+    /^Proxy response \((\d{3})\) !== 200/.exec(fault instanceof Error ? fault.message : '') ?? [];
+  return status === undefined ? undefined : Number(status);
+}
+
+/** The error for a proxy that answers instead of passing the request on. Its own words are not repeated. */
+export function proxyRefusal(status: number, proxy: Proxy, url: URL, what: string): PackferryError {
+  const denied = status === 407 || status === 403;
+  return new PackferryError(
+    denied ? 'E_SOURCE_DENIED' : 'E_SOURCE_UNREACHABLE',
+    `${what}: the proxy ${proxy.host} answers ${status} when asked for ${url.host}`,
+    {
+      hint:
+        status === 407
+          ? 'The proxy wants to know who asks: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT (HTTP_PROXY for plain HTTP).'
+          : `Ask whoever runs the proxy, or put ${url.hostname} into NO_PROXY if it can be reached directly.`,
+      ...(denied ? {} : { cause: new Refusal(status, undefined) }),
+    },
+  );
 }

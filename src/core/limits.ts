@@ -81,6 +81,8 @@ export const limits = {
   imageMetadataFiles: 200_000,
   /** The index that is made of them. */
   imageMetadataIndex: 256 * 1024 * 1024,
+  /** What a credential helper says. */
+  helperAnswer: 64 * 1024,
   /** `config.json` and the contexts of docker's client. */
   dockerConfig: 1024 * 1024,
   /** One answer of an engine: an inspected image, its version, its state. */

@@ -9,7 +9,7 @@ import { checkMarketplaceUrl } from '../pack/marketplace/options.ts';
 import { parseOrganization } from '../pack/policy-organizations.ts';
 import { formatPath, type Mistake } from './load-manifest-mistakes.ts';
 import { resolvePath, type Bases } from './load-manifest-paths.ts';
-import { parseMirror, parseRegistryHost } from './load-manifest-registries.ts';
+import { parseMirror, parseRegistryKey } from './load-manifest-registries.ts';
 import { parseSource } from './source-endpoint.ts';
 
 /** Notes a mistake when a text at a path cannot be parsed. What is no text is left to the schema. */
@@ -46,7 +46,12 @@ export function meaningMistakes(manifest: unknown, bases: Bases): Mistake[] {
   check(['bundle', 'volumeSize'], mappingOf(bundle)['volumeSize'], parseSize);
   check(['bundle', 'expiresAfter'], mappingOf(bundle)['expiresAfter'], parseDuration);
   listOf(mappingOf(sign)['keys']).forEach((key, index) => check(['sign', 'keys', index], key, asPath));
-  return [...mistakes, ...nothingWanted(packs, wantedOf(images)), ...loneSettings(include)];
+  return [
+    ...mistakes,
+    ...nothingWanted(packs, wantedOf(images)),
+    ...loneSettings(include),
+    ...loneCertificates(registries),
+  ];
 }
 
 interface Readers {
@@ -89,12 +94,15 @@ function wantedOf(images: unknown): unknown {
 function checkRegistries(registries: unknown, check: Check, asPath: (text: string) => string): void {
   const hosts = new Set<string>();
   for (const [host, settings] of Object.entries(mappingOf(registries))) {
-    const { mirrors, caFile } = mappingOf(settings);
-    check(['registries', host], host, (text) => onlyOnce(parseRegistryHost(text), hosts), true);
+    const { location, mirrors, caFile, clientCert, clientKey } = mappingOf(settings);
+    check(['registries', host], host, (text) => onlyOnce(parseRegistryKey(text), hosts), true);
+    check(['registries', host, 'location'], location, parseMirror);
     listOf(mirrors).forEach((mirror, index) =>
       check(['registries', host, 'mirrors', index], mirror, parseMirror),
     );
-    check(['registries', host, 'caFile'], caFile, asPath);
+    for (const [key, file] of Object.entries({ caFile, clientCert, clientKey })) {
+      check(['registries', host, key], file, asPath);
+    }
   }
 }
 
@@ -149,6 +157,18 @@ function loneSettings(include: unknown): Mistake[] {
     });
   }
   return mistakes;
+}
+
+/** A certificate is of no use without its key, nor the key without it. */
+function loneCertificates(registries: unknown): Mistake[] {
+  return Object.entries(mappingOf(registries)).flatMap(([host, settings]) => {
+    const { clientCert, clientKey } = mappingOf(settings);
+    if ((clientCert === undefined) === (clientKey === undefined)) return [];
+    const [lone, other] =
+      clientCert === undefined ? ['clientKey', 'clientCert'] : ['clientCert', 'clientKey'];
+    const path = ['registries', host, lone];
+    return [{ path, atKey: true, message: `${formatPath(path)}: it needs ${other} beside it` }];
+  });
 }
 
 function listOf(value: unknown): readonly unknown[] {

@@ -2,19 +2,29 @@ import { PackferryError } from '../core/errors.ts';
 import { parseReference, type ImageReference } from '../core/reference.ts';
 
 /**
- * Reads a registry host as it stands in `registries`, in the form that parsed references have it (`index.docker.io` is
+ * Reads a key of `registries`, a host or a path of one, in the form that parsed references have it (`index.docker.io` is
  * `docker.io`). Throws `E_MANIFEST_INVALID`.
  */
-export function parseRegistryHost(text: string): string {
+export function parseRegistryKey(text: string): string {
   const { registry, repository } = parseBase(text);
-  if (repository !== '') throw invalid(text, 'it has a path');
-  return registry;
+  return `${registry}/${repository}`.replace(/\/$/, '');
 }
 
 /** Checks a mirror: a host, with port and path prefix where needed. Throws `E_MANIFEST_INVALID`. */
 export function parseMirror(text: string): string {
   parseBase(text);
   return text;
+}
+
+/** Reads `FROM=TO`: a key of `registries` and its `location`. Throws `E_MANIFEST_INVALID`. */
+export function parseRewrite(text: string): { readonly from: string; readonly to: string } {
+  const [from = '', to = '', ...more] = text.split('=');
+  if (from === '' || to === '' || more.length > 0) {
+    throw new PackferryError('E_MANIFEST_INVALID', `${JSON.stringify(text)} is no rewriting`, {
+      hint: 'Write it as FROM=TO, for instance docker.io/demisto=registry.example/demisto.',
+    });
+  }
+  return { from: parseRegistryKey(from), to: parseMirror(to) };
 }
 
 /** Takes a host with perhaps a path apart, by the rules of image references. */
@@ -40,7 +50,7 @@ function referenceBelow(base: string, probe: string): ImageReference {
 
 function invalid(text: string, why: string, cause?: unknown): PackferryError {
   return new PackferryError('E_MANIFEST_INVALID', `${JSON.stringify(text)} is no registry host: ${why}`, {
-    hint: 'Write it as HOST[:PORT], for instance registry.example:5000.',
+    hint: 'Write it as HOST[:PORT][/PATH], for instance registry.example:5000.',
     cause,
   });
 }

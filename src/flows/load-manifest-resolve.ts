@@ -9,7 +9,7 @@ import { parseOrganization } from '../pack/policy-organizations.ts';
 import type { Policy } from '../pack/policy.ts';
 import { exportManifestSchema, type ExportManifestDocument } from '../schema/export-manifest.ts';
 import { resolvePath, type Bases } from './load-manifest-paths.ts';
-import { parseRegistryHost } from './load-manifest-registries.ts';
+import { parseRegistryKey } from './load-manifest-registries.ts';
 import {
   defaultPolicy,
   defaultVolumeSize,
@@ -25,7 +25,7 @@ import { parseSource, type SourceEndpoint } from './source-endpoint.ts';
 /** The manifest of a file without mistakes: defaults filled in, paths absolute. */
 export function resolveManifest(file: YamlFile, bases: Bases): ExportManifest {
   const document = exportManifestSchema.parse(file.value);
-  const { packs = [], exclude = [], registries = {}, bundle = {}, policy = {} } = document;
+  const { packs = [], exclude = [], bundle = {}, policy = {} } = document;
   const asPath = (written: string): string => resolvePath(written, bases);
   const textAt = (at: YamlPath, text: string): ManifestText => ({ text, ...file.locate(at) });
   const pathAt = (at: YamlPath, written: string): ManifestText => textAt(at, asPath(written));
@@ -59,12 +59,7 @@ export function resolveManifest(file: YamlFile, bases: Bases): ExportManifest {
     ...(deprecatedImages === undefined
       ? {}
       : { deprecatedImages: pathAt(['policy', 'deprecatedImages'], deprecatedImages) }),
-    registries: new Map(
-      Object.entries(registries).map(([host, { mirrors = [], caFile: ca, ...settings }]) => [
-        parseRegistryHost(host),
-        { ...settings, mirrors, ...(ca === undefined ? {} : { caFile: asPath(ca) }) },
-      ]),
-    ),
+    registries: registriesOf(document, pathAt),
     volumeSize: parseSize(bundle.volumeSize ?? defaultVolumeSize),
     ...(bundle.expiresAfter === undefined ? {} : { expiresAfter: parseDuration(bundle.expiresAfter) }),
     ...(bundle.audience === undefined ? {} : { audience: [...new Set(bundle.audience)] }),
@@ -97,6 +92,30 @@ function imagesOf(
     }
   });
   return { images: wanted, origins };
+}
+
+function registriesOf(
+  { registries = {} }: ExportManifestDocument,
+  pathAt: Place,
+): ExportManifest['registries'] {
+  const entries = Object.entries(registries).map(([host, settings]) => {
+    const { mirrors = [], caFile, clientCert, clientKey, ...rest } = settings;
+    const fileAt = (key: string, written: string): ManifestText => pathAt(['registries', host, key], written);
+    return [
+      parseRegistryKey(host),
+      {
+        ...rest,
+        mirrors,
+        ...(caFile === undefined ? {} : { caFile: fileAt('caFile', caFile) }),
+        ...(clientCert === undefined || clientKey === undefined
+          ? {}
+          : {
+              client: { cert: fileAt('clientCert', clientCert), key: fileAt('clientKey', clientKey) },
+            }),
+      },
+    ] as const;
+  });
+  return new Map(entries);
 }
 
 type Place = (at: YamlPath, text: string) => ManifestText;

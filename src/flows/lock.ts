@@ -70,7 +70,7 @@ export function compareLocks(
 ): LockReport {
   const before = new Map(old?.images.map((image) => [image.reference, image]));
   const witnesses = new Map(resolved.map(({ image, witness }) => [image.reference, witness]));
-  const images: LockReport['images'] = fresh.images.map(({ reference, manifest: { digest } }) => {
+  const images: LockReport['images'] = fresh.images.map(({ reference, source, manifest: { digest } }) => {
     const known = before.get(reference);
     const witness = witnesses.get(reference);
     const isMoved = known !== undefined && known.manifest.digest !== digest;
@@ -78,13 +78,14 @@ export function compareLocks(
       reference,
       status: known === undefined ? 'new' : isMoved ? 'moved' : 'same',
       manifest: digest,
+      source,
       ...(isMoved ? { before: { manifest: known.manifest.digest, lockedAt: known.lockedAt } } : {}),
       ...(witness === undefined ? {} : { witness }),
     };
   });
-  for (const [reference, { manifest }] of before) {
+  for (const [reference, { manifest, source }] of before) {
     if (!images.some((image) => image.reference === reference))
-      images.push({ reference, status: 'gone', manifest: manifest.digest });
+      images.push({ reference, status: 'gone', manifest: manifest.digest, source });
   }
   const changed = old === undefined || asked(old) !== asked(fresh);
   return { schemaVersion: reportVersion, file, changed, images };

@@ -27,12 +27,15 @@ export interface ManifestOrigin extends Position {
 }
 
 export interface RegistrySettings {
+  /** Host, with port and path prefix where needed, that takes the place of the registry. */
+  readonly location?: string;
   /** Hosts, with port and path prefix where needed, that are asked first, in this order. */
   readonly mirrors: readonly string[];
   /** Absent: HTTP only to loopback addresses. */
   readonly plainHttp?: boolean;
   /** Absolute. */
-  readonly caFile?: string;
+  readonly caFile?: ManifestText;
+  readonly client?: { readonly cert: ManifestText; readonly key: ManifestText };
 }
 
 /** A pack of the marketplace that the manifest asks for, and where. */
@@ -89,7 +92,7 @@ export interface ExportManifest {
   readonly policy: Policy;
   /** The vendor's list of deprecated images, absolute. */
   readonly deprecatedImages?: ManifestText;
-  /** By registry host, as parsed references have it. */
+  /** By registry host, as parsed references have it, or by host and path. */
   readonly registries: ReadonlyMap<string, RegistrySettings>;
   /** Largest archive, in bytes. */
   readonly volumeSize: number;
@@ -138,6 +141,6 @@ export const emptyManifest: ExportManifest = {
 };
 
 /** `FILE:LINE:COLUMN: `, for messages on what a manifest asks for; empty for what the command line named. */
-export function placeIn({ path }: ExportManifest, { line, column }: Position): string {
+export function placeIn({ path }: Pick<ExportManifest, 'path'>, { line, column }: Position): string {
   return path === '' ? '' : `${path}:${line}:${column}: `;
 }

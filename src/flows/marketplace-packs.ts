@@ -1,6 +1,7 @@
 import { asPackferryError, type PackferryError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import { limits } from '../core/limits.ts';
+import type { Network } from '../core/proxy.ts';
 import { sumUp } from '../core/sum-up.ts';
 import { downloadPacks, type DownloadedPack } from '../pack/marketplace/download.ts';
 import { findPack } from '../pack/marketplace/find-pack.ts';
@@ -15,6 +16,8 @@ export interface FetchOptions {
   /** Absolute folder for downloads, kept from run to run. */
   readonly cacheDir: string;
   readonly userAgent?: string;
+  /** Default: reached directly. */
+  readonly network?: Network;
   readonly emit: Emit;
   readonly signal: AbortSignal;
 }
@@ -34,14 +37,15 @@ export async function fetchMarketplacePacks(
   options: FetchOptions,
 ): Promise<FetchedPack[]> {
   if (requests.length === 0) return [];
-  const { cacheDir, userAgent, emit, signal } = options;
+  const { cacheDir, userAgent, network, emit, signal } = options;
   const { url, caFile } = manifest.marketplace;
-  const ca = caFile && (await readCa(manifest, caFile));
+  const ca = [...(network?.ca ?? []), ...(caFile === undefined ? [] : [await readCa(manifest, caFile)])];
   const marketplace = await openMarketplace({
     ...{ cacheDir, emit, signal },
     ...(url === undefined ? {} : { baseUrl: url }),
     ...(userAgent === undefined ? {} : { userAgent }),
-    ...(ca === undefined ? {} : { ca }),
+    ...(network === undefined ? {} : { proxy: network.proxy }),
+    ...(ca.length === 0 ? {} : { ca: ca.join('\n') }),
   });
   try {
     return await fetchFrom(marketplace, manifest, requests);

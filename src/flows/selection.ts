@@ -1,5 +1,6 @@
 import { PackferryError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
+import type { Network } from '../core/proxy.ts';
 import { formatReference } from '../core/reference.ts';
 import type { Position } from '../core/yaml.ts';
 import { judge } from '../pack/policy.ts';
@@ -43,6 +44,8 @@ export interface SelectOptions {
   readonly cacheDir: string;
   /** How requests name the program. Default: `packferry`. */
   readonly userAgent?: string;
+  /** How the marketplace is reached. Default: directly. */
+  readonly network?: Network;
   readonly emit: Emit;
   readonly signal: AbortSignal;
 }

@@ -1,3 +1,5 @@
+import { headerOf, type Answer } from './transport.ts';
+
 /** What a registry asks for in `WWW-Authenticate` (RFC 9110, section 11.6.1). Scheme and names in lower case. */
 export interface Challenge {
   readonly scheme: string;
@@ -27,4 +29,10 @@ export function parseChallenges(header: string): Challenge[] {
     }
     challenges.push({ scheme: start[1].toLowerCase(), parameters });
   }
+}
+
+/** Everything that an answer says in `WWW-Authenticate`; empty when it says nothing. */
+export function challengeOf(answer: Pick<Answer, 'headers'>): string {
+  const header = answer.headers['www-authenticate'];
+  return Array.isArray(header) ? header.join(', ') : (headerOf(answer, 'www-authenticate') ?? '');
 }

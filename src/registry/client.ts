@@ -1,4 +1,5 @@
 import type { PackferryError } from '../core/errors.ts';
+import { challengeOf } from './challenge.ts';
 import type { Repository } from './endpoint.ts';
 import { connectionFault } from './connection-fault.ts';
 import type { FilledOptions } from './options.ts';
@@ -7,7 +8,7 @@ import { PullCounter, type PullCount } from './pull-limits.ts';
 import { refusalOf } from './refusal.ts';
 import { withRetries, type RetryPolicy } from './retry.ts';
 import { Tokens } from './tokens.ts';
-import { discard, headerOf, Transport, type Answer, type Get } from './transport.ts';
+import { discard, Transport, type Answer, type Get } from './transport.ts';
 
 /** A GET below `/v2/<repository>/`. */
 export interface RepositoryGet {
@@ -34,10 +35,10 @@ export class RegistryClient {
   readonly #pulls = new PullCounter();
 
   constructor(options: FilledOptions) {
-    const { retries, retryDelay, maxWait, emit } = options;
+    const { retries, retryDelay, maxWait, credentials, emit } = options;
     this.policy = { retries, retryDelay, maxWait, waits: new HostWaits(maxWait, emit) };
     this.#transport = new Transport(options);
-    this.#tokens = new Tokens(this.#transport, this.policy, this.#lifetime.signal);
+    this.#tokens = new Tokens(this.#transport, { ...this.policy, credentials }, this.#lifetime.signal);
   }
 
   /** Aborts when the client is closed. */
@@ -62,6 +63,8 @@ export class RegistryClient {
     if ('value' in first) return first.value;
     if (first.challenge === '') throw first.refusal;
     const renewed = await this.#tokens.renew(repository, first.challenge, used, what, signal);
+    // A password that was refused does not get better; asking too often locks accounts.
+    if (renewed === used) throw first.refusal;
     const second = await this.#attempt(repository, get, renewed, read);
     if ('value' in second) return second.value;
     throw second.refusal;
@@ -72,18 +75,25 @@ export class RegistryClient {
     await this.#transport.close();
   }
 
+  /** What a registry itself says of accounts; storage hosts know none. */
+  async #refusalOf(answer: Answer, repository: Repository, what: string): Promise<PackferryError> {
+    const refusal = await refusalOf(answer, what);
+    return answer.elsewhere ? refusal : this.#tokens.explain(refusal, repository);
+  }
+
   async #attempt<T>(
-    { endpoint, path }: Repository,
+    repository: Repository,
     get: RepositoryGet,
     authorization: string | undefined,
     read: (answer: Answer) => Promise<T>,
   ): Promise<{ value: T } | { challenge: string; refusal: PackferryError }> {
+    const { endpoint, path } = repository;
     const { what, signal } = get;
     const request: Get = {
       url: new URL(`/v2/${path}/${get.path}`, endpoint.origin),
       ...(get.headers === undefined ? {} : { headers: get.headers }),
       authorization,
-      ca: endpoint.ca,
+      host: endpoint.host,
       what,
       signal,
     };
@@ -96,9 +106,13 @@ export class RegistryClient {
           const answer = await this.#transport.get(request);
           if (isPull) this.#pulls.note(endpoint.name, answer);
           if (answer.status === 401 && !answer.elsewhere) {
-            return { challenge: challengeOf(answer), refusal: await refusalOf(answer, what) };
+            return {
+              challenge: challengeOf(answer),
+              refusal: await this.#refusalOf(answer, repository, what),
+            };
           }
-          if (answer.status !== 200 && answer.status !== 206) throw await refusalOf(answer, what);
+          if (answer.status !== 200 && answer.status !== 206)
+            throw await this.#refusalOf(answer, repository, what);
           return { value: await readOrFault(answer, read, what) };
         },
         policy,
@@ -127,9 +141,4 @@ async function readOrFault<T>(
     await discard(answer);
     throw connectionFault(fault, answer.url, what);
   }
-}
-
-function challengeOf(answer: Answer): string {
-  const header = answer.headers['www-authenticate'];
-  return Array.isArray(header) ? header.join(', ') : (headerOf(answer, 'www-authenticate') ?? '');
 }

@@ -1,17 +1,18 @@
 import { PackferryError } from '../core/errors.ts';
-import { isRegistryHost, isRepositoryPath } from '../core/reference.ts';
+import { isLoopback } from '../core/hosts.ts';
+import { isRegistryHost, isRepositoryPath, type ImageReference } from '../core/reference.ts';
 import type { RegistrySettings } from './options.ts';
 
-/** A place where the repositories of a registry can be read: the registry itself or one of its mirrors. */
+/** A place where repositories of a registry can be read: the registry itself, its location, or one of its mirrors. */
 export interface Endpoint {
   /** Host, port and path prefix as people write them, e.g. `docker.io` or `mirror.example:5000/hub`. */
   readonly name: string;
+  /** Host and port of these: accounts and certificates go by it. */
+  readonly host: string;
   /** Scheme, host and port, e.g. `https://registry-1.docker.io`. */
   readonly origin: string;
   /** What stands before every repository path: empty, or ends with a slash. */
   readonly prefix: string;
-  /** Certificate authorities in PEM form that are trusted here besides the usual ones. */
-  readonly ca: string | undefined;
 }
 
 /** One repository as one endpoint names it: the endpoint's prefix is part of the path. */
@@ -20,45 +21,91 @@ export interface Repository {
   readonly path: string;
 }
 
-const hub = 'docker.io';
+export type Registries = ReadonlyMap<string, RegistrySettings>;
+
+const hubNames = ['docker.io', 'index.docker.io'];
 /** Docker Hub's registry does not answer under the name that references use. */
 const hubHost = 'registry-1.docker.io';
 
-/** Where to ask for images of `registry`, in order: its mirrors, then the registry. Throws `E_ENDPOINT_INVALID`. */
-export function endpointsOf(registry: string, settings: RegistrySettings = {}): Endpoint[] {
-  return [...(settings.mirrors ?? []), registry].map((name) => endpointAt(name, settings));
+/**
+ * Where to ask for an image, in order: the mirrors of its registry, then the registry or the location that takes its
+ * place. Of the keys of `registries` that are the image's name or stand above it, the longest counts, as in
+ * containers-registries.conf(5). Throws `E_ENDPOINT_INVALID`.
+ */
+export function repositoriesOf(
+  reference: Pick<ImageReference, 'registry' | 'repository'>,
+  registries: Registries,
+): Repository[] {
+  const { registry, repository } = reference;
+  const name = `${registry}/${repository}`;
+  const key = keysAbove(name, registries).at(-1) ?? registry;
+  const settings = registries.get(key) ?? {};
+  // Without another location the registry is asked by its own name, whatever the length of the key.
+  const own = settings.location === undefined ? [{ base: registry, rest: repository }] : [];
+  const replaced = [
+    ...(settings.mirrors ?? []),
+    ...(settings.location === undefined ? [] : [settings.location]),
+  ];
+  const rest = name.slice(key.length + 1);
+  return [...replaced.map((base) => ({ base, rest })), ...own].map(({ base, rest: below }) => {
+    const endpoint = endpointAt(base, registries, settings);
+    return { endpoint, path: pathBelow(endpoint, below, name) };
+  });
 }
 
-/** Reads `host[:port][/path-prefix]`; throws `E_ENDPOINT_INVALID`. */
-function endpointAt(name: string, settings: RegistrySettings): Endpoint {
+/**
+ * Every endpoint that the settings name, with the settings that it stands in. Throws `E_ENDPOINT_INVALID` for one that
+ * is none.
+ */
+export function configuredEndpoints(
+  registries: Registries,
+): { readonly endpoint: Endpoint; readonly isMirror: boolean; readonly settings: RegistrySettings }[] {
+  return [...registries].flatMap(([key, settings]) => {
+    const { mirrors = [], location = key } = settings;
+    return [...mirrors, location].map((base, at) => {
+      return { endpoint: endpointAt(base, registries, settings), isMirror: at < mirrors.length, settings };
+    });
+  });
+}
+
+/** Reads `host[:port][/path-prefix]`; what is set for that host itself wins over what is set where it is named. */
+export function endpointAt(
+  name: string,
+  registries: Registries = new Map(),
+  settings: RegistrySettings = {},
+): Endpoint {
   const slash = name.indexOf('/');
   const host = slash < 0 ? name : name.slice(0, slash);
   const path = slash < 0 ? undefined : name.slice(slash + 1);
-  const address = host === hub ? hubHost : host;
+  const address = hubNames.includes(host) ? hubHost : host;
   if (!isRegistryHost(host) || !URL.canParse(`http://${address}`)) {
     throw invalid(name, `${JSON.stringify(host)} is no host`);
   }
   if (path !== undefined && !isRepositoryPath(path)) {
     throw invalid(name, `${JSON.stringify(path)} is no path prefix`);
   }
-  const url = new URL(`http://${address}`);
-  const plain = settings.plainHttp ?? isLoopback(url.hostname);
+  const own = keysAbove(name, registries).map((key) => registries.get(key)?.plainHttp);
+  const set = own.findLast((plainHttp) => plainHttp !== undefined) ?? settings.plainHttp;
+  const plain = set ?? isLoopback(new URL(`http://${address}`).hostname);
   return {
     name,
+    host,
     origin: new URL(`${plain ? 'http' : 'https'}://${address}`).origin,
     prefix: path === undefined ? '' : `${path}/`,
-    ca: settings.ca,
   };
 }
 
-/** A repository of the registry, e.g. `demisto/python3`, at an endpoint. */
-export function repositoryAt(endpoint: Endpoint, repository: string): Repository {
-  return { endpoint, path: `${endpoint.prefix}${repository}` };
+/** The keys that are this name or stand above it, the shortest first. */
+function keysAbove(name: string, registries: Registries): string[] {
+  const parts = name.split('/');
+  const names = parts.map((_, at) => parts.slice(0, at + 1).join('/'));
+  return names.filter((above) => registries.has(above));
 }
 
-/** Is this host, as `URL.hostname` writes it, this very machine? Plain HTTP to it shows nothing to others. */
-export function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d+){3}$/.test(hostname);
+function pathBelow({ name, prefix }: Endpoint, rest: string, image: string): string {
+  if (rest !== '') return `${prefix}${rest}`;
+  if (prefix !== '') return prefix.slice(0, -1);
+  throw invalid(name, `${image} would be the host itself`);
 }
 
 function invalid(name: string, why: string): PackferryError {

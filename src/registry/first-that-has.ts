@@ -1,5 +1,4 @@
 import { asPackferryError, PackferryError, type ErrorCode } from '../core/errors.ts';
-import type { Endpoint } from './endpoint.ts';
 
 /** Faults of one endpoint that another may not have. Wrong content is not among them: it stops the run. */
 const passedOver: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -10,16 +9,16 @@ const passedOver: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'E_RATE_LIMITED',
 ]);
 
-/** Asks one endpoint after the other. When none has it, one error tells what each said. `what` names the image. */
-export async function firstThatHas<T>(
-  endpoints: readonly Endpoint[],
+/** Asks one place after the other. When none has it, one error tells what each said. `what` names the image. */
+export async function firstThatHas<Place, T>(
+  places: readonly Place[],
   what: string,
-  ask: (endpoint: Endpoint) => Promise<T>,
+  ask: (place: Place) => Promise<T>,
 ): Promise<T> {
   const errors: PackferryError[] = [];
-  for (const endpoint of endpoints) {
+  for (const place of places) {
     try {
-      return await ask(endpoint);
+      return await ask(place);
     } catch (fault) {
       const error = asPackferryError(fault);
       if (!passedOver.has(error.code)) throw error;

@@ -1,13 +1,25 @@
 import { silent, type Emit } from '../core/events.ts';
+import { direct, type ProxySettings } from '../core/proxy.ts';
+import { anonymous, type CredentialSource } from './credentials/credential.ts';
 
-/** Settings of one registry. */
+/** Settings of one registry, or of the repositories below a path of it. */
 export interface RegistrySettings {
+  /** `host[:port][/path-prefix]` that takes the place of the key: the key itself is not asked. */
+  readonly location?: string;
   /** Hosts that are asked first, in this order: `host[:port][/path-prefix]`. The registry itself comes last. */
   readonly mirrors?: readonly string[];
   /** Speak HTTP to this registry and its mirrors. Default: only to loopback addresses. */
   readonly plainHttp?: boolean;
-  /** Certificate authorities in PEM form, trusted here besides the usual ones. */
+  /** Certificate authorities in PEM form, trusted besides the usual ones by this registry and its mirrors. */
   readonly ca?: string;
+  /** What the registry itself (not its mirrors) is shown when it asks for a certificate. */
+  readonly client?: ClientCertificate;
+}
+
+/** In PEM form. */
+export interface ClientCertificate {
+  readonly cert: string;
+  readonly key: string;
 }
 
 /** All in milliseconds. */
@@ -21,8 +33,19 @@ export interface RegistryTimeouts {
 }
 
 export interface RegistrySourceOptions {
-  /** Settings by registry as references name it, e.g. `docker.io` or `registry.example:5000`. */
+  /**
+   * Settings by registry as references name it, e.g. `docker.io` or `registry.example:5000`, perhaps with a path as
+   * `docker.io/demisto`. Of several that fit an image, the longest counts.
+   */
   readonly registries?: ReadonlyMap<string, RegistrySettings>;
+  /** Who knows accounts and passwords. Default: nobody. */
+  readonly credentials?: CredentialSource;
+  /** Default: none. */
+  readonly proxy?: ProxySettings;
+  /** Certificate authorities in PEM form that are trusted everywhere besides the usual ones. */
+  readonly ca?: readonly string[];
+  /** Folders as /etc/docker/certs.d: below are folders named by host, which hold certificates. Default: none. */
+  readonly certificateFolders?: readonly string[];
   /** Default: `packferry`. */
   readonly userAgent?: string;
   /** Default: 6. */
@@ -56,6 +79,10 @@ const defaultMaxWait = 600_000;
 export function fillOptions(options: RegistrySourceOptions): FilledOptions {
   return {
     registries: options.registries ?? new Map<string, RegistrySettings>(),
+    credentials: options.credentials ?? anonymous,
+    proxy: options.proxy ?? direct,
+    ca: options.ca ?? [],
+    certificateFolders: options.certificateFolders ?? [],
     userAgent: options.userAgent ?? 'packferry',
     connectionsPerHost: options.connectionsPerHost ?? 6,
     timeouts: {

@@ -45,7 +45,7 @@ function hintFor(code: ErrorCode, answer: Answer): string {
     return 'This is the storage behind the registry: it refuses the address that the registry gave. Check clock and proxy.';
   }
   if (status === 401 || status === 403) {
-    return 'Check the name: Docker Hub and others answer like this for names that do not exist, too. Images that need a log-in cannot be read.';
+    return 'Check the name: Docker Hub and others answer like this for names that do not exist, too.';
   }
   if (status === 429) return hintForLimit(answer);
   return status >= 500

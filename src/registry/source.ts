@@ -7,7 +7,7 @@ import { nameOf, parseReference, type ImageReference } from '../core/reference.t
 import { RegistryClient } from './client.ts';
 import { DocumentCache } from './document-cache.ts';
 import { Documents } from './documents.ts';
-import { endpointsOf, repositoryAt, type Endpoint } from './endpoint.ts';
+import { repositoriesOf, type Endpoint, type Repository } from './endpoint.ts';
 import { firstThatHas } from './first-that-has.ts';
 import { openBlob, type BlobAnswer } from './open-blob.ts';
 import { fillOptions, type FilledOptions, type RegistrySourceOptions } from './options.ts';
@@ -25,15 +25,13 @@ export interface PullCounts {
 }
 
 /**
- * All registries as one source: the reference names the host. Reads anonymously, from the mirrors first where some are
- * set. Throws `E_ENDPOINT_INVALID` when a setting names no usable host.
+ * All registries as one source: the reference names the host. Reads from the mirrors first where some are set. Throws
+ * `E_ENDPOINT_INVALID` when a setting names no usable host.
  */
 export function openRegistrySource(
   options: RegistrySourceOptions = {},
 ): ImageSource & TagSource & PullCounts {
-  const filled = fillOptions(options);
-  for (const [registry, settings] of filled.registries) endpointsOf(registry, settings);
-  return new RegistrySource(filled);
+  return new RegistrySource(fillOptions(options));
 }
 
 class RegistrySource implements ImageSource, TagSource, PullCounts {
@@ -49,10 +47,9 @@ class RegistrySource implements ImageSource, TagSource, PullCounts {
 
   async resolve(reference: ImageReference, platform: Platform, signal?: AbortSignal): Promise<LockedImage> {
     const name = reference.written;
-    return firstThatHas(this.#endpointsOf(reference), name, async (endpoint) => {
-      const repository = repositoryAt(endpoint, reference.repository);
+    return firstThatHas(this.#repositoriesOf(reference), name, async (repository) => {
       const documents = new Documents(this.#client, this.#cache, repository, name, signal);
-      return resolveImage(documents, reference, platform, urlOf(endpoint));
+      return resolveImage(documents, reference, platform, urlOf(repository.endpoint));
     });
   }
 
@@ -67,14 +64,15 @@ class RegistrySource implements ImageSource, TagSource, PullCounts {
     const what = `${image.reference}: blob ${blob.digest}`;
     const isManifest = isManifestType(blob.mediaType) || isIndexType(blob.mediaType);
     // What has once answered for this image is asked first, what broke off before it got ahead last.
-    let endpoints = this.#endpointsOf(reference).sort((a, b) => answered(b, image) - answered(a, image));
+    let places = this.#repositoriesOf(reference).sort(
+      (a, b) => answered(b.endpoint, image) - answered(a.endpoint, image),
+    );
     const open = async (start: number, stop: AbortSignal, stuck?: BlobAnswer): Promise<BlobAnswer> => {
-      const last = endpoints.filter(({ name }) => name === stuck?.endpoint.name);
-      endpoints = [...endpoints.filter((endpoint) => !last.includes(endpoint)), ...last];
-      return firstThatHas(endpoints, what, async (endpoint) => {
-        const repository = repositoryAt(endpoint, reference.repository);
-        return openBlob(this.#client, repository, { blob, isManifest, from: start, what, signal: stop });
-      });
+      const last = places.filter(({ endpoint }) => endpoint.name === stuck?.endpoint.name);
+      places = [...places.filter((place) => !last.includes(place)), ...last];
+      return firstThatHas(places, what, (repository) =>
+        openBlob(this.#client, repository, { blob, isManifest, from: start, what, signal: stop }),
+      );
     };
     const { policy, closed } = this.#client;
     return openResuming({ blob, from, what, policy, signal, closed, open, onServed: options.onServed });
@@ -82,9 +80,11 @@ class RegistrySource implements ImageSource, TagSource, PullCounts {
 
   async listTags(reference: ImageReference, signal?: AbortSignal): Promise<TagList> {
     const name = nameOf(reference);
-    return firstThatHas(this.#endpointsOf(reference), name, async (endpoint) => {
-      const repository = repositoryAt(endpoint, reference.repository);
-      return { tags: await readTags(this.#client, repository, name, signal), source: urlOf(endpoint) };
+    return firstThatHas(this.#repositoriesOf(reference), name, async (repository) => {
+      return {
+        tags: await readTags(this.#client, repository, name, signal),
+        source: urlOf(repository.endpoint),
+      };
     });
   }
 
@@ -96,8 +96,8 @@ class RegistrySource implements ImageSource, TagSource, PullCounts {
     await this.#client.close();
   }
 
-  #endpointsOf({ registry }: ImageReference): Endpoint[] {
-    return endpointsOf(registry, this.#options.registries.get(registry));
+  #repositoriesOf(reference: ImageReference): Repository[] {
+    return repositoriesOf(reference, this.#options.registries);
   }
 }
 

@@ -3,17 +3,22 @@ import { PackferryError } from '../core/errors.ts';
 import { parseStrictJson } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
 import { tokenAnswerSchema } from '../schema/oci.ts';
-import { parseChallenges } from './challenge.ts';
 import { connectionFault } from './connection-fault.ts';
-import type { Repository } from './endpoint.ts';
+import { basicAuthorization, type Credential } from './credentials/credential.ts';
+import { demandIn, type Demand } from './demand.ts';
+import { explainDenied } from './denied.ts';
+import type { Endpoint, Repository } from './endpoint.ts';
 import { untilAborted } from './interrupted.ts';
+import type { FilledOptions } from './options.ts';
 import { refusalOf } from './refusal.ts';
 import { withRetries, type RetryPolicy } from './retry.ts';
-import { refuseDowngrade, type Transport } from './transport.ts';
+import type { Get, Transport } from './transport.ts';
 
-/** Where tokens for one repository come from, and the last one. */
+type TokenOptions = RetryPolicy & Pick<FilledOptions, 'credentials'>;
+
+/** What one repository wants to be shown, and the last that it was. */
 interface Grant {
-  readonly realm: URL;
+  readonly demand: Demand;
   token?: Token;
   /** The request for the next token that is under way. */
   pending?: Promise<Token>;
@@ -31,19 +36,20 @@ const defaultLife = 60;
 const usefulLife = 0.75;
 
 /**
- * Anonymous bearer tokens, one per endpoint and repository. Parallel requests share one token and one renewal; the
- * renewal belongs to none of them, so that one that is stopped does not take it from the others.
+ * What goes into `Authorization`, one per endpoint and repository: a password, or a token that was got with one or
+ * anonymously. Parallel requests share one token and one renewal; the renewal belongs to none of them, so that one that
+ * is stopped does not take it from the others.
  */
 export class Tokens {
   readonly #transport: Transport;
-  readonly #policy: RetryPolicy;
+  readonly #options: TokenOptions;
   readonly #lifetime: AbortSignal;
   readonly #grants = new Map<string, Grant>();
 
   /** `lifetime` ends the requests for tokens. */
-  constructor(transport: Transport, policy: RetryPolicy, lifetime: AbortSignal) {
+  constructor(transport: Transport, options: TokenOptions, lifetime: AbortSignal) {
     this.#transport = transport;
-    this.#policy = policy;
+    this.#options = options;
     this.#lifetime = lifetime;
   }
 
@@ -59,8 +65,8 @@ export class Tokens {
   }
 
   /**
-   * Answers a 401: gets a token as the header `WWW-Authenticate` says. `used` is the authorization that was refused;
-   * when another request has renewed it meanwhile, that one is returned. Throws `E_SOURCE_DENIED`.
+   * Answers a 401: gets what the header `WWW-Authenticate` asks for. `used` is the authorization that was refused;
+   * when another request has renewed it meanwhile, that one is returned. Throws `E_SOURCE_DENIED` or `E_CREDENTIALS`.
    */
   async renew(
     repository: Repository,
@@ -71,7 +77,7 @@ export class Tokens {
   ): Promise<string> {
     const key = keyOf(repository);
     const known = this.#grants.get(key);
-    const grant = known ?? { realm: realmOf(repository, header, what) };
+    const grant = known ?? { demand: demandIn(header, repository, what) };
     this.#grants.set(key, grant);
     if (grant.token?.authorization === used) delete grant.token;
     return this.#current(grant, repository, what, signal);
@@ -93,27 +99,40 @@ export class Tokens {
     return token.authorization;
   }
 
-  async #fetch(grant: Grant, { endpoint, path }: Repository): Promise<Token> {
-    const what = `token to read ${path} at ${endpoint.name}`;
+  /** A refusal by the registry itself, with a hint on the account that was used. */
+  async explain(refusal: PackferryError, { endpoint, path }: Repository): Promise<PackferryError> {
+    if (refusal.code !== 'E_SOURCE_DENIED') return refusal;
+    return explainDenied(refusal, endpoint.host, await this.#options.credentials.find(endpoint.host, path));
+  }
+
+  async #fetch(grant: Grant, repository: Repository): Promise<Token> {
+    const { endpoint, path } = repository;
+    const { demand } = grant;
+    const credential = await this.#options.credentials.find(endpoint.host, path);
+    const what = `${path === '' ? 'log-in' : `token to read ${path}`} at ${endpoint.name}`;
+    grant.token =
+      demand.scheme === 'basic'
+        ? basicToken(credential, endpoint, path)
+        : await this.#ask(tokenRequest(demand, credential, endpoint, what), (refusal) =>
+            explainDenied(refusal, endpoint.host, credential),
+          );
+    return grant.token;
+  }
+
+  async #ask(request: Get, explain: (refusal: PackferryError) => PackferryError): Promise<Token> {
+    const { url, what } = request;
     const answer = await withRetries(
       async () => {
-        const got = await this.#transport.get({
-          url: grant.realm,
-          ca: endpoint.ca,
-          what,
-          signal: this.#lifetime,
-        });
-        if (got.status !== 200) throw await refusalOf(got, what);
+        const got = await this.#transport.get({ ...request, signal: this.#lifetime });
+        if (got.status !== 200) throw explain(await refusalOf(got, what));
         return await collect(got.body, limits.tokenAnswer, what).catch((fault: unknown) => {
           throw connectionFault(fault, got.url, what);
         });
       },
-      this.#policy,
-      { host: grant.realm.host, what, signal: this.#lifetime },
+      this.#options,
+      { host: url.host, what, signal: this.#lifetime },
     );
-    const token = readToken(answer, grant.realm, what);
-    grant.token = token;
-    return token;
+    return readToken(answer, url, what);
   }
 }
 
@@ -121,28 +140,56 @@ function keyOf({ endpoint, path }: Repository): string {
   return `${endpoint.origin} ${path}`;
 }
 
-/** The address of the token service, ready to be asked. */
-function realmOf({ endpoint, path }: Repository, header: string, what: string): URL {
-  const challenges = parseChallenges(header);
-  const bearer = challenges.find(({ scheme }) => scheme === 'bearer')?.parameters;
-  if (bearer === undefined) {
-    const asked = challenges.map(({ scheme }) => scheme).join(', ');
+/** Passwords do not end. */
+function basicToken(credential: Credential | undefined, endpoint: Endpoint, path: string): Token {
+  if (credential?.kind === 'password') {
+    return { authorization: basicAuthorization(credential), renewAt: Infinity };
+  }
+  const what = `${endpoint.host}${path === '' ? '' : `/${path}`}`;
+  if (credential === undefined) {
+    throw new PackferryError('E_SOURCE_DENIED', `${what}: ${endpoint.name} wants an account and a password`, {
+      hint: `Log in: packferry login ${endpoint.host}`,
+    });
+  }
+  throw new PackferryError(
+    'E_SOURCE_DENIED',
+    `${what}: ${endpoint.name} wants a password, and ${credential.from} has an identity token for it`,
+    { hint: `Log in with a password: packferry login ${endpoint.host}` },
+  );
+}
+
+/**
+ * The request for a token. With a password it is a GET (distribution project, "Token Authentication Specification"),
+ * with an identity token a POST ("OAuth2 Token Authentication").
+ */
+function tokenRequest(
+  { realm, service, scope }: Demand & { scheme: 'bearer' },
+  credential: Credential | undefined,
+  { origin, name }: Endpoint,
+  what: string,
+): Get {
+  const asked = { ...(service === undefined ? {} : { service }), ...(scope === undefined ? {} : { scope }) };
+  // An account is not shown in plain where the registry itself is spoken to encrypted; not on this very machine either.
+  if (credential !== undefined && origin.startsWith('https:') && realm.protocol !== 'https:') {
     throw new PackferryError(
-      'E_SOURCE_DENIED',
-      `${what}: ${endpoint.name} wants a log-in${asked === '' ? '' : ` (${asked})`}`,
-      { hint: 'Images that need a log-in cannot be read. Name a mirror that serves them without.' },
+      'E_SOURCE_PROTOCOL',
+      `${what}: ${name} wants the account sent to ${realm.host} in plain`,
+      {
+        hint: 'The registry is misconfigured: its token service must have an https:// address.',
+      },
     );
   }
-  const realm = bearer.get('realm') ?? '';
-  const url = URL.canParse(realm) ? new URL(realm) : undefined;
-  if (url === undefined || !/^https?:$/.test(url.protocol)) {
-    throw new PackferryError('E_SOURCE_PROTOCOL', `${what}: ${endpoint.name} names no usable token service`);
+  if (credential?.kind === 'identity') {
+    const grant = { grant_type: 'refresh_token', refresh_token: credential.token, client_id: 'packferry' };
+    return { url: realm, form: new URLSearchParams({ ...grant, ...asked }), what };
   }
-  refuseDowngrade(new URL(endpoint.origin), url, what);
-  const service = bearer.get('service');
-  if (service !== undefined) url.searchParams.set('service', service);
-  url.searchParams.set('scope', `repository:${path}:pull`);
-  return url;
+  const url = new URL(realm);
+  for (const [key, value] of Object.entries(asked)) url.searchParams.set(key, value);
+  return {
+    url,
+    what,
+    ...(credential === undefined ? {} : { authorization: basicAuthorization(credential) }),
+  };
 }
 
 /** The answer of the token service. No error quotes it: it may hold a token. */

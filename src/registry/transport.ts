@@ -1,19 +1,22 @@
-import { rootCertificates } from 'node:tls';
-import { Agent, type Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
 import { PackferryError } from '../core/errors.ts';
+import { isLoopback } from '../core/hosts.ts';
+import { proxyRefusal } from '../core/http-faults.ts';
 import { connectionFault } from './connection-fault.ts';
-import { isLoopback } from './endpoint.ts';
+import { Dispatchers, type Route } from './dispatchers.ts';
 import { untilAborted } from './interrupted.ts';
 import type { FilledOptions } from './options.ts';
 
-/** One GET. */
+/** One request: a GET, or with `form` a POST. */
 export interface Get {
   readonly url: URL;
+  /** How people call the host of `url`, e.g. `docker.io`; certificates may lie under that name. */
+  readonly host?: string;
   readonly headers?: Readonly<Record<string, string>>;
   /** Sent to the origin of `url` only. */
   readonly authorization?: string | undefined;
-  /** Certificate authorities in PEM form, trusted besides the usual ones. */
-  readonly ca: string | undefined;
+  /** Posted, and not sent on to where the answer redirects: it may hold a secret. */
+  readonly form?: URLSearchParams;
   /** What is being fetched, for messages: names the image. */
   readonly what: string;
   readonly signal?: AbortSignal | undefined;
@@ -33,18 +36,18 @@ export interface Answer {
 const redirects = new Set([301, 302, 303, 307, 308]);
 const maxRedirects = 5;
 
-/** Connections to registries: sends GETs and follows redirects. Knows nothing of images, tokens and repetition. */
+/** Sends requests to registries and follows redirects. Knows nothing of images, tokens and repetition. */
 export class Transport {
   readonly #options: FilledOptions;
-  /** One per set of certificate authorities; each keeps a pool of connections per origin. */
-  readonly #agents = new Map<string | undefined, Agent>();
+  readonly #dispatchers: Dispatchers;
 
   constructor(options: FilledOptions) {
     this.#options = options;
+    this.#dispatchers = new Dispatchers(options);
   }
 
   /**
-   * Sends one GET. Redirects are followed by hand, since credentials must not go along: storage hosts refuse
+   * Sends one request. Redirects are followed by hand, since credentials must not go along: storage hosts refuse
    * presigned URLs that come with them, and would learn them.
    */
   async get(request: Get): Promise<Answer> {
@@ -54,7 +57,7 @@ export class Transport {
     for (let hops = 0; hops <= maxRedirects; hops += 1) {
       const answer = await this.#send(request, url, elsewhere);
       const location = redirects.has(answer.status) ? headerOf(answer, 'location') : undefined;
-      if (location === undefined) return answer;
+      if (location === undefined || request.form !== undefined) return answer;
       await discard(answer);
       url = nextUrl(location, url, request.what);
       elsewhere ||= url.origin !== origin;
@@ -67,53 +70,50 @@ export class Transport {
 
   /** Cuts every connection. */
   async close(): Promise<void> {
-    const agents = [...this.#agents.values()];
-    this.#agents.clear();
-    await Promise.all(agents.map((agent) => agent.destroy()));
+    await this.#dispatchers.close();
   }
 
   async #send(request: Get, url: URL, elsewhere: boolean): Promise<Answer> {
     const { what, signal } = request;
-    const authorization = elsewhere ? undefined : request.authorization;
-    const sent = this.#agentFor(request.ca).request({
-      origin: url.origin,
-      path: `${url.pathname}${url.search}`,
-      method: 'GET',
-      headers: {
-        'user-agent': this.#options.userAgent,
-        'accept-encoding': 'identity',
-        ...request.headers,
-        ...(authorization === undefined ? {} : { authorization }),
-      },
-      ...(signal === undefined ? {} : { signal }),
-    });
+    const route = await this.#dispatchers.routeTo(url, elsewhere ? undefined : request.host);
     try {
+      const sent = route.dispatcher.request(this.#requestOf(request, url, elsewhere, route));
       // undici looks at the signal only once it has a connection.
       const { statusCode, headers, body } = await untilAborted(sent, signal, what);
-      return { status: statusCode, headers, body, url, elsewhere };
+      const answer = { status: statusCode, headers, body, url, elsewhere };
+      if (statusCode !== 407 || route.proxy === undefined) return answer;
+      await discard(answer);
+      throw proxyRefusal(statusCode, route.proxy, url, what);
     } catch (fault) {
-      throw connectionFault(fault, url, what);
+      throw connectionFault(fault, url, what, route.proxy);
     }
   }
 
-  #agentFor(ca: string | undefined): Agent {
-    const known = this.#agents.get(ca);
-    if (known !== undefined) return known;
-    const { connectionsPerHost, timeouts } = this.#options;
-    const agent = new Agent({
-      connections: connectionsPerHost,
-      headersTimeout: timeouts.headers,
-      bodyTimeout: timeouts.body,
-      connect: {
-        timeout: timeouts.connect,
-        // Redirects lead to public storage hosts, so the usual authorities stay.
-        ...(ca === undefined ? {} : { ca: [...rootCertificates, ca] }),
+  #requestOf(request: Get, url: URL, elsewhere: boolean, { proxy, forwards }: Route): RequestOptions {
+    const { form, signal } = request;
+    const authorization = elsewhere ? undefined : request.authorization;
+    const toProxy = forwards ? proxy?.authorization : undefined;
+    return {
+      origin: url.origin,
+      // A proxy without tunnel is told the whole address (RFC 9112, section 3.2.2).
+      path: forwards ? `${url.origin}${url.pathname}${url.search}` : `${url.pathname}${url.search}`,
+      method: form === undefined ? 'GET' : 'POST',
+      headers: {
+        'user-agent': this.#options.userAgent,
+        'accept-encoding': 'identity',
+        ...(forwards ? { host: url.host } : {}),
+        ...(form === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
+        ...request.headers,
+        ...(authorization === undefined ? {} : { authorization }),
+        ...(toProxy === undefined ? {} : { 'proxy-authorization': toProxy }),
       },
-    });
-    this.#agents.set(ca, agent);
-    return agent;
+      ...(form === undefined ? {} : { body: form.toString() }),
+      ...(signal === undefined ? {} : { signal }),
+    };
   }
 }
+
+type RequestOptions = Parameters<Dispatcher['request']>[0];
 
 /** The first value of a header. */
 export function headerOf(answer: Pick<Answer, 'headers'>, name: string): string | undefined {

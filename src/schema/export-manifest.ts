@@ -71,6 +71,11 @@ const imageEntry = z.union([
 ]);
 
 const registrySettings = z.strictObject({
+  location: nonEmpty
+    .exactOptional()
+    .describe(
+      'HOST[:PORT][/PREFIX] that takes the place of the key: images below it are read there instead. They keep their names.',
+    ),
   mirrors: z
     .array(nonEmpty)
     .exactOptional()
@@ -79,7 +84,17 @@ const registrySettings = z.strictObject({
     .boolean()
     .exactOptional()
     .describe('Speak HTTP to this registry and its mirrors. Default: only to loopback addresses.'),
-  caFile: nonEmpty.exactOptional().describe('PEM file of certificate authorities. Relative to the manifest.'),
+  caFile: nonEmpty
+    .exactOptional()
+    .describe(
+      'PEM file of certificate authorities, for this registry and its mirrors. Relative to the manifest.',
+    ),
+  clientCert: nonEmpty
+    .exactOptional()
+    .describe('PEM file of the certificate that the registry is shown. Relative to the manifest.'),
+  clientKey: nonEmpty
+    .exactOptional()
+    .describe('PEM file of the key for clientCert, without passphrase. Relative to the manifest.'),
 });
 
 const policy = z.strictObject({
@@ -160,7 +175,12 @@ export const exportManifestSchema = z.strictObject({
     })
     .exactOptional(),
   policy: policy.exactOptional().describe('What is said about images that break a rule.'),
-  registries: z.record(z.string(), registrySettings).exactOptional().describe('Settings by registry host.'),
+  registries: z
+    .record(z.string(), registrySettings)
+    .exactOptional()
+    .describe(
+      'Settings by registry host, or by HOST/PATH for the images below it. The longest key that fits an image counts.',
+    ),
   bundle: z
     .strictObject({
       volumeSize: z

@@ -38,6 +38,8 @@ const totals = z.object({
 /** An image of a plan. */
 const plannedImage = z.object({
   ...reportedImage.shape,
+  /** The endpoint that answered, e.g. `registry://docker.io` or one of its mirrors. */
+  source: z.string(),
   /** Bytes of it that other images of the plan have too. */
   bytesShared: size,
   /** What an independent list of digests says of it, when one was asked. */
@@ -99,6 +101,8 @@ export const lockReport = z.object({
       reference: z.string(),
       status: z.enum(['new', 'moved', 'same', 'gone']),
       manifest: digest,
+      /** The endpoint that answered; for an image that is gone, the one that did then. */
+      source: z.string(),
       /** For a moved image: what it was before, and since when. */
       before: z.object({ manifest: digest, lockedAt: utcTime }).exactOptional(),
       /** What an independent list of digests says of it, when one was asked. */

@@ -77,7 +77,7 @@ test('plan shows findings, what is excluded, and what excluding would save', asy
   t.true(stderr.includes('P/Integrations/Item2/Item2.yml:9: docker.io/acme/tool:latest: '), stderr);
 
   const table = await packferry(['plan', manifest]);
-  t.regex(table.stdout, /^IMAGE +SIZE +SHARED +USED BY +FINDINGS/);
+  t.regex(table.stdout, /^IMAGE +SIZE +SHARED +FROM +USED BY +FINDINGS/);
   t.regex(table.stdout, /acme\/tool.*latest, third-party/);
   t.regex(table.stderr, /Excluded: 1 image, /);
   t.regex(table.stderr, /exclude acme\/tool:\* saves /);

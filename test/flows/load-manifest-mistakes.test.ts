@@ -112,7 +112,48 @@ test(
   '5:3',
   /scheme/,
 );
-test('a registry with a path', refuses, `${head}images: [a]\nregistries:\n  r.io/acme: {}\n`, '5:3', /path/);
+test(
+  'a registry with a path that is none',
+  refuses,
+  `${head}images: [a]\nregistries:\n  r.io/Acme: {}\n`,
+  '5:3',
+  /"r\.io\/Acme" is no registry host/,
+);
+test(
+  'a path of a registry twice',
+  refuses,
+  `${head}images: [a]\nregistries:\n  docker.io/acme: {}\n  index.docker.io/acme: {}\n`,
+  '6:3',
+  /docker\.io\/acme has settings already/,
+);
+test(
+  'a location with a scheme',
+  refuses,
+  `${head}images: [a]\nregistries: {docker.io: {location: "https://m.io"}}\n`,
+  '4:36',
+  /scheme/,
+);
+test(
+  'a location that is empty',
+  refuses,
+  `${head}images: [a]\nregistries: {docker.io: {location: ""}}\n`,
+  '4:36',
+  /location/,
+);
+test(
+  'a client certificate without its key',
+  refuses,
+  `${head}images: [a]\nregistries: {r.io: {clientCert: c.pem}}\n`,
+  '4:21',
+  /clientKey beside it/,
+);
+test(
+  'a client key without its certificate',
+  refuses,
+  `${head}images: [a]\nregistries: {r.io: {caFile: ca.pem, clientKey: k.pem}}\n`,
+  '4:37',
+  /clientCert beside it/,
+);
 test(
   'a registry twice',
   refuses,

@@ -69,7 +69,7 @@ test('everything can be set', async (t) => {
     '  zstd: error',
     'registries:',
     '  index.docker.io: {mirrors: ["r.example:5000", m.example/hub], plainHttp: false}',
-    '  r.example:5000: {caFile: certs/ca.pem}',
+    '  r.example:5000: {caFile: certs/ca.pem, location: m.example/r, clientCert: c.pem, clientKey: k.pem}',
     'bundle: {volumeSize: 4GiB, expiresAfter: 90d}',
     'sign: {keys: [~/.ssh/id_ed25519]}',
   ]);
@@ -104,7 +104,17 @@ test('everything can be set', async (t) => {
     [...manifest.registries],
     [
       ['docker.io', { mirrors: ['r.example:5000', 'm.example/hub'], plainHttp: false }],
-      ['r.example:5000', { mirrors: [], caFile: path.join(folder, 'certs/ca.pem') }],
+      [
+        'r.example:5000',
+        {
+          ...{ location: 'm.example/r', mirrors: [] },
+          caFile: { text: path.join(folder, 'certs/ca.pem'), line: 16, column: 28 },
+          client: {
+            cert: { text: path.join(folder, 'c.pem'), line: 16, column: 77 },
+            key: { text: path.join(folder, 'k.pem'), line: 16, column: 95 },
+          },
+        },
+      ],
     ],
   );
   t.is(manifest.volumeSize, 2 ** 32);

@@ -1,6 +1,6 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
 
-/** A self-signed certificate for 127.0.0.1 that is its own authority. */
+/** A self-signed certificate, for 127.0.0.1 and perhaps a name, that is its own authority. */
 export interface Certificate {
   readonly pem: string;
   readonly key: string;
@@ -12,13 +12,16 @@ const commonName = '0603550403';
 const basicConstraints = '0603551d13';
 const subjectAltName = '0603551d11';
 
-/** Makes a certificate that is valid for 127.0.0.1, with a fresh key. */
-export function makeCertificate(): Certificate {
+/** Makes a certificate that is valid for 127.0.0.1 and for `host`, with a fresh key. `subject` is its common name. */
+export function makeCertificate({
+  host = 'unused.example',
+  subject = 'packferry test',
+}: { readonly host?: string; readonly subject?: string } = {}): Certificate {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const algorithm = sequence(raw(sha256WithEcdsa));
-  const name = sequence(der(0x31, sequence(raw(commonName), der(0x0c, Buffer.from('packferry test')))));
+  const name = sequence(der(0x31, sequence(raw(commonName), der(0x0c, Buffer.from(subject)))));
   const validity = sequence(utcTime('200101000000Z'), utcTime('491231235959Z'));
-  const address = sequence(der(0x87, Buffer.from([127, 0, 0, 1])));
+  const address = sequence(der(0x87, Buffer.from([127, 0, 0, 1])), der(0x82, Buffer.from(host)));
   const extensions = der(
     0xa3,
     sequence(
@@ -37,7 +40,9 @@ export function makeCertificate(): Certificate {
     extensions,
   );
   const signature = der(0x03, Buffer.concat([Buffer.from([0]), sign('sha256', body, privateKey)]));
-  const base64 = sequence(body, algorithm, signature).toString('base64').replace(/.{64}/g, '$&\n');
+  const base64 = sequence(body, algorithm, signature)
+    .toString('base64')
+    .replace(/.{64}(?=.)/g, '$&\n');
   return {
     pem: `-----BEGIN CERTIFICATE-----\n${base64}\n-----END CERTIFICATE-----\n`,
     key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),

@@ -7,15 +7,21 @@ import {
 } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { pipeline } from 'node:stream';
+import { TLSSocket } from 'node:tls';
+import { collect } from '../../src/core/collect.ts';
 import type { Certificate } from './registry-certificate.ts';
 import type { ServedContent } from '../../src/core/served.ts';
 import { answerTo } from '../../src/registry/server-routes.ts';
 
 /** What a client sent. */
 export interface Seen {
+  readonly method: string;
   readonly path: string;
   readonly authorization: string | undefined;
   readonly headers: IncomingMessage['headers'];
+  readonly body: string;
+  /** The common name of the certificate that the client has shown. */
+  readonly certificate: string | undefined;
 }
 
 export interface ScriptedServer {
@@ -34,20 +40,31 @@ export type Script = (
   before: readonly Seen[],
 ) => void | Promise<void>;
 
-/** An HTTP server on a free loopback port that misbehaves as told. With a certificate it speaks HTTPS. */
+/**
+ * An HTTP server on a free loopback port that misbehaves as told. With a certificate it speaks HTTPS, and takes whatever
+ * certificate a client shows.
+ */
 export async function startScripted(script: Script, certificate?: Certificate): Promise<ScriptedServer> {
   const seen: Seen[] = [];
   const listener: RequestListener = (message, response) => {
-    const { url = '', headers } = message;
-    const request = { path: url, authorization: headers.authorization, headers };
-    const before = [...seen];
-    seen.push(request);
-    Promise.resolve(script(request, response, before)).catch(() => response.destroy());
+    const answer = async (): Promise<void> => {
+      const { url = '', method = '', headers, socket } = message;
+      const body = method === 'POST' ? (await collect(message, 64 * 1024, 'body')).toString('utf8') : '';
+      const shown = socket instanceof TLSSocket ? socket.getPeerX509Certificate()?.subject : undefined;
+      const request = { method, path: url, authorization: headers.authorization, headers, body };
+      const before = [...seen];
+      seen.push({ ...request, certificate: shown?.replace(/^CN=/, '') });
+      await script({ ...request, certificate: shown }, response, before);
+    };
+    answer().catch(() => response.destroy());
   };
   const server: Server =
     certificate === undefined
       ? createServer(listener)
-      : createTlsServer({ key: certificate.key, cert: certificate.pem }, listener);
+      : createTlsServer(
+          { key: certificate.key, cert: certificate.pem, requestCert: true, rejectUnauthorized: false },
+          listener,
+        );
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('no port');

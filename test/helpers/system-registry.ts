@@ -1,9 +1,12 @@
+import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import path from 'node:path';
+import type { Certificate } from './registry-certificate.ts';
 import { freePort, serviceFolder, startService, usingService, type Service } from './system-service.ts';
 import { systemTools } from './system-tools.ts';
 
-/** A private registry (the distribution project's) on 127.0.0.1, without TLS. Needs `docker-registry`. */
+/** A private registry (the distribution project's) on 127.0.0.1. Needs `docker-registry`. */
 export interface DockerRegistry extends Service {
   /** Host and port, e.g. `127.0.0.1:40123`. */
   readonly host: string;
@@ -11,11 +14,35 @@ export interface DockerRegistry extends Service {
   readonly storage: string;
 }
 
-/** Starts an empty registry. The caller has to `stop` it. */
-export async function startDockerRegistry(): Promise<DockerRegistry> {
+export interface RegistryOptions {
+  /** Serve what another registry keeps there. Default: an empty folder. */
+  readonly storage?: string;
+  /** Want `guardedAccount` with every request. */
+  readonly guarded?: boolean;
+  /** Speak HTTPS. */
+  readonly certificate?: Certificate;
+  /** Want a certificate of this authority (PEM) from every client. */
+  readonly clientAuthority?: string;
+}
+
+/** The one account that a guarded registry knows. */
+export const guardedAccount = { username: 'soc', password: 's3cr3t-canary' };
+/** The same as `htpasswd -nbB` writes it: bcrypt is the only hash that the registry takes, and Node has none. */
+const htpasswd = 'soc:$2y$05$packferrytestsaltabcdu4m0eCbDxUM29MEqXQMmA7nRTa2aSJUu\n';
+
+/** Starts a registry. The caller has to `stop` it. */
+export async function startDockerRegistry(options: RegistryOptions = {}): Promise<DockerRegistry> {
+  const { guarded = false, certificate, clientAuthority } = options;
   const folder = await serviceFolder('registry');
-  const storage = path.join(folder, 'storage');
-  await mkdir(storage);
+  const at = (name: string): string => path.join(folder, name);
+  const storage = options.storage ?? at('storage');
+  await mkdir(storage, { recursive: true });
+  if (guarded) await writeFile(at('htpasswd'), htpasswd);
+  if (certificate !== undefined) {
+    await writeFile(at('certificate.pem'), certificate.pem);
+    await writeFile(at('key.pem'), certificate.key);
+  }
+  if (clientAuthority !== undefined) await writeFile(at('clients.pem'), clientAuthority);
   const host = `127.0.0.1:${await freePort()}`;
   const config = path.join(folder, 'config.json');
   // JSON is YAML.
@@ -24,7 +51,20 @@ export async function startDockerRegistry(): Promise<DockerRegistry> {
     JSON.stringify({
       version: '0.1',
       storage: { filesystem: { rootdirectory: storage } },
-      http: { addr: host, secret: 'only for tests' },
+      ...(guarded ? { auth: { htpasswd: { realm: 'packferry test', path: at('htpasswd') } } } : {}),
+      http: {
+        addr: host,
+        secret: 'only for tests',
+        ...(certificate === undefined
+          ? {}
+          : {
+              tls: {
+                certificate: at('certificate.pem'),
+                key: at('key.pem'),
+                ...(clientAuthority === undefined ? {} : { clientcas: [at('clients.pem')] }),
+              },
+            }),
+      },
     }),
   );
   const service = await startService({
@@ -32,12 +72,28 @@ export async function startDockerRegistry(): Promise<DockerRegistry> {
     command: systemTools().path('docker-registry'),
     args: ['serve', config],
     folder,
-    isReady: async () => (await fetch(`http://${host}/v2/`, { signal: AbortSignal.timeout(5000) })).ok,
+    isReady: async () => (certificate === undefined ? answersAt(host) : listensAt(host)),
   });
   return { ...service, host, storage };
 }
 
 /** Calls `use` with a private registry that is stopped afterwards. */
-export async function withDockerRegistry<T>(use: (registry: DockerRegistry) => Promise<T>): Promise<T> {
-  return usingService(await startDockerRegistry(), use);
+export async function withDockerRegistry<T>(
+  use: (registry: DockerRegistry) => Promise<T>,
+  options: RegistryOptions = {},
+): Promise<T> {
+  return usingService(await startDockerRegistry(options), use);
+}
+
+async function answersAt(host: string): Promise<boolean> {
+  const { status } = await fetch(`http://${host}/v2/`, { signal: AbortSignal.timeout(5000) });
+  return status === 200 || status === 401;
+}
+
+async function listensAt(host: string): Promise<boolean> {
+  const [address = '', port = ''] = host.split(':');
+  const socket = connect(Number(port), address);
+  await once(socket, 'connect');
+  socket.destroy();
+  return true;
 }

@@ -1,17 +1,20 @@
 import test from 'ava';
 import { PackferryError } from '../../src/core/errors.ts';
-import { endpointsOf, repositoryAt } from '../../src/registry/endpoint.ts';
+import { configuredEndpoints, repositoriesOf } from '../../src/registry/endpoint.ts';
+import { parseReference } from '../../src/core/reference.ts';
 import type { RegistrySettings } from '../../src/registry/options.ts';
 
 const leadsTo = test.macro({
   exec(t, registry: string, settings: RegistrySettings, expected: string[]) {
-    const addresses = endpointsOf(registry, settings).map((endpoint) => {
-      return `${endpoint.origin}/v2/${repositoryAt(endpoint, 'a/b').path}`;
-    });
-    t.deepEqual(addresses, expected);
+    t.deepEqual(addressesOf(`${registry}/a/b`, { [registry]: settings }), expected);
   },
   title: (title) => `endpoint: ${title ?? ''}`,
 });
+
+function addressesOf(image: string, registries: Record<string, RegistrySettings>): string[] {
+  const found = repositoriesOf(parseReference(image), new Map(Object.entries(registries)));
+  return found.map(({ endpoint, path }) => `${endpoint.origin}/v2/${path}`);
+}
 
 test('Docker Hub answers under another name', leadsTo, 'docker.io', {}, [
   'https://registry-1.docker.io/v2/a/b',
@@ -34,9 +37,72 @@ test(
   ['http://m.example:5000/v2/hub/a/b', 'http://n.example/v2/a/b', 'http://registry-1.docker.io/v2/a/b'],
 );
 
+const below = test.macro({
+  exec(t, image: string, registries: Record<string, RegistrySettings>, expected: string[]) {
+    t.deepEqual(addressesOf(image, registries), expected);
+  },
+  title: (title) => `endpoint: ${title ?? ''}`,
+});
+
+test(
+  'a location takes the place of the registry, which is not asked any more',
+  below,
+  'demisto/python3:3',
+  { 'docker.io': { location: 'xsoar-registry.example' } },
+  ['https://xsoar-registry.example/v2/demisto/python3'],
+);
+test(
+  'a location takes the place of a path, and only of that path',
+  below,
+  'demisto/python3:3',
+  { 'docker.io/demisto': { location: 'r.example/xsoar/content', mirrors: ['m.example'] } },
+  ['https://m.example/v2/python3', 'https://r.example/v2/xsoar/content/python3'],
+);
+test(
+  'without a location, a key with a path leaves the registry where it is',
+  below,
+  'ghcr.io/acme/tool:1',
+  { 'ghcr.io/acme': { mirrors: ['m.example/acme'] } },
+  ['https://m.example/v2/acme/tool', 'https://ghcr.io/v2/acme/tool'],
+);
+test(
+  'the longest key counts, alone',
+  below,
+  'demisto/python3:3',
+  {
+    'docker.io': { mirrors: ['m.example'] },
+    'docker.io/demisto': { location: 'r.example/demisto' },
+    'docker.io/demisto/python': { location: 'never.example/x' },
+  },
+  ['https://r.example/v2/demisto/python3'],
+);
+test(
+  'a key may be one repository',
+  below,
+  'demisto/python3:3',
+  { 'docker.io/demisto/python3': { location: 'r.example/py' } },
+  ['https://r.example/v2/py'],
+);
+test(
+  'what is set for a mirror itself wins over what is set where it is named',
+  below,
+  'a/b:1',
+  {
+    'docker.io': { mirrors: ['m.example', 'n.example'], plainHttp: false },
+    'm.example': { plainHttp: true },
+  },
+  ['http://m.example/v2/a/b', 'https://n.example/v2/a/b', 'https://registry-1.docker.io/v2/a/b'],
+);
+
+test('endpoint refused: a location that leaves no repository', (t) => {
+  const registries = { 'docker.io/demisto/python3': { location: 'r.example' } };
+  const error = t.throws(() => addressesOf('demisto/python3:3', registries), { instanceOf: PackferryError });
+  t.is(error.code, 'E_ENDPOINT_INVALID');
+});
+
 const refused = test.macro({
   exec(t, mirror: string) {
-    const error = t.throws(() => endpointsOf('docker.io', { mirrors: [mirror] }), {
+    const error = t.throws(() => configuredEndpoints(new Map([['docker.io', { mirrors: [mirror] }]])), {
       instanceOf: PackferryError,
     });
     t.is(error.code, 'E_ENDPOINT_INVALID');

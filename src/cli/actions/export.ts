@@ -46,7 +46,7 @@ export interface ExportOptions extends CommonOptions, SourceOptions {
 /** `export MANIFEST -o DIR` */
 export const exportCommand: Action<ExportOptions> = async (session, paths, options) => {
   const { emit, signal, context } = session;
-  const selection = withOptions(await select(paths, selecting(session)), options);
+  const selection = withOptions(await select(paths, await selecting(session, options)), options);
   warnOfUncarried(selection, emit);
   const lenders = await openLenders(options.reuse ?? []);
   return withManifestSource(session, selection.manifest, options, async (source) => {

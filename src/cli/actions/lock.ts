@@ -29,7 +29,7 @@ export function lockFileOf({ manifest }: Selection, named: string | undefined): 
 /** `lock MANIFEST` */
 export const lock: Action<LockOptions> = async (session, paths, options) => {
   const { emit, signal, context } = session;
-  const selection = await select(paths, selecting(session));
+  const selection = await select(paths, await selecting(session, options));
   throwForbidden(selection.findings);
   const file = lockFileOf(selection, options.lock);
   const old = await readLock(file);

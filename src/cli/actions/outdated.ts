@@ -14,7 +14,7 @@ export interface OutdatedOptions extends CommonOptions, SourceOptions {
 /** `outdated MANIFEST or PACK...` */
 export const outdated: Action<OutdatedOptions> = async (session, paths, options) => {
   const { emit, signal, context } = session;
-  const { wanted, manifest } = await select(paths, selecting(session));
+  const { wanted, manifest } = await select(paths, await selecting(session, options));
   return withManifestSource(session, manifest, options, async (source) => {
     const { report, errors } = await findOutdated({
       ...{ wanted, source, platform: manifest.platform, jobs: options.jobs, emit, signal },

@@ -12,8 +12,7 @@ type Image = PlanReport['images'][number];
 export function planTable({ images, errors }: PlanReport): string {
   if (images.length === 0) return errors.length === 0 ? 'No image is needed.' : '';
   const rows = [...images].sort((a, b) => b.bytes - a.bytes);
-  // Where only registries are asked, which of their mirrors answered is of no interest.
-  const isMoved = images.some(({ source }) => !source.startsWith('registry:'));
+  const isMoved = images.some((image) => !isFromOwnRegistry(image));
   const isAsked = images.some(({ witness }) => witness !== undefined);
   return table(rows, [
     { title: 'IMAGE', value: ({ reference }) => reference },
@@ -24,6 +23,11 @@ export function planTable({ images, errors }: PlanReport): string {
     { title: 'USED BY', value: usersOf },
     { title: 'FINDINGS', value: findingsOf },
   ]);
+}
+
+/** Does it come from where its name says? */
+function isFromOwnRegistry({ reference, source }: Image): boolean {
+  return source === `registry://${reference.slice(0, reference.indexOf('/'))}`;
 }
 
 /** The same as a tree: pack, item, image. An image stands below everything that needs it. */

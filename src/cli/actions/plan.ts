@@ -20,7 +20,7 @@ export interface PlanOptions extends CommonOptions, SourceOptions {
 /** `plan MANIFEST or PACK...` */
 export const plan: Action<PlanOptions> = async (session, paths, options) => {
   const { emit, signal } = session;
-  const selection = await select(paths, selecting(session));
+  const selection = await select(paths, await selecting(session, options));
   warnOfUncarried(selection, emit);
   return withManifestSource(session, selection.manifest, options, async (source, pulls) => {
     const perImage = options.perImage ?? false;

@@ -1,48 +1,34 @@
 import path from 'node:path';
-import { messageOf, PackferryError } from '../../core/errors.ts';
-import { limits } from '../../core/limits.ts';
 import type { ImageSource } from '../../core/ports.ts';
 import type { ExportManifest } from '../../flows/manifest.ts';
-import { readFile } from '../../pack/read-file.ts';
 import { openManifestSource, type ManifestSource } from '../../flows/origins.ts';
-import type { RegistrySettings, RegistrySourceOptions } from '../../registry/options.ts';
 import type { SelectOptions } from '../../flows/selection.ts';
 import { openRegistrySource, type PullCounts } from '../../registry/source.ts';
 import type { TagSource } from '../../registry/tags.ts';
 import { cacheFolderOf } from '../context.ts';
 import { trustedKeys } from '../keys.ts';
+import { networkOf, type RegistryOptions } from '../network.ts';
 import type { PatienceOptions } from '../options.ts';
 import type { Session } from '../session.ts';
+import { registrySourceOptions, type RegistriesOfManifest } from './registries.ts';
 
 /** What `select` needs of the world. Downloads from a marketplace are kept in the user's cache folder. */
-export function selecting({ context, emit, signal }: Session): SelectOptions {
+export async function selecting(session: Session, options: RegistryOptions = {}): Promise<SelectOptions> {
+  const { context, emit, signal } = session;
   const { home, tool } = context;
   const cacheDir = path.join(cacheFolderOf(context), 'marketplace');
-  return { home, cacheDir, userAgent: `${tool.name}/${tool.version}`, emit, signal };
+  const network = await networkOf(context, options);
+  return { home, cacheDir, userAgent: `${tool.name}/${tool.version}`, network, emit, signal };
 }
 
 /** Runs with the registries that a manifest describes as the source of images, and closes them afterwards. */
 export async function withRegistries<T>(
   session: Session,
-  manifest: Pick<ExportManifest, 'registries'>,
+  manifest: RegistriesOfManifest,
+  options: RegistryOptions & Partial<PatienceOptions>,
   use: (source: ImageSource & TagSource & PullCounts) => Promise<T>,
-  patience?: PatienceOptions,
 ): Promise<T> {
-  const { name, version } = session.context.tool;
-  const registries = new Map<string, RegistrySettings>();
-  for (const [host, { mirrors, plainHttp, caFile }] of manifest.registries) {
-    registries.set(host, {
-      mirrors,
-      ...(plainHttp === undefined ? {} : { plainHttp }),
-      ...(caFile === undefined ? {} : { ca: await readCa(caFile) }),
-    });
-  }
-  const source = openRegistrySource({
-    registries,
-    userAgent: `${name}/${version}`,
-    emit: session.emit,
-    ...(patience === undefined ? {} : patienceOf(patience)),
-  });
+  const source = openRegistrySource(await registrySourceOptions(session, manifest, options));
   try {
     return await use(source);
   } finally {
@@ -51,7 +37,7 @@ export async function withRegistries<T>(
 }
 
 /** Options of commands that take images from where a manifest says. */
-export interface SourceOptions extends PatienceOptions {
+export interface SourceOptions extends PatienceOptions, RegistryOptions {
   /** The file of keys whose bundles are believed. */
   readonly trustedKeys?: string;
 }
@@ -78,22 +64,5 @@ export async function withManifestSource<T>(
       await source.close();
     }
   };
-  return withRegistries(session, manifest, open, options);
-}
-
-function patienceOf({ retries, maxWait, timeout }: PatienceOptions): RegistrySourceOptions {
-  const silence = timeout * 1000;
-  return { retries, maxWait: maxWait * 1000, timeouts: { headers: silence, body: silence } };
-}
-
-async function readCa(file: string): Promise<string> {
-  const code = 'E_MANIFEST_INVALID';
-  try {
-    return (await readFile(file, { code, maxBytes: limits.caFile })).toString('utf8');
-  } catch (cause) {
-    throw new PackferryError(code, `caFile ${messageOf(cause)}`, {
-      hint: 'Name a PEM file with the certificates that the registry is to be checked against.',
-      cause,
-    });
-  }
+  return withRegistries(session, manifest, options, open);
 }

@@ -1,13 +1,15 @@
 import { defaultPlatform } from '../../core/platform.ts';
+import { emptyManifest } from '../../flows/manifest.ts';
 import { updatePacks } from '../../flows/update.ts';
 import type { UpdateReport } from '../../schema/reports-tags.ts';
+import type { RegistryOptions } from '../network.ts';
 import type { Action, CommonOptions, Session } from '../session.ts';
 import { count } from '../text/plural.ts';
 import { table } from '../text/table.ts';
 import { visible } from '../text/visible.ts';
 import { withRegistries } from './sources.ts';
 
-export interface UpdateOptions extends CommonOptions {
+export interface UpdateOptions extends CommonOptions, RegistryOptions {
   readonly write?: boolean;
   readonly image?: string;
   readonly to?: string;
@@ -18,7 +20,7 @@ export interface UpdateOptions extends CommonOptions {
 /** `update PACK...` */
 export const update: Action<UpdateOptions> = async (session, paths, options) => {
   const { emit, signal } = session;
-  return withRegistries(session, { registries: new Map() }, async (source) => {
+  return withRegistries(session, emptyManifest, options, async (source) => {
     const { report, errors } = await updatePacks({
       ...{ paths, source, platform: defaultPlatform, jobs: options.jobs, emit, signal },
       write: options.write ?? false,

@@ -9,7 +9,7 @@ import { selecting } from './sources.ts';
 /** `usage IMAGE MANIFEST or PACK...` */
 export const usage: Action<CommonOptions> = async (session, args) => {
   const [image = '', ...paths] = args;
-  const selection = await select(paths, selecting(session));
+  const selection = await select(paths, await selecting(session));
   const report = findUsage(image, selection);
   return { report, text: usageText(report), summary: summaryOf(report) };
 };

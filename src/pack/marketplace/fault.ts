@@ -1,9 +1,12 @@
 import { messageOf, PackferryError, systemCodeOf } from '../../core/errors.ts';
-import { connectionReasons } from '../../core/http-faults.ts';
+import { connectionReasons, proxyRefusal, refusedTunnel } from '../../core/http-faults.ts';
+import type { Proxy } from '../../core/proxy.ts';
 
 /** The error for a request that got no answer, or whose answer broke off. */
-export function connectionFault(fault: unknown, url: URL, what: string): PackferryError {
+export function connectionFault(fault: unknown, url: URL, what: string, proxy?: Proxy): PackferryError {
   if (fault instanceof PackferryError) return fault;
+  const refused = proxy === undefined ? undefined : refusedTunnel(fault);
+  if (proxy !== undefined && refused !== undefined) return proxyRefusal(refused, proxy, url, what);
   const code = systemCodeOf(fault) ?? '';
   if (code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW') {
     return new PackferryError(
@@ -12,10 +15,11 @@ export function connectionFault(fault: unknown, url: URL, what: string): Packfer
       { hint: 'Check the address of the marketplace.', cause: fault },
     );
   }
+  const through = proxy === undefined ? '' : ` through the proxy ${proxy.host}`;
   const why = connectionReasons[code] ?? messageOf(fault);
   return new PackferryError(
     'E_SOURCE_UNREACHABLE',
-    `${what}: ${url.host} is out of reach: ${why}${code === '' ? '' : ` (${code})`}`,
+    `${what}: ${url.host} is out of reach${through}: ${why}${code === '' ? '' : ` (${code})`}`,
     { hint: hintFor(code), cause: fault },
   );
 }

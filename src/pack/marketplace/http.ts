@@ -1,6 +1,7 @@
 import { rootCertificates } from 'node:tls';
-import { Agent, type Dispatcher } from 'undici';
+import { Pool, ProxyAgent, type Dispatcher } from 'undici';
 import { PackferryError } from '../../core/errors.ts';
+import { proxyFor, type Proxy } from '../../core/proxy.ts';
 import { connectionFault, refuseAborted } from './fault.ts';
 import type { FilledOptions } from './options.ts';
 
@@ -21,32 +22,31 @@ export interface Answer {
   header(name: string): string | undefined;
 }
 
+interface Route {
+  readonly dispatcher: Dispatcher;
+  readonly proxy: Proxy | undefined;
+  /** The proxy takes whole requests instead of making a tunnel. */
+  readonly forwards: boolean;
+}
+
 const redirects = new Set([301, 302, 303, 307, 308]);
 const maxRedirects = 5;
 
 /** Connections to the marketplace and to wherever it redirects. Knows nothing of packs and repetition. */
 export class Http {
-  readonly #agent: Agent;
-  readonly #userAgent: string;
+  readonly #options: FilledOptions;
+  /** By origin, direct or through a proxy. */
+  readonly #routes = new Map<string, Route>();
   readonly #signal: AbortSignal | undefined;
   // Requests that wait for a connection do not look at a signal, so an abort cuts everything.
   readonly #cut = (): void => {
-    void this.#agent.destroy();
+    void this.#destroy();
   };
 
-  constructor({ timeouts, ca, userAgent, signal, concurrency }: FilledOptions) {
-    this.#userAgent = userAgent;
-    this.#signal = signal;
-    this.#agent = new Agent({
-      connections: concurrency,
-      headersTimeout: timeouts.headers,
-      bodyTimeout: timeouts.body,
-      connect: {
-        timeout: timeouts.connect,
-        ...(ca === undefined ? {} : { ca: [...rootCertificates, ca] }),
-      },
-    });
-    signal?.addEventListener('abort', this.#cut, { once: true });
+  constructor(options: FilledOptions) {
+    this.#options = options;
+    this.#signal = options.signal;
+    this.#signal?.addEventListener('abort', this.#cut, { once: true });
   }
 
   /** Sends one request and follows redirects. Nothing secret goes along, so any host will do. */
@@ -69,17 +69,30 @@ export class Http {
   /** Cuts every connection. */
   async close(): Promise<void> {
     this.#signal?.removeEventListener('abort', this.#cut);
-    await this.#agent.destroy();
+    await this.#destroy();
+  }
+
+  async #destroy(): Promise<void> {
+    const open = [...this.#routes.values()];
+    await Promise.all(open.map(async ({ dispatcher }) => dispatcher.destroy()));
   }
 
   async #sendTo(url: URL, { method, headers, what }: Request): Promise<Answer> {
     refuseAborted(this.#signal, what);
+    const { dispatcher, proxy, forwards } = this.#routeTo(url);
+    const toProxy = forwards ? proxy?.authorization : undefined;
     try {
-      const answer = await this.#agent.request({
+      const answer = await dispatcher.request({
         origin: url.origin,
-        path: `${url.pathname}${url.search}`,
+        path: `${forwards ? url.origin : ''}${url.pathname}${url.search}`,
         method,
-        headers: { 'user-agent': this.#userAgent, 'accept-encoding': 'identity', ...headers },
+        headers: {
+          'user-agent': this.#options.userAgent,
+          'accept-encoding': 'identity',
+          ...(forwards ? { host: url.host } : {}),
+          ...(toProxy === undefined ? {} : { 'proxy-authorization': toProxy }),
+          ...headers,
+        },
       });
       const header = (name: string): string | undefined => {
         const value = answer.headers[name];
@@ -87,9 +100,34 @@ export class Http {
       };
       return { status: answer.statusCode, body: answer.body, url, header };
     } catch (fault) {
-      throw connectionFault(fault, url, what);
+      throw connectionFault(fault, url, what, proxy);
     }
   }
+
+  #routeTo(url: URL): Route {
+    const known = this.#routes.get(url.origin);
+    if (known !== undefined) return known;
+    const route = openRoute(url, this.#options);
+    this.#routes.set(url.origin, route);
+    return route;
+  }
+}
+
+/** A way to an origin, of at most `concurrency` connections. Plain HTTP is forwarded by a proxy, HTTPS tunnelled. */
+function openRoute(url: URL, { timeouts, ca, concurrency, proxy: settings }: FilledOptions): Route {
+  const pool = { connections: concurrency, headersTimeout: timeouts.headers, bodyTimeout: timeouts.body };
+  const tls = { timeout: timeouts.connect, ...(ca === undefined ? {} : { ca: [...rootCertificates, ca] }) };
+  const proxy = proxyFor(url, settings);
+  const forwards = proxy !== undefined && url.protocol === 'http:';
+  if (proxy === undefined || forwards) {
+    return { dispatcher: new Pool(proxy?.origin ?? url.origin, { ...pool, connect: tls }), proxy, forwards };
+  }
+  const dispatcher = new ProxyAgent({
+    ...{ ...pool, uri: proxy.origin, requestTls: tls, proxyTls: tls },
+    ...(proxy.authorization === undefined ? {} : { token: proxy.authorization }),
+    clientFactory: (origin, options) => new Pool(origin, { ...options, headersTimeout: timeouts.headers }),
+  });
+  return { dispatcher, proxy, forwards };
 }
 
 /** Throws a body away; a short one is read to its end so that the connection can be used again. */

@@ -1,4 +1,5 @@
 import { PackferryError } from '../../core/errors.ts';
+import { direct, type ProxySettings } from '../../core/proxy.ts';
 import { silent, type Emit } from '../../core/events.ts';
 
 /** All in milliseconds. */
@@ -20,6 +21,8 @@ export interface MarketplaceOptions {
   readonly userAgent?: string;
   /** Certificate authorities in PEM form, trusted besides the usual ones. */
   readonly ca?: string;
+  /** Default: none. */
+  readonly proxy?: ProxySettings;
   /** Stops everything that is done with the marketplace. */
   readonly signal?: AbortSignal;
   readonly emit?: Emit;
@@ -38,6 +41,7 @@ export interface FilledOptions {
   readonly cacheDir: string;
   readonly userAgent: string;
   readonly ca: string | undefined;
+  readonly proxy: ProxySettings;
   readonly signal: AbortSignal | undefined;
   readonly emit: Emit;
   readonly timeouts: MarketplaceTimeouts;
@@ -56,6 +60,7 @@ export function fillOptions(options: MarketplaceOptions): FilledOptions {
     cacheDir: options.cacheDir,
     userAgent: options.userAgent ?? 'packferry',
     ca: options.ca,
+    proxy: options.proxy ?? direct,
     signal: options.signal,
     emit: options.emit ?? silent,
     timeouts: {

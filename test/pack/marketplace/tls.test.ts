@@ -1,4 +1,6 @@
 import test, { type ExecutionContext } from 'ava';
+import { readProxyVariables } from '../../../src/core/proxy.ts';
+import { startProxy } from '../../helpers/connect-proxy.ts';
 import { indexOf, openFrom } from '../../helpers/marketplace-server.ts';
 import { makeCertificate } from '../../helpers/registry-certificate.ts';
 import { startScripted, type Script, type ScriptedServer } from '../../helpers/registry-scripted.ts';
@@ -34,3 +36,26 @@ test('TLS: a redirect to plain HTTP is not followed', async (t) => {
   });
   await errorOf(t, 'E_SOURCE_PROTOCOL', () => openFrom(t, server, { ca: certificate.pem }));
 });
+
+for (const [variable, asked] of [
+  ['HTTPS_PROXY', 'CONNECT m.invalid:443'],
+  ['HTTP_PROXY', 'GET http://m.invalid/index.zip'],
+] as const)
+  test(`${variable}: the marketplace is reached through the proxy, with its account`, async (t) => {
+    const own = makeCertificate({ host: 'm.invalid' });
+    const scheme = variable === 'HTTPS_PROXY' ? 'https' : 'http';
+    const server = await startScripted(serveIndex, scheme === 'https' ? own : undefined);
+    t.teardown(() => server.close());
+    const through = await startProxy(t, server.host, { account: 'me:s3cr3t' });
+    const options = (password: string): Parameters<typeof openFrom>[2] => ({
+      ca: own.pem,
+      proxy: readProxyVariables({ [variable]: `http://me:${password}@${through.host}` }),
+    });
+    const { marketplace } = await openFrom(t, { url: `${scheme}://m.invalid` }, options('s3cr3t'));
+    t.is(marketplace.index.packs.size, 1);
+    t.deepEqual([...new Set(through.asked)], [asked]);
+    const wrong = openFrom(t, { url: `${scheme}://m.invalid` }, options('c4n4ry'));
+    const error = await errorOf(t, 'E_SOURCE_DENIED', () => wrong);
+    t.regex(error.message, /407/);
+    t.false(`${error.message}${error.stack ?? ''}${String(error.cause)}`.includes('c4n4ry'));
+  });

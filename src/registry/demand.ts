@@ -1,0 +1,42 @@
+import { PackferryError } from '../core/errors.ts';
+import { parseChallenges } from './challenge.ts';
+import type { Repository } from './endpoint.ts';
+import { refuseDowngrade } from './transport.ts';
+
+/** How a registry wants to be shown who asks. */
+export type Demand =
+  | { readonly scheme: 'basic' }
+  | {
+      readonly scheme: 'bearer';
+      /** The address of the token service. */
+      readonly realm: URL;
+      readonly service: string | undefined;
+      /** Absent when only the account itself is to be checked. */
+      readonly scope: string | undefined;
+    };
+
+/**
+ * Reads the `WWW-Authenticate` of a 401; a token is preferred to a password in every request. Throws `E_SOURCE_DENIED`
+ * for other schemes, `E_SOURCE_PROTOCOL` for a token service that cannot be asked.
+ */
+export function demandIn(header: string, { endpoint, path }: Repository, what: string): Demand {
+  const challenges = parseChallenges(header);
+  const bearer = challenges.find(({ scheme }) => scheme === 'bearer')?.parameters;
+  if (bearer === undefined) {
+    if (challenges.some(({ scheme }) => scheme === 'basic')) return { scheme: 'basic' };
+    const asked = challenges.map(({ scheme }) => scheme).join(', ');
+    throw new PackferryError(
+      'E_SOURCE_DENIED',
+      `${what}: ${endpoint.name} wants a log-in${asked === '' ? '' : ` (${asked})`}`,
+      { hint: 'Only the log-ins Basic and Bearer are supported. Name a mirror that serves the images.' },
+    );
+  }
+  const realm = bearer.get('realm') ?? '';
+  const url = URL.canParse(realm) ? new URL(realm) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol)) {
+    throw new PackferryError('E_SOURCE_PROTOCOL', `${what}: ${endpoint.name} names no usable token service`);
+  }
+  refuseDowngrade(new URL(endpoint.origin), url, what);
+  const scope = path === '' ? undefined : `repository:${path}:pull`;
+  return { scheme: 'bearer', realm: url, service: bearer.get('service'), scope };
+}

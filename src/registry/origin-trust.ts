@@ -1,0 +1,85 @@
+import * as tls from 'node:tls';
+import { messageOf, PackferryError } from '../core/errors.ts';
+import { portOf } from '../core/hosts.ts';
+import { readHostCertificates } from './certificate-folder.ts';
+import { configuredEndpoints } from './endpoint.ts';
+import type { ClientCertificate, FilledOptions } from './options.ts';
+
+/** What goes into a TLS connection; as `tls.connect` takes it. */
+export interface TlsTrust {
+  /** Absent: the usual authorities, and what Node itself was told to trust. */
+  readonly ca?: string[];
+  readonly cert?: string;
+  readonly key?: string;
+}
+
+interface Configured {
+  readonly ca: Set<string>;
+  client?: ClientCertificate;
+}
+
+/**
+ * Certificates by origin: an authority is trusted by the origins that it was set for, a client certificate is shown to
+ * the one that it was set for. What those redirect to gets neither, unless it has settings of its own.
+ */
+export class OriginTrust {
+  readonly #options: Pick<FilledOptions, 'ca' | 'certificateFolders'>;
+  readonly #configured = new Map<string, Configured>();
+
+  /** Throws `E_ENDPOINT_INVALID` when the settings name no usable host, or two client certificates for one. */
+  constructor(options: FilledOptions) {
+    this.#options = options;
+    for (const { endpoint, isMirror, settings } of configuredEndpoints(options.registries)) {
+      const known = this.#configured.get(endpoint.origin) ?? { ca: new Set() };
+      this.#configured.set(endpoint.origin, known);
+      if (settings.ca !== undefined) known.ca.add(settings.ca);
+      if (settings.client === undefined || isMirror) continue;
+      if (known.client !== undefined && known.client.cert !== settings.client.cert) {
+        throw new PackferryError(
+          'E_ENDPOINT_INVALID',
+          `${endpoint.host}: two client certificates are set for it`,
+          {
+            hint: 'A host is shown one certificate, whatever the path.',
+          },
+        );
+      }
+      known.client = settings.client;
+    }
+  }
+
+  /** `host` is how people call the origin. Throws `E_CREDENTIALS` for certificates that are none. */
+  async of(url: URL, host: string | undefined): Promise<TlsTrust> {
+    const names = [...(host === undefined ? [] : [host]), url.host, `${url.hostname}:${portOf(url)}`];
+    const found = await readHostCertificates(this.#options.certificateFolders, [...new Set(names)]);
+    const configured = this.#configured.get(url.origin);
+    const more = [...this.#options.ca, ...(configured?.ca ?? []), ...(found?.ca ?? [])];
+    // What is set for packferry wins over what lies about on the machine.
+    const client = configured?.client ?? found?.client;
+    const trust = {
+      ...authorities(more),
+      ...(client === undefined ? {} : { cert: client.cert, key: client.key }),
+    };
+    try {
+      tls.createSecureContext(trust);
+    } catch (cause) {
+      const from = configured?.client === undefined && found !== undefined ? ` in ${found.from}` : '';
+      throw new PackferryError(
+        'E_CREDENTIALS',
+        `the certificates for ${url.host}${from} cannot be used: ${messageOf(cause)}`,
+        { hint: 'They must be PEM files, the key must fit the certificate and have no passphrase.', cause },
+      );
+    }
+    return trust;
+  }
+}
+
+/** The usual authorities and these; nothing where there are no others, so that what Node was told still counts. */
+export function authorities(more: readonly string[]): Pick<TlsTrust, 'ca'> {
+  return more.length === 0 ? {} : { ca: [...usualAuthorities(), ...more] };
+}
+
+/** What Node trusts by itself. From 22.15 on it tells, and options such as --use-system-ca count. */
+function usualAuthorities(): readonly string[] {
+  const ask: unknown = Reflect.get(tls, 'getCACertificates');
+  return typeof ask === 'function' ? (ask as () => readonly string[])() : tls.rootCertificates;
+}
