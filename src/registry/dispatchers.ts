@@ -2,6 +2,7 @@ import { Pool, ProxyAgent, type Dispatcher } from 'undici';
 import { proxyFor, type Proxy } from '../core/proxy.ts';
 import type { FilledOptions } from './options.ts';
 import { authorities, OriginTrust } from './origin-trust.ts';
+import type { Registry } from './transport.ts';
 
 /** How to reach an origin. */
 export interface Route {
@@ -12,7 +13,7 @@ export interface Route {
   readonly forwards: boolean;
 }
 
-/** Connections by origin, direct or through a proxy, never more than `connectionsPerHost` to one. */
+/** Connections by origin, direct or through a proxy, never more than `connectionsPerHost` to one for one registry. */
 export class Dispatchers {
   readonly #options: FilledOptions;
   readonly #trust: OriginTrust;
@@ -23,12 +24,14 @@ export class Dispatchers {
     this.#trust = new OriginTrust(options);
   }
 
-  /** `host` is how people call the origin. */
-  async routeTo(url: URL, host: string | undefined): Promise<Route> {
-    const known = this.#routes.get(url.origin);
+  /** `host` is how people call the origin; `registry` is who leads there, or the origin itself. */
+  async routeTo(url: URL, host: string | undefined, registry: Registry): Promise<Route> {
+    // What is trusted depends on who leads there, and so does a connection.
+    const key = `${url.origin} ${registry.url.origin}`;
+    const known = this.#routes.get(key);
     if (known !== undefined) return known;
-    const route = this.#open(url, host);
-    this.#routes.set(url.origin, route);
+    const route = this.#open(url, host, registry);
+    this.#routes.set(key, route);
     return route;
   }
 
@@ -40,12 +43,15 @@ export class Dispatchers {
     await Promise.all(open.map(async (dispatcher) => dispatcher.destroy()));
   }
 
-  async #open(url: URL, host: string | undefined): Promise<Route> {
+  async #open(url: URL, host: string | undefined, registry: Registry): Promise<Route> {
     const { connectionsPerHost: connections, timeouts, ca, proxy: settings } = this.#options;
     const { connect: timeout, headers: headersTimeout, body: bodyTimeout } = timeouts;
     const pool = { connections, headersTimeout, bodyTimeout };
     const proxy = proxyFor(url, settings);
-    const requestTls = { timeout, ...(url.protocol === 'https:' ? await this.#trust.of(url, host) : {}) };
+    const requestTls = {
+      timeout,
+      ...(url.protocol === 'https:' ? await this.#trust.of(url, host, registry) : {}),
+    };
     if (proxy === undefined) {
       return { dispatcher: new Pool(url.origin, { ...pool, connect: requestTls }), proxy, forwards: false };
     }

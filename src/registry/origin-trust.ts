@@ -1,9 +1,10 @@
 import * as tls from 'node:tls';
 import { messageOf, PackferryError } from '../core/errors.ts';
 import { portOf } from '../core/hosts.ts';
-import { readHostCertificates } from './certificate-folder.ts';
+import { readHostCertificates, type HostCertificates } from './certificate-folder.ts';
 import { configuredEndpoints } from './endpoint.ts';
 import type { ClientCertificate, FilledOptions } from './options.ts';
+import type { Registry } from './transport.ts';
 
 /** What goes into a TLS connection; as `tls.connect` takes it. */
 export interface TlsTrust {
@@ -19,8 +20,9 @@ interface Configured {
 }
 
 /**
- * Certificates by origin: an authority is trusted by the origins that it was set for, a client certificate is shown to
- * the one that it was set for. What those redirect to gets neither, unless it has settings of its own.
+ * Certificates by origin. An authority counts for the registry that it was set for, and where that redirects to or has
+ * its token service, as for docker: an installation often has one authority for all its hosts. A client certificate is
+ * shown to the one host that it was set for.
  */
 export class OriginTrust {
   readonly #options: Pick<FilledOptions, 'ca' | 'certificateFolders'>;
@@ -47,12 +49,16 @@ export class OriginTrust {
     }
   }
 
-  /** `host` is how people call the origin. Throws `E_CREDENTIALS` for certificates that are none. */
-  async of(url: URL, host: string | undefined): Promise<TlsTrust> {
-    const names = [...(host === undefined ? [] : [host]), url.host, `${url.hostname}:${portOf(url)}`];
-    const found = await readHostCertificates(this.#options.certificateFolders, [...new Set(names)]);
-    const configured = this.#configured.get(url.origin);
-    const more = [...this.#options.ca, ...(configured?.ca ?? []), ...(found?.ca ?? [])];
+  /**
+   * `host` is how people call the origin; `registry` is who leads there, or the origin itself. Throws `E_CREDENTIALS` for
+   * certificates that are none.
+   */
+  async of(url: URL, host: string | undefined, registry: Registry): Promise<TlsTrust> {
+    const { configured, found } = await this.#setFor(url, host);
+    const leading =
+      url.origin === registry.url.origin ? undefined : await this.#setFor(registry.url, registry.host);
+    const sets = [configured, found, leading?.configured, leading?.found];
+    const more = [...new Set([...this.#options.ca, ...sets.flatMap((set) => [...(set?.ca ?? [])])])];
     // What is set for packferry wins over what lies about on the machine.
     const client = configured?.client ?? found?.client;
     const trust = {
@@ -70,6 +76,16 @@ export class OriginTrust {
       );
     }
     return trust;
+  }
+
+  /** What is set for an origin, and what lies on the machine for it. */
+  async #setFor(
+    url: URL,
+    host: string | undefined,
+  ): Promise<{ configured: Configured | undefined; found: HostCertificates | undefined }> {
+    const names = [...(host === undefined ? [] : [host]), url.host, `${url.hostname}:${portOf(url)}`];
+    const found = await readHostCertificates(this.#options.certificateFolders, [...new Set(names)]);
+    return { configured: this.#configured.get(url.origin), found };
   }
 }
 

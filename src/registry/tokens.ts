@@ -165,7 +165,7 @@ function basicToken(credential: Credential | undefined, endpoint: Endpoint, path
 function tokenRequest(
   { realm, service, scope }: Demand & { scheme: 'bearer' },
   credential: Credential | undefined,
-  { origin, name }: Endpoint,
+  { origin, host, name }: Endpoint,
   what: string,
 ): Get {
   const asked = { ...(service === undefined ? {} : { service }), ...(scope === undefined ? {} : { scope }) };
@@ -179,15 +179,15 @@ function tokenRequest(
       },
     );
   }
+  const registry = { url: new URL(origin), host };
   if (credential?.kind === 'identity') {
     const grant = { grant_type: 'refresh_token', refresh_token: credential.token, client_id: 'packferry' };
-    return { url: realm, form: new URLSearchParams({ ...grant, ...asked }), what };
+    return { url: realm, registry, form: new URLSearchParams({ ...grant, ...asked }), what };
   }
   const url = new URL(realm);
   for (const [key, value] of Object.entries(asked)) url.searchParams.set(key, value);
   return {
-    url,
-    what,
+    ...{ url, registry, what },
     ...(credential === undefined ? {} : { authorization: basicAuthorization(credential) }),
   };
 }

@@ -7,11 +7,20 @@ import { Dispatchers, type Route } from './dispatchers.ts';
 import { untilAborted } from './interrupted.ts';
 import type { FilledOptions } from './options.ts';
 
+/** The registry on whose behalf a request is sent, also where it redirects to. */
+export interface Registry {
+  readonly url: URL;
+  /** How people call its host. */
+  readonly host?: string;
+}
+
 /** One request: a GET, or with `form` a POST. */
 export interface Get {
   readonly url: URL;
   /** How people call the host of `url`, e.g. `docker.io`; certificates may lie under that name. */
   readonly host?: string;
+  /** The registry that leads to `url`, when that is not the registry itself. Default: who is asked. */
+  readonly registry?: Registry;
   readonly headers?: Readonly<Record<string, string>>;
   /** Sent to the origin of `url` only. */
   readonly authorization?: string | undefined;
@@ -75,7 +84,8 @@ export class Transport {
 
   async #send(request: Get, url: URL, elsewhere: boolean): Promise<Answer> {
     const { what, signal } = request;
-    const route = await this.#dispatchers.routeTo(url, elsewhere ? undefined : request.host);
+    const { registry = request } = request;
+    const route = await this.#dispatchers.routeTo(url, elsewhere ? undefined : request.host, registry);
     try {
       const sent = route.dispatcher.request(this.#requestOf(request, url, elsewhere, route));
       // undici looks at the signal only once it has a connection.

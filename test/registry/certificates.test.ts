@@ -45,21 +45,48 @@ test('certificates: the registry is shown the client certificate, where it redir
   t.deepEqual(new Set(storage.seen.map((seen) => seen.certificate)), new Set([undefined]));
 });
 
-test('certificates: an authority does not count where its registry redirects to', async (t) => {
+test('certificates: an authority counts where its registry redirects to, and for its token service', async (t) => {
   const storage = await scripted(t, honest, certificate);
+  const service = await scripted(
+    t,
+    (_request, response) => {
+      response.end(JSON.stringify({ token: 'given' }));
+    },
+    certificate,
+  );
   const server = await scripted(
     t,
     (request, response) => {
-      response.writeHead(307, { location: `${storage.url}${request.path}` }).end();
+      if (request.authorization === undefined) {
+        const challenge = `Bearer realm="${service.url}/token",scope="repository:a/b:pull"`;
+        response.writeHead(401, { 'www-authenticate': challenge }).end();
+      } else response.writeHead(307, { location: `${storage.url}${request.path}` }).end();
     },
     certificate,
   );
   const registries = new Map([[server.host, tls]]);
-  const reference = parseReference(`${server.host}/a/b:1`);
-  const error = await failure(t, 'E_SOURCE_UNREACHABLE', async () =>
-    sourceFor(t, { registries }).resolve(reference, amd64),
+  const image = await sourceFor(t, { registries }).resolve(parseReference(`${server.host}/a/b:1`), amd64);
+  t.is(image.source, `registry://${server.host}`);
+  t.is(service.seen.length, 1);
+  t.true(storage.seen.length > 0);
+});
+
+test('certificates: an authority does not count for another registry', async (t) => {
+  const known = await scripted(t, honest, certificate);
+  const other = await scripted(t, honest, certificate);
+  const registries = new Map<string, RegistrySettings>([
+    [known.host, tls],
+    [other.host, { plainHttp: false }],
+  ]);
+  const source = sourceFor(t, { registries });
+  t.is(
+    (await source.resolve(parseReference(`${known.host}/a/b:1`), amd64)).source,
+    `registry://${known.host}`,
   );
-  t.true(error.hint?.includes(storage.host), 'the hint names the host that needs it');
+  const error = await failure(t, 'E_SOURCE_UNREACHABLE', async () =>
+    source.resolve(parseReference(`${other.host}/a/b:1`), amd64),
+  );
+  t.true(error.hint?.includes(other.host), 'the hint names the host that needs it');
 });
 
 test('certificates: a mirror is not shown the client certificate of the registry, a location is', async (t) => {
