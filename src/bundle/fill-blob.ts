@@ -34,7 +34,7 @@ export async function fillBlob(job: BlobJob, options: FillOptions): Promise<numb
     for (const lender of options.lenders) await first.borrow(lender);
     return await first.fetchRest();
   } catch (fault) {
-    await first.noteFailure(fault);
+    first.noteFailure(fault);
     if (!isWrongContent(fault) || !first.isPatched) throw fault;
     first.tellDamage();
   }
@@ -42,7 +42,7 @@ export async function fillBlob(job: BlobJob, options: FillOptions): Promise<numb
   try {
     return await second.fetchRest();
   } catch (fault) {
-    await second.noteFailure(fault);
+    second.noteFailure(fault);
     throw fault;
   }
 }
@@ -92,7 +92,7 @@ class Filling {
     this.#lentBy.push(lender);
     for await (const chunk of this.#readLent(lender)) {
       await this.#put(chunk.subarray(0, held - this.#bytes), this.#job.places);
-      await this.#noteNowAndThen();
+      this.#noteNowAndThen();
     }
   }
 
@@ -124,7 +124,7 @@ class Filling {
         if (this.#bytes + chunk.length > blob.size) throw sizeMismatch(this.#whole(), blob.size, 'more');
         await this.#put(chunk, this.#job.places);
         emit({ type: 'progress', task: 'pull', item: blob.digest, bytes: this.#bytes });
-        await this.#noteNowAndThen();
+        this.#noteNowAndThen();
       }
     }
     await this.#finish();
@@ -138,10 +138,8 @@ class Filling {
   }
 
   /** Notes how far it came, for the next run to go on from there; of wrong content nothing is to be kept. */
-  async noteFailure(fault: unknown): Promise<void> {
-    const bytes = isWrongContent(fault) ? 0 : this.#bytes;
-    // The fault itself is to be told, also when the disk takes no line any more.
-    await this.#options.journal.note(this.#job.blob.digest, bytes).catch(() => undefined);
+  noteFailure(fault: unknown): void {
+    this.#options.journal.note(this.#job.blob.digest, isWrongContent(fault) ? 0 : this.#bytes);
   }
 
   /** Says which copy on this machine turned out to be damaged. */
@@ -158,26 +156,27 @@ class Filling {
     this.#bytes += bytes.length;
   }
 
-  async #noteNowAndThen(): Promise<void> {
+  #noteNowAndThen(): void {
     if (this.#bytes - this.#noted < noteEvery) return;
     this.#noted = this.#bytes;
-    await this.#options.journal.note(this.#job.blob.digest, this.#bytes);
+    this.#options.journal.note(this.#job.blob.digest, this.#bytes);
   }
 
   async #finish(): Promise<void> {
     const { blob, places } = this.#job;
-    const { journal, lenders, signal } = this.#options;
+    const { journal, lenders } = this.#options;
     if (this.#bytes !== blob.size) throw sizeMismatch(this.#whole(), blob.size, String(this.#bytes));
     const got = `sha256:${this.#hash.digest('hex')}`;
     if (got !== blob.digest) throw digestMismatch(this.#whole(), blob.digest, got);
-    await journal.note(blob.digest, this.#bytes);
+    journal.note(blob.digest, this.#bytes);
     for (const lender of lenders) {
       if (lender.taken === undefined || lender.held(blob) === 0) continue;
       // What a lender gives up must not be lost when the machine goes down now.
       for (const { archive } of places) await archive.sync();
+      await journal.flush();
       await lender.taken(blob.digest);
     }
-    for (const { archive } of places) archive.finish(blob.digest, signal);
+    for (const { archive } of places) archive.finish(blob.digest);
   }
 
   /** The blob as messages about its whole content call it: by the images, and by who gave it. */
