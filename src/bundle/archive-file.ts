@@ -54,9 +54,9 @@ export class ArchiveFile {
     return new ArchiveFile(dir, volume, file, hashes.file(file.fd));
   }
 
-  /** Writes bytes of a blob at an absolute place of the file. */
-  async write(bytes: Uint8Array, position: number): Promise<void> {
-    await writeAll(this.#file, bytes, position);
+  /** Writes bytes of a blob, chunk after chunk, at an absolute place of the file. */
+  async write(chunks: readonly Buffer[], position: number): Promise<void> {
+    await writeAll(this.#file, chunks, position);
   }
 
   /** Reads back what stands from `start` to `end`, in pieces. The buffer of a piece is used again for the next one. */
@@ -112,7 +112,7 @@ async function writeFrame(file: FileHandle, plan: ArchivePlan): Promise<void> {
   let parts: Buffer[] = [];
   let start = 0;
   const flush = (): void => {
-    writes.push(writeAll(file, Buffer.concat(parts), start));
+    writes.push(writeAll(file, [Buffer.concat(parts)], start));
     parts = [];
   };
   for (const region of regionsOf(plan)) {
@@ -134,11 +134,23 @@ async function allOf(writes: readonly Promise<void>[]): Promise<void> {
   await Promise.all(writes);
 }
 
-async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
-  for (let written = 0; written < bytes.byteLength;) {
-    const rest = bytes.byteLength - written;
-    written += (await file.write(bytes, written, rest, position + written)).bytesWritten;
+async function writeAll(file: FileHandle, chunks: readonly Buffer[], position: number): Promise<void> {
+  let rest = chunks.filter(({ length }) => length > 0);
+  for (let at = position; rest.length > 0;) {
+    const { bytesWritten } = await file.writev(rest, at);
+    at += bytesWritten;
+    rest = behind(rest, bytesWritten);
   }
+}
+
+/** What is left of chunks without their first `count` bytes: a disk may take less than it is given. */
+function behind(chunks: readonly Buffer[], count: number): Buffer[] {
+  let left = count;
+  return chunks.flatMap((chunk) => {
+    const taken = Math.min(left, chunk.length);
+    left -= taken;
+    return taken < chunk.length ? [chunk.subarray(taken)] : [];
+  });
 }
 
 function ignoreMissing(fault: unknown): void {

@@ -4,17 +4,21 @@ import type { Emit } from '../core/events.ts';
 import type { ImageSource } from '../core/ports.ts';
 import { digestMismatch, sizeMismatch } from '../core/verify-stream.ts';
 import { labelOfJob, nameOfJob, type BlobJob } from './blob-job.ts';
+import { BlobPieces } from './blob-pieces.ts';
+import type { Crew } from './crew.ts';
 import type { Journal } from './journal.ts';
 import type { BlobLender } from './lender.ts';
 
-/** Bytes between two journal lines of one blob: what a run that is killed loses of it, at most. */
-const noteEvery = 1024 * 1024;
+/** Bytes between two journal lines of one blob: what a run that is killed loses of it, besides what is being written. */
+const noteEvery = 512 * 1024;
 
 export interface FillOptions {
   readonly source: ImageSource;
   /** What may have the blob on this machine, asked before the source. */
   readonly lenders: readonly BlobLender[];
   readonly journal: Journal;
+  /** Who fetches side by side, and may help with this blob. */
+  readonly crew: Crew;
   /** Bytes that an earlier run had written; they are hashed again before they count. */
   readonly written: number;
   readonly emit: Emit;
@@ -32,7 +36,7 @@ export async function fillBlob(job: BlobJob, options: FillOptions): Promise<numb
   try {
     await first.readBack(Math.min(options.written, job.blob.size));
     for (const lender of options.lenders) await first.borrow(lender);
-    return await first.fetchRest();
+    return await first.fetchRest(options.source.splits?.(job.image) ?? false);
   } catch (fault) {
     first.noteFailure(fault);
     if (!isWrongContent(fault) || !first.isPatched) throw fault;
@@ -40,7 +44,7 @@ export async function fillBlob(job: BlobJob, options: FillOptions): Promise<numb
   }
   const second = new Filling(job, options);
   try {
-    return await second.fetchRest();
+    return await second.fetchRest(false);
   } catch (fault) {
     second.noteFailure(fault);
     throw fault;
@@ -110,22 +114,16 @@ class Filling {
   }
 
   /** Fetches what is missing, checks the whole, and says so. Returns the bytes that were fetched. */
-  async fetchRest(): Promise<number> {
-    const { blob, image } = this.#job;
-    const { source, signal, emit } = this.#options;
+  async fetchRest(splits: boolean): Promise<number> {
+    const { blob } = this.#job;
+    const { emit, crew } = this.#options;
     const present = this.#bytes;
     const about = { task: 'pull', item: blob.digest, label: labelOfJob(this.#job) } as const;
     const isComplete = present === blob.size && this.isPatched;
+    crew.done(present);
     if (!isComplete) {
       emit({ type: 'started', ...about, bytes: blob.size, present });
-      const onServed = (host: string): void => void this.#servedBy.push(host);
-      const content = await source.openBlob(image, blob, { from: present, signal, onServed });
-      for await (const chunk of content as AsyncIterable<Buffer>) {
-        if (this.#bytes + chunk.length > blob.size) throw sizeMismatch(this.#whole(), blob.size, 'more');
-        await this.#put(chunk, this.#job.places);
-        emit({ type: 'progress', task: 'pull', item: blob.digest, bytes: this.#bytes });
-        this.#noteNowAndThen();
-      }
+      await this.#fetchFrom(present, splits);
     }
     await this.#finish();
     if (isComplete) {
@@ -142,6 +140,28 @@ class Filling {
     this.#options.journal.note(this.#job.blob.digest, isWrongContent(fault) ? 0 : this.#bytes);
   }
 
+  async #fetchFrom(from: number, splits: boolean): Promise<void> {
+    const { blob, image } = this.#job;
+    const { source, signal, emit, crew } = this.#options;
+    const onServed = (host: string): void => void this.#servedBy.push(host);
+    const pieces = new BlobPieces({
+      ...{ job: this.#job, from, hash: this.#hash, crew, splits, signal },
+      open: (start, end, stop) => {
+        const to = end < blob.size ? { to: end } : {};
+        return source.openBlob(image, blob, { from: start, ...to, signal: stop, onServed });
+      },
+      name: () => this.#whole(),
+      onBytes: (bytes) => {
+        emit({ type: 'progress', task: 'pull', item: blob.digest, bytes });
+      },
+      onSafe: (bytes) => {
+        this.#bytes = bytes;
+        this.#noteNowAndThen();
+      },
+    });
+    await crew.sharing(pieces, () => pieces.fetch());
+  }
+
   /** Says which copy on this machine turned out to be damaged. */
   tellDamage(): void {
     for (const { name } of this.#lentBy) {
@@ -152,7 +172,7 @@ class Filling {
 
   async #put(bytes: Buffer, places: BlobJob['places']): Promise<void> {
     this.#hash.update(bytes);
-    for (const { archive, offset } of places) await archive.write(bytes, offset + this.#bytes);
+    for (const { archive, offset } of places) await archive.write([bytes], offset + this.#bytes);
     this.#bytes += bytes.length;
   }
 

@@ -78,6 +78,7 @@ async function answer(url: string, range: string | undefined, response: ServerRe
       'content-type': type,
       'content-length': blob.bytes.length,
       'docker-content-digest': digest,
+      'accept-ranges': 'bytes',
     });
     response.end(blob.bytes);
   } else if (made !== undefined) {
