@@ -9,6 +9,8 @@ import type { GrowingHash, HashThread } from './hash-thread.ts';
 import { partName } from './names.ts';
 
 const readSize = 1024 * 1024;
+/** Bytes after which the disk is set to work: at the end, little is left to wait for. */
+const syncEvery = 64 * 1024 * 1024;
 /** Small writes that are under way at the same time. */
 const writesAtOnce = 32;
 
@@ -25,6 +27,8 @@ export class ArchiveFile {
   readonly #finished = new Set<Digest>();
   /** Which planned entry comes next behind the finished front. */
   #next = 0;
+  #unsynced = 0;
+  #syncing: Promise<void> = Promise.resolve();
 
   private constructor(dir: string, volume: PlannedVolume, file: FileHandle, hash: GrowingHash) {
     this.#dir = dir;
@@ -57,6 +61,12 @@ export class ArchiveFile {
   /** Writes bytes of a blob, chunk after chunk, at an absolute place of the file. */
   async write(chunks: readonly Buffer[], position: number): Promise<void> {
     await writeAll(this.#file, chunks, position);
+    this.#unsynced += chunks.reduce((sum, { length }) => sum + length, 0);
+    if (this.#unsynced < syncEvery) return;
+    this.#unsynced = 0;
+    this.#syncing = this.#syncing.then(() => this.#file.datasync());
+    // complete() meets it: the system tells a fault of the disk only once.
+    this.#syncing.catch(() => undefined);
   }
 
   /** Reads back what stands from `start` to `end`, in pieces. The buffer of a piece is used again for the next one. */
@@ -87,6 +97,7 @@ export class ArchiveFile {
 
   /** What was written so far survives a loss of power from now on. */
   async sync(): Promise<void> {
+    await this.#syncing;
     await this.#file.sync();
   }
 
@@ -95,13 +106,14 @@ export class ArchiveFile {
     const { entries, size } = this.volume.plan;
     if (this.#next < entries.length) throw new Error(`${this.volume.file} is not complete`);
     this.#hash.reach(size);
-    const [sha256] = await Promise.all([this.#hash.digest(), this.#file.sync()]);
+    const [sha256] = await Promise.all([this.#hash.digest(), this.sync()]);
     await rename(path.join(this.#dir, partName(this.volume.file)), path.join(this.#dir, this.volume.file));
     return sha256;
   }
 
   /** Lets go of the file, whatever state it is in. Nobody may be hashing it any more. */
   async close(): Promise<void> {
+    await this.#syncing.catch(() => undefined);
     await this.#file.close();
   }
 }
