@@ -63,6 +63,8 @@ class Filling {
   /** Whose bytes stand in the places, in order. */
   readonly #lentBy: BlobLender[] = [];
   readonly #servedBy: string[] = [];
+  /** Parts that the source was asked for. */
+  #parts = 0;
   #bytes = 0;
   #noted = 0;
   /** Bytes that an earlier run had written. */
@@ -75,7 +77,7 @@ class Filling {
 
   /** Do the bytes come from more than one answer of one source? */
   get isPatched(): boolean {
-    return this.#own > 0 || this.#lentBy.length > 0 || this.#servedBy.length > 1;
+    return this.#own > 0 || this.#lentBy.length > 0 || this.#parts > 1 || this.#servedBy.length > 1;
   }
 
   /** Takes the bytes that stand in the first place already. */
@@ -148,6 +150,7 @@ class Filling {
       ...{ job: this.#job, from, hash: this.#hash, crew, splits, signal },
       open: (start, end, stop) => {
         const to = end < blob.size ? { to: end } : {};
+        this.#parts += 1;
         return source.openBlob(image, blob, { from: start, ...to, signal: stop, onServed });
       },
       name: () => this.#whole(),
