@@ -50,7 +50,7 @@ test('a rerun tells what was there before, and of an image that lacks a blob not
       ...source,
       openBlob: (image, blob, options) =>
         blob.digest === bad
-          ? Promise.reject(new PackferryError('E_SOURCE_UNREACHABLE', 'connection reset'))
+          ? Promise.reject(new PackferryError('E_IO', 'connection reset'))
           : source.openBlob(image, blob, options),
     };
     const first: Event[] = [];
