@@ -52,7 +52,7 @@ export type ImageFormat = 'docker' | 'oci';
 
 export interface ComposeOptions {
   /** The image whose layers come first and whose settings hold where `config` names none. */
-  readonly base?: ComposedImage;
+  readonly base?: Pick<ComposedImage, 'layers' | 'platform' | 'settings'>;
   readonly files: readonly ImageFile[];
   readonly config?: ImageSettings;
   /** RFC 3339 time; a fixed one when absent. */

@@ -4,17 +4,21 @@ import type { Emit } from '../core/events.ts';
 import type { ImageSource } from '../core/ports.ts';
 import { digestMismatch, sizeMismatch } from '../core/verify-stream.ts';
 import { labelOfJob, nameOfJob, type BlobJob } from './blob-job.ts';
+import { BlobPieces } from './blob-pieces.ts';
+import type { Crew } from './crew.ts';
 import type { Journal } from './journal.ts';
 import type { BlobLender } from './lender.ts';
 
-/** Bytes between two journal lines of one blob: what a run that is killed loses of it, at most. */
-const noteEvery = 1024 * 1024;
+/** Bytes between two journal lines of one blob: what a run that is killed loses of it, besides what is being written. */
+const noteEvery = 512 * 1024;
 
 export interface FillOptions {
   readonly source: ImageSource;
   /** What may have the blob on this machine, asked before the source. */
   readonly lenders: readonly BlobLender[];
   readonly journal: Journal;
+  /** Who fetches side by side, and may help with this blob. */
+  readonly crew: Crew;
   /** Bytes that an earlier run had written; they are hashed again before they count. */
   readonly written: number;
   readonly emit: Emit;
@@ -32,17 +36,17 @@ export async function fillBlob(job: BlobJob, options: FillOptions): Promise<numb
   try {
     await first.readBack(Math.min(options.written, job.blob.size));
     for (const lender of options.lenders) await first.borrow(lender);
-    return await first.fetchRest();
+    return await first.fetchRest(options.source.splits?.(job.image) ?? false);
   } catch (fault) {
-    await first.noteFailure(fault);
+    first.noteFailure(fault);
     if (!isWrongContent(fault) || !first.isPatched) throw fault;
     first.tellDamage();
   }
   const second = new Filling(job, options);
   try {
-    return await second.fetchRest();
+    return await second.fetchRest(false);
   } catch (fault) {
-    await second.noteFailure(fault);
+    second.noteFailure(fault);
     throw fault;
   }
 }
@@ -59,6 +63,8 @@ class Filling {
   /** Whose bytes stand in the places, in order. */
   readonly #lentBy: BlobLender[] = [];
   readonly #servedBy: string[] = [];
+  /** Parts that the source was asked for. */
+  #parts = 0;
   #bytes = 0;
   #noted = 0;
   /** Bytes that an earlier run had written. */
@@ -71,7 +77,7 @@ class Filling {
 
   /** Do the bytes come from more than one answer of one source? */
   get isPatched(): boolean {
-    return this.#own > 0 || this.#lentBy.length > 0 || this.#servedBy.length > 1;
+    return this.#own > 0 || this.#lentBy.length > 0 || this.#parts > 1 || this.#servedBy.length > 1;
   }
 
   /** Takes the bytes that stand in the first place already. */
@@ -92,7 +98,7 @@ class Filling {
     this.#lentBy.push(lender);
     for await (const chunk of this.#readLent(lender)) {
       await this.#put(chunk.subarray(0, held - this.#bytes), this.#job.places);
-      await this.#noteNowAndThen();
+      this.#noteNowAndThen();
     }
   }
 
@@ -110,22 +116,16 @@ class Filling {
   }
 
   /** Fetches what is missing, checks the whole, and says so. Returns the bytes that were fetched. */
-  async fetchRest(): Promise<number> {
-    const { blob, image } = this.#job;
-    const { source, signal, emit } = this.#options;
+  async fetchRest(splits: boolean): Promise<number> {
+    const { blob } = this.#job;
+    const { emit, crew } = this.#options;
     const present = this.#bytes;
     const about = { task: 'pull', item: blob.digest, label: labelOfJob(this.#job) } as const;
     const isComplete = present === blob.size && this.isPatched;
+    crew.done(present);
     if (!isComplete) {
       emit({ type: 'started', ...about, bytes: blob.size, present });
-      const onServed = (host: string): void => void this.#servedBy.push(host);
-      const content = await source.openBlob(image, blob, { from: present, signal, onServed });
-      for await (const chunk of content as AsyncIterable<Buffer>) {
-        if (this.#bytes + chunk.length > blob.size) throw sizeMismatch(this.#whole(), blob.size, 'more');
-        await this.#put(chunk, this.#job.places);
-        emit({ type: 'progress', task: 'pull', item: blob.digest, bytes: this.#bytes });
-        await this.#noteNowAndThen();
-      }
+      await this.#fetchFrom(present, splits);
     }
     await this.#finish();
     if (isComplete) {
@@ -138,10 +138,31 @@ class Filling {
   }
 
   /** Notes how far it came, for the next run to go on from there; of wrong content nothing is to be kept. */
-  async noteFailure(fault: unknown): Promise<void> {
-    const bytes = isWrongContent(fault) ? 0 : this.#bytes;
-    // The fault itself is to be told, also when the disk takes no line any more.
-    await this.#options.journal.note(this.#job.blob.digest, bytes).catch(() => undefined);
+  noteFailure(fault: unknown): void {
+    this.#options.journal.note(this.#job.blob.digest, isWrongContent(fault) ? 0 : this.#bytes);
+  }
+
+  async #fetchFrom(from: number, splits: boolean): Promise<void> {
+    const { blob, image } = this.#job;
+    const { source, signal, emit, crew } = this.#options;
+    const onServed = (host: string): void => void this.#servedBy.push(host);
+    const pieces = new BlobPieces({
+      ...{ job: this.#job, from, hash: this.#hash, crew, splits, signal },
+      open: (start, end, stop) => {
+        const to = end < blob.size ? { to: end } : {};
+        this.#parts += 1;
+        return source.openBlob(image, blob, { from: start, ...to, signal: stop, onServed });
+      },
+      name: () => this.#whole(),
+      onBytes: (bytes) => {
+        emit({ type: 'progress', task: 'pull', item: blob.digest, bytes });
+      },
+      onSafe: (bytes) => {
+        this.#bytes = bytes;
+        this.#noteNowAndThen();
+      },
+    });
+    await crew.sharing(pieces, () => pieces.fetch());
   }
 
   /** Says which copy on this machine turned out to be damaged. */
@@ -154,30 +175,31 @@ class Filling {
 
   async #put(bytes: Buffer, places: BlobJob['places']): Promise<void> {
     this.#hash.update(bytes);
-    for (const { archive, offset } of places) await archive.write(bytes, offset + this.#bytes);
+    for (const { archive, offset } of places) await archive.write([bytes], offset + this.#bytes);
     this.#bytes += bytes.length;
   }
 
-  async #noteNowAndThen(): Promise<void> {
+  #noteNowAndThen(): void {
     if (this.#bytes - this.#noted < noteEvery) return;
     this.#noted = this.#bytes;
-    await this.#options.journal.note(this.#job.blob.digest, this.#bytes);
+    this.#options.journal.note(this.#job.blob.digest, this.#bytes);
   }
 
   async #finish(): Promise<void> {
     const { blob, places } = this.#job;
-    const { journal, lenders, signal } = this.#options;
+    const { journal, lenders } = this.#options;
     if (this.#bytes !== blob.size) throw sizeMismatch(this.#whole(), blob.size, String(this.#bytes));
     const got = `sha256:${this.#hash.digest('hex')}`;
     if (got !== blob.digest) throw digestMismatch(this.#whole(), blob.digest, got);
-    await journal.note(blob.digest, this.#bytes);
+    journal.note(blob.digest, this.#bytes);
     for (const lender of lenders) {
       if (lender.taken === undefined || lender.held(blob) === 0) continue;
       // What a lender gives up must not be lost when the machine goes down now.
       for (const { archive } of places) await archive.sync();
+      await journal.flush();
       await lender.taken(blob.digest);
     }
-    for (const { archive } of places) archive.finish(blob.digest, signal);
+    for (const { archive } of places) archive.finish(blob.digest);
   }
 
   /** The blob as messages about its whole content call it: by the images, and by who gave it. */

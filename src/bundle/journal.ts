@@ -62,6 +62,9 @@ export async function readJournal(dir: string): Promise<JournalState | undefined
  */
 export class Journal {
   readonly #file: FileHandle;
+  /** Lines that the running write did not take along. */
+  #pending = '';
+  #writing: Promise<void> = Promise.resolve();
 
   private constructor(file: FileHandle) {
     this.#file = file;
@@ -88,12 +91,35 @@ export class Journal {
     return new Journal(file);
   }
 
-  /** Notes that the first `bytes` bytes of a blob are in the file. */
-  async note(digest: Digest, bytes: number): Promise<void> {
-    await this.#file.write(`${digest} ${bytes}\n`);
+  /**
+   * Notes that the first `bytes` bytes of a blob are in the file. Nobody needs to wait for it: what is noted while
+   * another write runs goes into one after it, and `close` throws what went wrong.
+   */
+  note(digest: Digest, bytes: number): void {
+    const isFirst = this.#pending === '';
+    this.#pending += `${digest} ${bytes}\n`;
+    if (!isFirst) return;
+    this.#writing = this.#writing.then(() => this.#write());
+    // Met by whoever awaits the same promise.
+    this.#writing.catch(() => undefined);
+  }
+
+  async #write(): Promise<void> {
+    const lines = this.#pending;
+    this.#pending = '';
+    await this.#file.writeFile(lines);
+  }
+
+  /** Waits until all that was noted is in the file. */
+  async flush(): Promise<void> {
+    await this.#writing;
   }
 
   async close(): Promise<void> {
-    await this.#file.close();
+    try {
+      await this.flush();
+    } finally {
+      await this.#file.close();
+    }
   }
 }

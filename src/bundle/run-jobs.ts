@@ -1,10 +1,11 @@
 import { setMaxListeners } from 'node:events';
-import pLimit from 'p-limit';
 import type { Digest } from '../core/digest.ts';
 import { asPackferryError, PackferryError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import type { ImageSource } from '../core/ports.ts';
+import { totalSize } from '../core/image.ts';
 import { labelOfJob, nameOfJob, type BlobJob } from './blob-job.ts';
+import { Crew } from './crew.ts';
 import { fillBlob } from './fill-blob.ts';
 import { tellImages } from './image-progress.ts';
 import type { Journal, JournalState } from './journal.ts';
@@ -31,7 +32,10 @@ export interface Ran {
   readonly errors: readonly PackferryError[];
 }
 
-/** Runs the jobs side by side. The first failure ends the others, unless all that can be fetched is wanted. */
+/**
+ * Runs the jobs side by side, in their order; at the end, whoever has none left helps the others. The first failure ends
+ * all, unless all that can be fetched is wanted.
+ */
 export async function runJobs(jobs: readonly BlobJob[], options: RunOptions): Promise<Ran> {
   const { source, lenders, journal, earlier, keepGoing } = options;
   const emit = tellImages(jobs, options.emit);
@@ -41,12 +45,13 @@ export async function runJobs(jobs: readonly BlobJob[], options: RunOptions): Pr
   setMaxListeners(4 * options.jobs + 16, signal);
   const errors: PackferryError[] = [];
   const done = new Set<Digest>();
+  const crew = new Crew(totalSize(jobs.map(({ blob }) => blob)), options.jobs);
   let bytesFetched = 0;
   const run = async (job: BlobJob): Promise<void> => {
     if (signal.aborted) return;
     const written = earlier?.progress.get(job.blob.digest) ?? 0;
     try {
-      const fetched = await fillBlob(job, { source, lenders, journal, written, emit, signal });
+      const fetched = await fillBlob(job, { source, lenders, journal, crew, written, emit, signal });
       bytesFetched += fetched;
       done.add(job.blob.digest);
     } catch (fault) {
@@ -58,8 +63,12 @@ export async function runJobs(jobs: readonly BlobJob[], options: RunOptions): Pr
       if (!keepGoing || error.code === 'E_DISK_FULL') failed.abort();
     }
   };
-  const limit = pLimit(options.jobs);
-  await Promise.all(jobs.map((job) => limit(run, job)));
+  const queue = jobs.values();
+  const member = async (): Promise<void> => {
+    for (const job of queue) await run(job);
+    await crew.help();
+  };
+  await Promise.all(Array.from({ length: options.jobs }, member));
   return { bytesFetched, done, errors };
 }
 

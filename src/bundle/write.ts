@@ -19,6 +19,7 @@ import {
   type BundleContent,
   type PlannedVolume,
 } from './document.ts';
+import { HashThread } from './hash-thread.ts';
 import { writeImporter } from './importer-file.ts';
 import { Journal, type BlobPlace, type JournalState } from './journal.ts';
 import type { BlobLender } from './lender.ts';
@@ -146,8 +147,12 @@ async function fill(
   const { dir, content, emit, signal } = options;
   const packs = await writePacks(dir, content.packs);
   if (content.importer !== undefined) await writeImporter(dir, content.importer);
-  const { archives, unfinished } = await openArchives(room);
+  const hashes = new HashThread();
+  let archives: readonly ArchiveFile[] = [];
   try {
+    const opened = await openArchives(room, hashes);
+    const { unfinished } = opened;
+    archives = opened.archives;
     const jobs = inOrder(blobJobs(archives), unfinished);
     emit({
       type: 'planned',
@@ -161,12 +166,14 @@ async function fill(
     for (const old of unfinished) if (old.isCoveredBy(ran.done)) await old.remove();
     throwFailures(ran, jobs, options);
     const sha256 = new Map<string, string>();
-    for (const archive of archives) sha256.set(archive.volume.file, await archive.complete(signal));
+    for (const archive of archives) sha256.set(archive.volume.file, await archive.complete());
     await syncFolder(dir);
     await removeAside(dir);
     emit({ type: 'finished', task: 'pull' });
     return { packs, sha256, bytesFetched: ran.bytesFetched };
   } finally {
+    // Before the files are closed: it reads them.
+    await hashes.close();
     for (const archive of archives) await archive.close();
   }
 }
@@ -174,15 +181,16 @@ async function fill(
 /** On file systems that know no holes, an archive takes all its room as soon as it is made: there may be none for both. */
 async function openArchives(
   room: RoomOptions,
+  hashes: HashThread,
 ): Promise<{ archives: readonly ArchiveFile[]; unfinished: readonly UnfinishedExport[] }> {
   const archives: ArchiveFile[] = [];
   try {
-    for (const volume of room.volumes) archives.push(await ArchiveFile.open(room.dir, volume));
+    for (const volume of room.volumes) archives.push(await ArchiveFile.open(room.dir, volume, hashes));
     return { archives, unfinished: room.unfinished };
   } catch (fault) {
     for (const archive of archives) await archive.close();
     if (room.unfinished.length === 0 || systemCodeOf(fault) !== 'ENOSPC') throw fault;
-    return openArchives({ ...room, unfinished: await dropAll(room, messageOf(fault)) });
+    return openArchives({ ...room, unfinished: await dropAll(room, messageOf(fault)) }, hashes);
   }
 }
 

@@ -7,6 +7,8 @@ import type { ImageReference } from './reference.ts';
 export interface BlobOptions {
   /** Byte to start at; 0 when absent. */
   readonly from?: number;
+  /** Byte to stop before; the end of the blob when absent. Only for sources of which `splits` is true. */
+  readonly to?: number;
   readonly signal?: AbortSignal;
   /** Called with each host that begins to give bytes: more than once when a transfer was taken up again. */
   readonly onServed?: (host: string) => void;
@@ -26,6 +28,8 @@ export interface ImageSource {
    * yet verified: every consumer hashes them as they move (`verified` in verify-stream.ts).
    */
   openBlob(image: LockedImage, blob: Descriptor, options?: BlobOptions): Promise<Readable>;
+  /** Does the source give parts of blobs, several at a time? It does not where this is absent. */
+  splits?(image: LockedImage): boolean;
   close(): Promise<void>;
 }
 

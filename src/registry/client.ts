@@ -5,10 +5,11 @@ import { connectionFault } from './connection-fault.ts';
 import type { FilledOptions } from './options.ts';
 import { HostWaits } from './host-waits.ts';
 import { PullCounter, type PullCount } from './pull-limits.ts';
+import { Ranges } from './ranges.ts';
 import { refusalOf } from './refusal.ts';
 import { withRetries, type RetryPolicy } from './retry.ts';
 import { Tokens } from './tokens.ts';
-import { discard, Transport, type Answer, type Get } from './transport.ts';
+import { discard, headerOf, Transport, type Answer, type Get } from './transport.ts';
 
 /** A GET below `/v2/<repository>/`. */
 export interface RepositoryGet {
@@ -33,6 +34,8 @@ export class RegistryClient {
   /** Endpoints that could not be reached, and until when that is remembered. */
   readonly #down = new Map<string, number>();
   readonly #pulls = new PullCounter();
+  /** What is known of their giving parts of blobs. */
+  readonly ranges = new Ranges();
 
   constructor(options: FilledOptions) {
     const { retries, retryDelay, maxWait, credentials, emit } = options;
@@ -113,6 +116,9 @@ export class RegistryClient {
           }
           if (answer.status !== 200 && answer.status !== 206)
             throw await this.#refusalOf(answer, repository, what);
+          if (get.path.startsWith('blobs/')) {
+            this.ranges.announced(endpoint.origin, headerOf(answer, 'accept-ranges'));
+          }
           return { value: await readOrFault(answer, read, what) };
         },
         policy,

@@ -1,4 +1,4 @@
-import { Transform, pipeline, type Readable, type TransformCallback } from 'node:stream';
+import { Readable } from 'node:stream';
 import { PackferryError } from '../core/errors.ts';
 import { Refusal } from '../core/http-faults.ts';
 import type { Descriptor } from '../core/image.ts';
@@ -14,6 +14,8 @@ export interface OpenBlob {
   readonly isManifest: boolean;
   /** Byte to start at. */
   readonly from: number;
+  /** Byte to stop before. */
+  readonly to: number;
   /** What is being fetched, for messages: names the image. */
   readonly what: string;
   readonly signal?: AbortSignal | undefined;
@@ -42,11 +44,12 @@ export async function openBlob(
   repository: Repository,
   open: OpenBlob,
 ): Promise<BlobAnswer> {
-  if (open.from === 0) return request(client, repository, open, false);
+  if (open.from === 0 && open.to === open.blob.size) return request(client, repository, open, false);
   try {
     return await request(client, repository, open, true);
   } catch (fault) {
     if (!isRangeFault(fault)) throw fault;
+    client.ranges.refused(repository.endpoint.origin);
     return request(client, repository, open, false);
   }
 }
@@ -57,12 +60,12 @@ async function request(
   open: OpenBlob,
   isPartial: boolean,
 ): Promise<BlobAnswer> {
-  const { blob, isManifest, from, what, signal } = open;
+  const { blob, isManifest, from, to, what, signal } = open;
   const get = {
     path: `${isManifest ? 'manifests' : 'blobs'}/${blob.digest}`,
     headers: {
       ...(isManifest ? { accept: manifestAccept } : {}),
-      ...(isPartial ? { range: `bytes=${from}-` } : {}),
+      ...(isPartial ? { range: `bytes=${from}-${to === blob.size ? '' : to - 1}` } : {}),
     },
     what,
     signal,
@@ -72,9 +75,10 @@ async function request(
     const host = answer.elsewhere ? `${endpoint.name} (by way of ${answer.url.host})` : endpoint.name;
     if (answer.status === 206) checkRange(answer, open, isPartial);
     else checkLength(answer, open, host);
+    if (isPartial && answer.status !== 206) client.ranges.refused(endpoint.origin);
     // It may break before anybody reads it. Whoever does still meets the fault.
     answer.body.on('error', () => undefined);
-    const body = answer.status === 206 ? answer.body : skipping(answer.body, from);
+    const body = answer.status === 206 ? answer.body : partOf(answer.body, open);
     return Promise.resolve({ body, endpoint, url: answer.url, host });
   });
 }
@@ -86,12 +90,12 @@ function isRangeFault(fault: unknown): boolean {
 }
 
 /** A partial answer must hold exactly the bytes that were asked for (RFC 9110, section 14.4). */
-function checkRange(answer: Answer, { blob, from, what }: OpenBlob, isPartial: boolean): void {
+function checkRange(answer: Answer, { blob, from, to, what }: OpenBlob, isPartial: boolean): void {
   const header = headerOf(answer, 'content-range') ?? '';
   const [, first, last, total] = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(header) ?? [];
   const whole = total === '*' || Number(total) === blob.size;
-  if (isPartial && Number(first) === from && Number(last) === blob.size - 1 && whole) return;
-  const asked = isPartial ? `the bytes from ${from} on and sends others` : 'all bytes and sends a part';
+  if (isPartial && Number(first) === from && Number(last) === to - 1 && whole) return;
+  const asked = isPartial ? `the bytes ${from} to ${to - 1} and sends others` : 'all bytes and sends a part';
   throw new PackferryError('E_SOURCE_PROTOCOL', `${what}: ${answer.url.host} was asked for ${asked}`, {
     hint: 'The registry, or a proxy before it, is broken. Name a mirror.',
     cause: new OtherRange(header),
@@ -105,17 +109,19 @@ function checkLength(answer: Answer, { blob, what }: OpenBlob, host: string): vo
   if (Number(header) !== blob.size) throw sizeMismatch(`${what} from ${host}`, blob.size, header);
 }
 
-/** Drops the first `count` bytes and passes the rest on. */
-function skipping(body: Readable, count: number): Readable {
-  if (count === 0) return body;
-  let left = count;
-  const rest = new Transform({
-    transform(chunk: Buffer, _encoding, done: TransformCallback) {
-      const dropped = Math.min(left, chunk.length);
-      left -= dropped;
-      if (dropped < chunk.length) done(null, chunk.subarray(dropped));
-      else done();
-    },
-  });
-  return pipeline(body, rest, () => undefined);
+/** The wanted part of a whole blob. A body that is longer than the blob stays so. */
+function partOf(body: Readable, { blob, from, to }: OpenBlob): Readable {
+  if (from === 0 && to === blob.size) return body;
+  return Readable.from(bytesOf(body, from, to < blob.size ? to : Infinity), { objectMode: false });
+}
+
+async function* bytesOf(body: Readable, from: number, to: number): AsyncGenerator<Buffer> {
+  let at = 0;
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    const wanted = chunk.subarray(Math.max(0, from - at), Math.max(0, to - at));
+    at += chunk.length;
+    if (wanted.length > 0) yield wanted;
+    // The rest is not waited for: the connection is cut.
+    if (at >= to) return;
+  }
 }

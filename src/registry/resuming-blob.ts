@@ -11,6 +11,8 @@ export interface BlobPull {
   readonly blob: Pick<Descriptor, 'digest' | 'size'>;
   /** Byte to start at. */
   readonly from: number;
+  /** Byte to stop before. */
+  readonly to: number;
   /** What is being fetched, for messages: names the image. */
   readonly what: string;
   readonly policy: RetryPolicy;
@@ -77,13 +79,13 @@ class Pulling {
 
   /** Passes the bytes of one answer on. Returns why it broke off; undefined when the blob is complete. */
   async *#pass(answer: BlobAnswer): AsyncGenerator<Buffer, PackferryError | undefined> {
-    const { blob, what, signal, onServed } = this.#pull;
+    const { blob, to, what, signal, onServed } = this.#pull;
     onServed?.(answer.host);
     const name = `${what} from ${answer.host}`;
     try {
       for await (const chunk of answer.body as AsyncIterable<Buffer>) {
         this.#reached += chunk.length;
-        if (this.#reached > blob.size) {
+        if (this.#reached > to) {
           throw sizeMismatch(name, blob.size, `at least ${this.#reached}`);
         }
         yield chunk;
@@ -93,11 +95,11 @@ class Pulling {
       if (fault instanceof PackferryError) throw fault;
       return connectionFault(fault, answer.url, what);
     }
-    if (this.#reached === blob.size) return undefined;
+    if (this.#reached === to) return undefined;
     // A proxy may pass off a broken answer as a whole one. Twice at the same byte, and it is the blob that ends there.
     if (this.#ended === this.#reached) throw sizeMismatch(name, blob.size, String(this.#reached));
     this.#ended = this.#reached;
-    const message = `${what}: ${answer.host} sends ${this.#reached} of ${blob.size} bytes`;
+    const message = `${what}: ${answer.host} sends ${this.#reached} of ${to} bytes`;
     return new PackferryError('E_SOURCE_UNREACHABLE', message);
   }
 }

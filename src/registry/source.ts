@@ -54,28 +54,30 @@ class RegistrySource implements ImageSource, TagSource, PullCounts {
   }
 
   async openBlob(image: LockedImage, blob: Descriptor, options: BlobOptions = {}): Promise<Readable> {
-    const { from = 0, signal } = options;
+    const { from = 0, to = blob.size, signal } = options;
     const known = this.#cache.get(blob.digest);
-    if (known !== undefined) return Readable.from([known.bytes.subarray(from)], { objectMode: false });
+    if (known !== undefined) return Readable.from([known.bytes.subarray(from, to)], { objectMode: false });
     // Nothing is left to ask for, and a range that starts at the end is one that registries refuse.
     if (from > 0 && from >= blob.size) return Readable.from([], { objectMode: false });
 
-    const reference = parseReference(image.reference);
     const what = `${image.reference}: blob ${blob.digest}`;
     const isManifest = isManifestType(blob.mediaType) || isIndexType(blob.mediaType);
-    // What has once answered for this image is asked first, what broke off before it got ahead last.
-    let places = this.#repositoriesOf(reference).sort(
-      (a, b) => answered(b.endpoint, image) - answered(a.endpoint, image),
-    );
+    // What broke off before it got ahead is asked last.
+    let places = this.#repositoriesFor(image);
     const open = async (start: number, stop: AbortSignal, stuck?: BlobAnswer): Promise<BlobAnswer> => {
       const last = places.filter(({ endpoint }) => endpoint.name === stuck?.endpoint.name);
       places = [...places.filter((place) => !last.includes(place)), ...last];
       return firstThatHas(places, what, (repository) =>
-        openBlob(this.#client, repository, { blob, isManifest, from: start, what, signal: stop }),
+        openBlob(this.#client, repository, { blob, isManifest, from: start, to, what, signal: stop }),
       );
     };
     const { policy, closed } = this.#client;
-    return openResuming({ blob, from, what, policy, signal, closed, open, onServed: options.onServed });
+    return openResuming({ blob, from, to, what, policy, signal, closed, open, onServed: options.onServed });
+  }
+
+  splits(image: LockedImage): boolean {
+    const [first] = this.#repositoriesFor(image);
+    return first !== undefined && this.#client.ranges.areGiven(first.endpoint.origin);
   }
 
   async listTags(reference: ImageReference, signal?: AbortSignal): Promise<TagList> {
@@ -94,6 +96,12 @@ class RegistrySource implements ImageSource, TagSource, PullCounts {
 
   async close(): Promise<void> {
     await this.#client.close();
+  }
+
+  /** What has once answered for this image is asked first. */
+  #repositoriesFor(image: LockedImage): Repository[] {
+    const places = this.#repositoriesOf(parseReference(image.reference));
+    return places.sort((a, b) => answered(b.endpoint, image) - answered(a.endpoint, image));
   }
 
   #repositoriesOf(reference: ImageReference): Repository[] {

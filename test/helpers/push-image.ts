@@ -19,10 +19,10 @@ export async function pushImage(
     const upload = await must(await fetch(`${base}/blobs/uploads/`, { method: 'POST' }));
     const place = new URL(upload.headers.get('location') ?? '', base);
     place.searchParams.set('digest', descriptor.digest);
-    await must(await fetch(place, { method: 'PUT', body: Uint8Array.from(bytes) }));
+    await must(await fetch(place, { method: 'PUT', body: new Uint8Array(bytes) }));
   }
   const headers = { 'content-type': manifest.mediaType };
-  const body = Uint8Array.from(image.manifest.bytes);
+  const body = new Uint8Array(image.manifest.bytes);
   await must(await fetch(`${base}/manifests/${tag}`, { method: 'PUT', headers, body }));
 }
 

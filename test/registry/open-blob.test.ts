@@ -205,3 +205,26 @@ test('blob: server and client hold no more than buffers of a large blob', async 
   t.is(consumed, size);
   t.true(ahead < size / 3, `${ahead} bytes were under way at once`);
 });
+
+/** Reads the bytes 2500 to 7500 and tells whether the source would ask for another part. */
+const givesPart = test.macro({
+  async exec(t, script: Script, splits: boolean) {
+    const server = await scripted(t, script);
+    const source = sourceFor(t, {});
+    const image = imageAt(server.host);
+    t.false(source.splits?.(image));
+    // A blob that comes whole says whether parts may be asked for.
+    await collect(await source.openBlob(image, blob), 1_000_000, 'blob');
+    const part = await source.openBlob(image, blob, { from: 2500, to: 7500 });
+    t.deepEqual(await collect(part, 1_000_000, 'blob'), bytes.subarray(2500, 7500));
+    t.is(source.splits?.(image), splits);
+  },
+  title: (what) => `a part of a blob: ${what}`,
+});
+test('a registry that gives parts', givesPart, honest, true);
+test(
+  'one that sends everything whatever it is asked for: the part is cut out',
+  givesPart,
+  ignoresRange,
+  false,
+);

@@ -1,0 +1,61 @@
+/** A blob that others may help to fetch. */
+export interface SharedWork {
+  /** Bytes that nobody has begun to fetch. */
+  readonly unclaimed: number;
+  /** Fetches the next piece of it. Faults are met by whoever waits for the whole. */
+  help(): Promise<void>;
+}
+
+/** Smaller pieces would spend more time on round trips than they save (bytes). */
+const leastPiece = 2 * 1024 * 1024;
+
+/**
+ * Those who fetch side by side. A blob is divided only towards the end of the whole work, so that nobody is idle while
+ * another has a long one left: pieces become smaller as less is left to do, as in guided self-scheduling (Polychronopoulos
+ * and Kuck, 1987). As long as there is plenty, every blob is one piece.
+ */
+export class Crew {
+  readonly #members: number;
+  /** Bytes that nobody has begun to fetch, of all blobs. */
+  #left: number;
+  readonly #shared = new Set<SharedWork>();
+
+  constructor(bytes: number, members: number) {
+    this.#left = bytes;
+    this.#members = members;
+  }
+
+  /** Takes the next piece of a blob of which `unclaimed` bytes are left, and says how long it is. */
+  take(unclaimed: number): number {
+    const share = Math.max(leastPiece, Math.ceil(this.#left / (2 * this.#members)));
+    // No crumbs: what is little more than one piece is one piece.
+    const piece = unclaimed < share * 1.5 ? unclaimed : share;
+    this.done(piece);
+    return piece;
+  }
+
+  /** Says that bytes need not be fetched any more. */
+  done(bytes: number): void {
+    this.#left = Math.max(0, this.#left - bytes);
+  }
+
+  /** Runs with work that others may take part in. */
+  async sharing<T>(work: SharedWork, run: () => Promise<T>): Promise<T> {
+    this.#shared.add(work);
+    try {
+      return await run();
+    } finally {
+      this.#shared.delete(work);
+    }
+  }
+
+  /** Helps where most is left, as long as there is something to help with. */
+  async help(): Promise<void> {
+    for (let work = this.#largest(); work !== undefined; work = this.#largest()) await work.help();
+  }
+
+  #largest(): SharedWork | undefined {
+    const open = [...this.#shared].filter(({ unclaimed }) => unclaimed > 0);
+    return open.sort((a, b) => b.unclaimed - a.unclaimed)[0];
+  }
+}

@@ -1,0 +1,58 @@
+import type { BlobJob } from './blob-job.ts';
+
+/** Bytes that are written in one go. Larger ones save little, and a run that is killed loses what is not written. */
+const pieceSize = 256 * 1024;
+
+/**
+ * Writes a stretch of a blob to all its places, in large pieces and while the next bytes come in. At most two pieces
+ * are in memory: whoever brings more waits.
+ */
+export class WriteBehind {
+  readonly #places: BlobJob['places'];
+  #chunks: Buffer[] = [];
+  #collected = 0;
+  #written: number;
+  #writing: Promise<void> = Promise.resolve();
+
+  /** `from`: where in the blob the stretch starts. */
+  constructor(places: BlobJob['places'], from: number) {
+    this.#places = places;
+    this.#written = from;
+  }
+
+  /** The blob is in its places up to this byte, as far as this stretch is concerned. */
+  get written(): number {
+    return this.#written;
+  }
+
+  /** Takes the next bytes, which must not change any more. Throws what an earlier write met. */
+  async put(bytes: Buffer): Promise<void> {
+    this.#chunks.push(bytes);
+    this.#collected += bytes.length;
+    if (this.#collected < pieceSize) return;
+    await this.#writing;
+    this.#start();
+  }
+
+  /** Waits until everything is written. */
+  async flush(): Promise<void> {
+    await this.#writing;
+    this.#start();
+    await this.#writing;
+  }
+
+  #start(): void {
+    const chunks = this.#chunks;
+    const end = this.#written + this.#collected;
+    this.#chunks = [];
+    this.#collected = 0;
+    this.#writing = this.#write(chunks, end);
+    // Met by the next put or flush.
+    this.#writing.catch(() => undefined);
+  }
+
+  async #write(chunks: readonly Buffer[], end: number): Promise<void> {
+    for (const { archive, offset } of this.#places) await archive.write(chunks, offset + this.#written);
+    this.#written = end;
+  }
+}

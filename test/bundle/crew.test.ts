@@ -1,0 +1,52 @@
+import test from 'ava';
+import { Crew, type SharedWork } from '../../src/bundle/crew.ts';
+
+const mib = 1024 * 1024;
+
+test('as long as there is plenty, every blob is one piece', (t) => {
+  const crew = new Crew(10_000 * mib, 5);
+  for (const size of [900, 500, 1000]) t.is(crew.take(size * mib), size * mib);
+});
+
+test('towards the end the pieces become smaller, down to a least size, and no crumbs are left', (t) => {
+  const crew = new Crew(100 * mib, 5);
+  const pieces: number[] = [];
+  for (let left = 100 * mib; left > 0;) {
+    const piece = crew.take(left);
+    pieces.push(piece);
+    left -= piece;
+  }
+  t.is(pieces[0], 10 * mib);
+  t.true(pieces.slice(-3).every((piece) => piece >= 2 * mib && piece <= 3 * mib));
+  t.true(pieces.length < 30, `${pieces.length} pieces`);
+  t.is(
+    pieces.reduce((sum, piece) => sum + piece, 0),
+    100 * mib,
+  );
+});
+
+test('what lay there already makes the end come sooner', (t) => {
+  const crew = new Crew(100 * mib, 5);
+  crew.done(80 * mib);
+  t.is(crew.take(20 * mib), 2 * mib);
+});
+
+test('who has nothing left helps where most is left, until nothing is', async (t) => {
+  const crew = new Crew(100 * mib, 5);
+  const helped: string[] = [];
+  const work = (name: string, left: number): SharedWork => ({
+    get unclaimed() {
+      return left;
+    },
+    help: () => {
+      left -= 1;
+      helped.push(name);
+      return Promise.resolve();
+    },
+  });
+  await crew.sharing(work('short', 1), () => crew.sharing(work('long', 3), () => crew.help()));
+  t.deepEqual(helped.slice(0, 2), ['long', 'long']);
+  t.deepEqual([...helped].sort(), ['long', 'long', 'long', 'short']);
+  await crew.help();
+  t.is(helped.length, 4);
+});
