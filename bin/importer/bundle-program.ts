@@ -25,6 +25,26 @@ const leaveOut: Plugin = {
   },
 };
 
+const threadProgram = 'src/bundle/hash-thread-program.ts';
+const threadWorker = 'src/bundle/hash-thread-worker.ts';
+
+/** The program of the thread is a file of its own, and there are none in the importer: its text is built in instead. */
+const buildThreadIn: Plugin = {
+  name: 'build-thread-in',
+  setup: (bundler) => {
+    const root = bundler.initialOptions.absWorkingDir ?? '';
+    bundler.onLoad({ filter: /hash-thread-program\.ts$/ }, async ({ path: file }) => {
+      if (path.relative(root, file) !== threadProgram) return undefined;
+      const { outputFiles } = await build({
+        ...{ absWorkingDir: root, entryPoints: [threadWorker], bundle: true, write: false },
+        ...{ platform: 'node', target: 'node20', format: 'cjs', preserveSymlinks: true },
+      });
+      const program = { source: outputFiles[0]?.text ?? '', isText: true };
+      return { contents: `export const hashThreadProgram = ${JSON.stringify(program)};` };
+    });
+  },
+};
+
 function throwing(name: string): string {
   return `throw new Error(${JSON.stringify(`${name} is not in the importer`)});`;
 }
@@ -51,7 +71,7 @@ export async function bundleProgram(
     // node_modules may be a link; the names of the modules are to be the same then.
     preserveSymlinks: true,
     legalComments: 'none',
-    plugins: [leaveOut],
+    plugins: [leaveOut, buildThreadIn],
     // package.json is not there to be found by its place; the entry says what stands in it.
     logOverride: { 'empty-import-meta': 'silent' },
     logLevel: 'warning',

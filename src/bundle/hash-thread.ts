@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { hashThreadProgram } from './hash-thread-program.ts';
 import type { HashAnswer, HashRequest } from './hash-thread-worker.ts';
 
 /** The sha256 of one file that grows from its start on. */
@@ -25,8 +26,10 @@ export class HashThread {
   #fault: Error | undefined;
 
   constructor() {
-    this.#worker = new Worker(new URL('./hash-thread-worker.js', import.meta.url), {
+    const { source, isText } = hashThreadProgram;
+    this.#worker = new Worker(source, {
       name: 'hash',
+      eval: isText,
       resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 32 },
     });
     this.#worker.on('message', (answer: HashAnswer) => {
