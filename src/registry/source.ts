@@ -46,7 +46,8 @@ class RegistrySource implements ImageSource, TagSource, PullCounts {
     this.#options = options;
     this.#client = new RegistryClient(options);
     this.#known = new KnownDocuments(options.documentFolder, options.emit);
-    this.#heads = options.documentFolder === undefined ? undefined : new Heads(this.#client);
+    this.#heads =
+      options.documentFolder === undefined ? undefined : new Heads(this.#client, options.credentials);
   }
 
   async resolve(reference: ImageReference, platform: Platform, signal?: AbortSignal): Promise<LockedImage> {

@@ -392,3 +392,23 @@ test('heads: the limit that they announce counts, and they are no pulls', async 
     },
   );
 });
+
+test('heads: an account that is refused is not shown once more by GET', async (t) => {
+  await withRuns(
+    t,
+    freshContent(),
+    async ({ run, reference }) => {
+      const wrong = { kind: 'password', username: 'soc', password: 'wrong', from: 'a file' } as const;
+      const credentials = { find: () => Promise.resolve(wrong) };
+      const asked = await run(
+        (source) => failure(t, 'E_SOURCE_DENIED', () => source.resolve(reference(':1'), amd64)),
+        { credentials },
+      );
+      t.deepEqual(asked, ['HEAD manifests/1', 'HEAD manifests/1']);
+    },
+    (_request, response) => {
+      response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end();
+      return true;
+    },
+  );
+});
