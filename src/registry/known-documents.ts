@@ -20,7 +20,7 @@ export class KnownDocuments {
     return this.#cache.get(digest);
   }
 
-  /** What this run or an earlier one has read. With a `mediaType`, only what was announced as that. */
+  /** What this run or an earlier one has read; of earlier ones with a `mediaType` only what was announced as that. */
   async find(digest: Digest, mediaType?: string): Promise<ImageDocument | undefined> {
     const recent = this.#cache.get(digest);
     if (recent !== undefined) return recent;
