@@ -1,15 +1,20 @@
 // Runs the tests: AVA on the compiled files. Arguments are patterns of compiled test files, or options of AVA. Ends with
 // one line that counts, whatever way the run ended.
 import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const ava = path.join(root, 'node_modules', 'ava', 'entrypoints', 'cli.mjs');
+// What programs under test keep for the user must neither come from an earlier run nor stay.
+const cache = mkdtempSync(path.join(tmpdir(), 'packferry-cache-'));
 const child = spawn(process.execPath, [ava, ...process.argv.slice(2)], {
   cwd: root,
   stdio: ['ignore', 'pipe', 'inherit'],
+  env: { ...process.env, XDG_CACHE_HOME: cache },
 });
 
 let passed = 0;
@@ -26,6 +31,7 @@ createInterface({ input: child.stdout }).on('line', (line) => {
   faults += Number(number ?? 0);
 });
 child.on('close', (status) => {
+  rmSync(cache, { recursive: true, force: true });
   const failed = status === 0 ? faults : Math.max(1, faults);
   process.stdout.write(`${passed} passed, ${failed} failed\n`);
   process.exitCode = failed === 0 && passed > 0 ? 0 : 1;

@@ -97,6 +97,12 @@ export function cacheFolderOf({ env, home }: Pick<Context, 'env' | 'home'>): str
   return path.join(path.isAbsolute(named) ? named : path.join(home, '.cache'), 'packferry');
 }
 
+/** Where documents of images are kept from run to run; undefined for users without a home, who keep nothing. */
+export function documentFolderOf(context: Pick<Context, 'env' | 'home'>): string | undefined {
+  const folder = cacheFolderOf(context);
+  return folder.startsWith(`${noHome}${path.sep}`) ? undefined : path.join(folder, 'documents');
+}
+
 /**
  * The time that goes into files: SOURCE_DATE_EPOCH (reproducible-builds.org), in seconds, else the clock. Never decides
  * on what has expired. Throws `E_USAGE` when the variable holds no time.

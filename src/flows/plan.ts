@@ -9,7 +9,7 @@ import { planVolumes, type BundleContent, type BundledImage } from '../bundle/do
 import { reportVersion, type PlanReport } from '../schema/reports.ts';
 import type { PullCounts } from '../registry/source.ts';
 import { packsToCarry } from './packs-to-carry.ts';
-import { pullLimitsOf, pullsSoFar, warnOfLimits } from './pull-limits.ts';
+import { pullLimitsOf, pullsToCome, warnOfLimits } from './pull-limits.ts';
 import { reportArchives, reportError, totalsOf } from './report.ts';
 import { withResolvedFindings } from './resolved-findings.ts';
 import { resolveAll, type Resolved } from './resolve.ts';
@@ -45,8 +45,8 @@ export async function planExport(options: PlanOptions): Promise<Planned> {
   const { selection, witness } = options;
   const { platform } = selection.manifest;
   const found = await resolveAll(selection.wanted, { ...options, platform });
-  // An export fetches the same manifests once more, but not those of the images that are left out.
-  const needed = pullsSoFar(options.pulls);
+  // Not those of the images that are left out.
+  const needed = pullsToCome(options.pulls);
   const resolved = witness === undefined ? found : await askWitness(found, witness, options.signal);
   const judged = withResolvedFindings(selection, resolved, options.emit);
   const left = await resolveExcluded(options);

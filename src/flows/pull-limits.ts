@@ -4,9 +4,9 @@ import type { PlanReport } from '../schema/reports.ts';
 
 type PullLimits = PlanReport['pullLimits'];
 
-/** How many manifests were fetched of each registry up to now. */
-export function pullsSoFar(pulls: PullCounts | undefined): ReadonlyMap<string, number> {
-  return new Map(pulls?.pullCounts().map(({ registry, manifests }) => [registry, manifests]));
+/** How many manifests an export has to fetch of each registry, as known up to now. */
+export function pullsToCome(pulls: PullCounts | undefined): ReadonlyMap<string, number> {
+  return new Map(pulls?.pullCounts().map(({ registry, pending }) => [registry, pending]));
 }
 
 /** What registries announce of the pulls that they allow; `needed` are those of an export, by registry. */

@@ -3,18 +3,20 @@ import { challengeOf } from './challenge.ts';
 import type { Repository } from './endpoint.ts';
 import { connectionFault } from './connection-fault.ts';
 import type { FilledOptions } from './options.ts';
-import { HostWaits } from './host-waits.ts';
-import { PullCounter, type PullCount } from './pull-limits.ts';
+import { HostWaits, type Spared } from './host-waits.ts';
+import { PullCounter } from './pull-limits.ts';
 import { Ranges } from './ranges.ts';
 import { refusalOf } from './refusal.ts';
 import { withRetries, type RetryPolicy } from './retry.ts';
 import { Tokens } from './tokens.ts';
 import { discard, headerOf, Transport, type Answer, type Get } from './transport.ts';
 
-/** A GET below `/v2/<repository>/`. */
+/** A GET, or a HEAD, below `/v2/<repository>/`. */
 export interface RepositoryGet {
   /** `manifests/<reference>` or `blobs/<digest>`. */
   readonly path: string;
+  /** Default: GET. */
+  readonly method?: 'HEAD';
   readonly headers?: Readonly<Record<string, string>>;
   /** What is being fetched, for messages: names the image. */
   readonly what: string;
@@ -33,7 +35,8 @@ export class RegistryClient {
   readonly #lifetime = new AbortController();
   /** Endpoints that could not be reached, and until when that is remembered. */
   readonly #down = new Map<string, number>();
-  readonly #pulls = new PullCounter();
+  /** Counts the manifests that are fetched. */
+  readonly pulls = new PullCounter();
   /** What is known of their giving parts of blobs. */
   readonly ranges = new Ranges();
 
@@ -47,11 +50,6 @@ export class RegistryClient {
   /** Aborts when the client is closed. */
   get closed(): AbortSignal {
     return this.#lifetime.signal;
-  }
-
-  /** How many manifests were fetched of each endpoint, and what these say of their limits. */
-  pullCounts(): readonly PullCount[] {
-    return this.#pulls.counts();
   }
 
   /**
@@ -94,20 +92,21 @@ export class RegistryClient {
     const { what, signal } = get;
     const request: Get = {
       url: new URL(`/v2/${path}/${get.path}`, endpoint.origin),
+      ...(get.method === undefined ? {} : { method: get.method }),
       ...(get.headers === undefined ? {} : { headers: get.headers }),
       authorization,
       host: endpoint.host,
       what,
       signal,
     };
-    const isPull = get.path.startsWith('manifests/');
+    const asks = kindOf(get);
     const isDown = performance.now() < (this.#down.get(endpoint.origin) ?? 0);
     const policy = isDown ? { ...this.policy, retries: 0 } : this.policy;
     try {
       const outcome = await withRetries(
         async () => {
           const answer = await this.#transport.get(request);
-          if (isPull) this.#pulls.note(endpoint.name, answer);
+          if (asks !== 'all') this.pulls.note(endpoint.name, answer, asks === 'pulls');
           if (answer.status === 401 && !answer.elsewhere) {
             return {
               challenge: challengeOf(answer),
@@ -122,7 +121,7 @@ export class RegistryClient {
           return { value: await readOrFault(answer, read, what) };
         },
         policy,
-        { host: request.url.host, what, signal, asks: isPull ? 'pulls' : 'all' },
+        { host: request.url.host, what, signal, asks },
       );
       this.#down.delete(endpoint.origin);
       return outcome;
@@ -134,6 +133,12 @@ export class RegistryClient {
       throw error;
     }
   }
+}
+
+/** Manifests count as pulls, their heads do not. */
+function kindOf({ path, method }: RepositoryGet): Spared {
+  if (!path.startsWith('manifests/')) return 'all';
+  return method === undefined ? 'pulls' : 'heads';
 }
 
 async function readOrFault<T>(

@@ -6,8 +6,10 @@ import { limits } from '../core/limits.ts';
 import { mediaTypes } from '../core/media-types.ts';
 import { digestMismatch, sizeMismatch } from '../core/verify-stream.ts';
 import type { RegistryClient } from './client.ts';
-import type { DocumentCache, ImageDocument } from './document-cache.ts';
+import type { ImageDocument } from './document-cache.ts';
 import type { Repository } from './endpoint.ts';
+import type { Heads } from './heads.ts';
+import type { KnownDocuments } from './known-documents.ts';
 import { headerOf, type Answer } from './transport.ts';
 
 /** The manifest types that are understood, the one of several platforms first. */
@@ -18,39 +20,43 @@ export const manifestAccept = [
   mediaTypes.dockerManifest,
 ].join(', ');
 
-/** Fetches manifests, indexes and configs of one repository; every one is checked before anybody reads it. */
-export class Documents {
-  readonly #client: RegistryClient;
-  readonly #cache: DocumentCache;
-  readonly #repository: Repository;
+export interface DocumentsOptions {
+  readonly client: RegistryClient;
+  readonly known: KnownDocuments;
+  /** Absent where registries are asked by GET only. */
+  readonly heads: Heads | undefined;
+  readonly repository: Repository;
   /** The image, for messages. */
-  readonly #name: string;
-  readonly #signal: AbortSignal | undefined;
+  readonly name: string;
+  readonly signal: AbortSignal | undefined;
+}
 
-  constructor(
-    client: RegistryClient,
-    cache: DocumentCache,
-    repository: Repository,
-    name: string,
-    signal: AbortSignal | undefined,
-  ) {
-    this.#client = client;
-    this.#cache = cache;
-    this.#repository = repository;
-    this.#name = name;
-    this.#signal = signal;
+/** Gets manifests, indexes and configs of one repository; every one is checked before anybody reads it. */
+export class Documents {
+  readonly #options: DocumentsOptions;
+
+  constructor(options: DocumentsOptions) {
+    this.#options = options;
   }
 
-  /** What stands under a tag or a digest. Throws `E_DIGEST_MISMATCH` when the bytes are not what was announced. */
+  /**
+   * What stands under a tag or a digest. The registry is asked in any case, by HEAD first; what is known is not fetched
+   * again then. Throws `E_DIGEST_MISMATCH` when the bytes are not what was announced.
+   */
   async named(tagOrDigest: string): Promise<ImageDocument> {
-    if (isDigest(tagOrDigest)) {
-      const known = this.#cache.get(tagOrDigest);
-      if (known !== undefined) return known;
-    }
+    const { known, heads, repository, name, signal } = this.#options;
+    const recent = isDigest(tagOrDigest) ? known.recent(tagOrDigest) : undefined;
+    if (recent !== undefined) return recent;
     const path = `manifests/${tagOrDigest}`;
-    const document = await this.#fetch(path, { accept: manifestAccept }, limits.imageManifest, this.#name);
+    const headers = { accept: manifestAccept };
+    const head = await heads?.ask(repository, tagOrDigest, { path, headers, what: name, signal });
+    const kept = head === undefined ? undefined : await known.find(head.digest);
+    // What the registry calls it now counts, as if it had been fetched.
+    if (kept !== undefined) return { ...kept, mediaType: head?.mediaType ?? kept.mediaType };
+    const document = await this.#fetch(path, headers, limits.imageManifest, name);
+    if (head === undefined) heads?.giveUp(repository.endpoint);
     if (isDigest(tagOrDigest)) this.#check(document, tagOrDigest);
-    this.#cache.add(document);
+    await this.#keepManifest(document);
     return document;
   }
 
@@ -69,20 +75,27 @@ export class Documents {
     kind: 'manifests' | 'blobs',
     limit: number,
   ): Promise<ImageDocument> {
+    const { known, name } = this.#options;
+    const what = `${name}: ${digest}`;
     if (size > limit) {
-      throw new PackferryError(
-        'E_LIMIT_EXCEEDED',
-        `${this.#name}: ${digest} is over the limit of ${limit} bytes`,
-      );
+      throw new PackferryError('E_LIMIT_EXCEEDED', `${what} is over the limit of ${limit} bytes`);
     }
-    const known = this.#cache.get(digest);
-    const what = `${this.#name}: ${digest}`;
-    const headers = kind === 'manifests' ? { accept: mediaType } : {};
-    const document = known ?? (await this.#fetch(`${kind}/${digest}`, headers, limit, what));
+    const isManifest = kind === 'manifests';
+    const kept = await known.find(digest, isManifest ? mediaType : undefined);
+    const headers = isManifest ? { accept: mediaType } : {};
+    const document = kept ?? (await this.#fetch(`${kind}/${digest}`, headers, limit, what));
     this.#check(document, digest);
     if (document.bytes.length !== size) throw sizeMismatch(what, size, String(document.bytes.length));
-    this.#cache.add(document);
+    if (kept !== undefined) return kept;
+    if (isManifest) await this.#keepManifest(document);
+    // Registries announce configs as anything.
+    else await known.keep({ ...document, mediaType: '' });
     return document;
+  }
+
+  async #keepManifest(document: ImageDocument): Promise<void> {
+    const { client, known, repository } = this.#options;
+    if (await known.keep(document)) client.pulls.keep(repository.endpoint.name);
   }
 
   async #fetch(
@@ -91,6 +104,7 @@ export class Documents {
     limit: number,
     what: string,
   ): Promise<ImageDocument> {
+    const { client, repository, signal } = this.#options;
     const read = async (answer: Answer): Promise<ImageDocument> => {
       const bytes = await collect(answer.body, limit, what);
       const digest = digestOf(bytes);
@@ -101,15 +115,12 @@ export class Documents {
       const mediaType = headerOf(answer, 'content-type')?.split(';')[0]?.trim().toLowerCase() ?? '';
       return { digest, mediaType, bytes };
     };
-    return this.#client.get(this.#repository, { path, headers, what, signal: this.#signal }, read);
+    return client.get(repository, { path, headers, what, signal }, read);
   }
 
   #check(document: ImageDocument, expected: Digest): void {
     if (document.digest === expected) return;
-    throw digestMismatch(
-      `${this.#name}: content from ${this.#repository.endpoint.name}`,
-      expected,
-      document.digest,
-    );
+    const { name, repository } = this.#options;
+    throw digestMismatch(`${name}: content from ${repository.endpoint.name}`, expected, document.digest);
   }
 }

@@ -6,8 +6,18 @@ import { interrupted } from './interrupted.ts';
 /** Waits from this length on (3 s) are told; shorter ones nobody would notice. */
 const moment = 3_000;
 
-/** What a host wants to be spared: everything, or only what counts as a pull. */
-export type Spared = 'all' | 'pulls';
+/**
+ * What a host wants to be spared: everything, or only manifests, which count as pulls. Where heads of manifests do not
+ * count, they are still answered when the manifests are not; where they are refused, so are the manifests.
+ */
+export type Spared = 'all' | 'pulls' | 'heads';
+
+/** The holds that are in the way of what is asked for. */
+const heeded: Readonly<Record<Spared, readonly Spared[]>> = {
+  all: ['all'],
+  heads: ['all', 'heads'],
+  pulls: ['all', 'heads', 'pulls'],
+};
 
 interface Hold {
   /** In milliseconds of the clock. */
@@ -46,10 +56,7 @@ export class HostWaits {
   /** Waits until a host may be asked, `asks` whether for something that counts as a pull. Throws `E_RATE_LIMITED` when that would take too long. */
   async ready(host: string, asks: Spared, what: string, signal?: AbortSignal): Promise<void> {
     for (;;) {
-      const holds = [
-        this.#holds.get(`all ${host}`),
-        asks === 'pulls' ? this.#holds.get(`pulls ${host}`) : undefined,
-      ];
+      const holds = heeded[asks].map((spared) => this.#holds.get(`${spared} ${host}`));
       const [hold] = holds.sort((a, b) => (b?.until ?? 0) - (a?.until ?? 0));
       const left = (hold?.until ?? 0) - Date.now();
       if (hold === undefined || left <= 0) return;

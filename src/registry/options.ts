@@ -63,12 +63,18 @@ export interface RegistrySourceOptions {
    * Default: 10 minutes.
    */
   readonly maxWait?: number;
-  /** Gets to know of waits. */
+  /**
+   * A folder that keeps manifests and configs by digest from run to run; made when it is missing. With it, registries are
+   * asked by HEAD first, and what is known is not fetched again. Default: none; every manifest is fetched.
+   */
+  readonly documentFolder?: string | undefined;
+  /** Gets to know of waits, and of a folder that cannot be written. */
   readonly emit?: Emit;
 }
 
 /** The options with nothing left open. */
-export interface FilledOptions extends Required<RegistrySourceOptions> {
+export interface FilledOptions extends Required<Omit<RegistrySourceOptions, 'documentFolder'>> {
+  readonly documentFolder: string | undefined;
   readonly timeouts: RegistryTimeouts;
 }
 
@@ -93,6 +99,7 @@ export function fillOptions(options: RegistrySourceOptions): FilledOptions {
     retries: options.retries ?? 5,
     retryDelay: options.retryDelay ?? 500,
     maxWait: options.maxWait ?? defaultMaxWait,
+    documentFolder: options.documentFolder,
     emit: options.emit ?? silent,
   };
 }

@@ -17,6 +17,8 @@ export interface PullCount {
   readonly registry: string;
   /** Manifests that were fetched from there: what registries count as pulls. */
   readonly manifests: number;
+  /** What the next run has to fetch: those of them that were not kept, and one at least for each image that was refused for the limit. */
+  readonly pending: number;
   /** What the registry announced last; absent when it did not. */
   readonly limit?: PullLimit;
 }
@@ -46,13 +48,32 @@ function quantityOf(header: string | undefined): { number: number; window: numbe
 export class PullCounter {
   readonly #counts = new Map<string, PullCount>();
 
-  /** An answer to a request for a manifest. */
-  note(registry: string, answer: Answer): void {
+  /** An answer to a request for a manifest (`isPull`), or for its head only. */
+  note(registry: string, answer: Answer, isPull: boolean): void {
+    const limit = pullLimitOf(answer);
+    const pulls = isPull && answer.status === 200 ? 1 : 0;
+    this.#add(registry, { manifests: pulls, pending: pulls, ...(limit === undefined ? {} : { limit }) });
+  }
+
+  /** An image was not given, since too many pulls were made. */
+  refuse(registry: string): void {
+    this.#add(registry, { pending: 1 });
+  }
+
+  /** A manifest that was fetched is kept: nobody will have to fetch it again. */
+  keep(registry: string): void {
+    this.#add(registry, { pending: -1 });
+  }
+
+  #add(registry: string, { manifests = 0, pending = 0, limit }: Partial<PullCount>): void {
     const before = this.#counts.get(registry);
-    const limit = pullLimitOf(answer) ?? before?.limit;
-    const isPull = answer.status === 200;
-    const manifests = (before?.manifests ?? 0) + (isPull ? 1 : 0);
-    this.#counts.set(registry, { registry, manifests, ...(limit === undefined ? {} : { limit }) });
+    const known = limit ?? before?.limit;
+    this.#counts.set(registry, {
+      registry,
+      manifests: (before?.manifests ?? 0) + manifests,
+      pending: (before?.pending ?? 0) + pending,
+      ...(known === undefined ? {} : { limit: known }),
+    });
   }
 
   counts(): readonly PullCount[] {

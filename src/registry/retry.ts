@@ -20,7 +20,7 @@ export interface RetriedRequest {
   /** What is being fetched, for messages: names the image. */
   readonly what: string;
   readonly signal?: AbortSignal | undefined;
-  /** `pulls` for what registries count as a pull. Default: `all`. */
+  /** `pulls` for what registries count as a pull, `heads` for heads of manifests. Default: `all`. */
   readonly asks?: Spared;
 }
 

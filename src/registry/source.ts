@@ -1,22 +1,22 @@
 import { Readable } from 'node:stream';
+import { PackferryError } from '../core/errors.ts';
 import type { Descriptor, LockedImage } from '../core/image.ts';
-import { isIndexType, isManifestType } from '../core/media-types.ts';
+import { isImageConfigType, isIndexType, isManifestType } from '../core/media-types.ts';
 import type { Platform } from '../core/platform.ts';
 import type { BlobOptions, ImageSource } from '../core/ports.ts';
 import { nameOf, parseReference, type ImageReference } from '../core/reference.ts';
 import { RegistryClient } from './client.ts';
-import { DocumentCache } from './document-cache.ts';
 import { Documents } from './documents.ts';
 import { repositoriesOf, type Endpoint, type Repository } from './endpoint.ts';
 import { firstThatHas } from './first-that-has.ts';
+import { Heads } from './heads.ts';
+import { KnownDocuments } from './known-documents.ts';
 import { openBlob, type BlobAnswer } from './open-blob.ts';
 import { fillOptions, type FilledOptions, type RegistrySourceOptions } from './options.ts';
 import type { PullCount } from './pull-limits.ts';
 import { resolveImage } from './resolve.ts';
 import { openResuming } from './resuming-blob.ts';
 import { readTags, type TagList, type TagSource } from './tags.ts';
-
-const cacheBytes = 32 * 1024 * 1024;
 
 /** Something that knows what registries say of the pulls that they allow. */
 export interface PullCounts {
@@ -38,30 +38,47 @@ class RegistrySource implements ImageSource, TagSource, PullCounts {
   readonly name = 'registry:';
   readonly #options: FilledOptions;
   readonly #client: RegistryClient;
-  readonly #cache = new DocumentCache(cacheBytes);
+  readonly #known: KnownDocuments;
+  /** Without a folder there is hardly anything that a HEAD could save. */
+  readonly #heads: Heads | undefined;
 
   constructor(options: FilledOptions) {
     this.#options = options;
     this.#client = new RegistryClient(options);
+    this.#known = new KnownDocuments(options.documentFolder, options.emit);
+    this.#heads =
+      options.documentFolder === undefined ? undefined : new Heads(this.#client, options.credentials);
   }
 
   async resolve(reference: ImageReference, platform: Platform, signal?: AbortSignal): Promise<LockedImage> {
     const name = reference.written;
     return firstThatHas(this.#repositoriesOf(reference), name, async (repository) => {
-      const documents = new Documents(this.#client, this.#cache, repository, name, signal);
-      return resolveImage(documents, reference, platform, urlOf(repository.endpoint));
+      const documents = new Documents({
+        client: this.#client,
+        known: this.#known,
+        heads: this.#heads,
+        ...{ repository, name, signal },
+      });
+      try {
+        return await resolveImage(documents, reference, platform, urlOf(repository.endpoint));
+      } catch (fault) {
+        const isLimited = fault instanceof PackferryError && fault.code === 'E_RATE_LIMITED';
+        if (isLimited) this.#client.pulls.refuse(repository.endpoint.name);
+        throw fault;
+      }
     });
   }
 
   async openBlob(image: LockedImage, blob: Descriptor, options: BlobOptions = {}): Promise<Readable> {
     const { from = 0, to = blob.size, signal } = options;
-    const known = this.#cache.get(blob.digest);
+    const isManifest = isManifestType(blob.mediaType) || isIndexType(blob.mediaType);
+    const isDocument = isManifest || isImageConfigType(blob.mediaType);
+    const known = isDocument ? await this.#known.find(blob.digest) : undefined;
     if (known !== undefined) return Readable.from([known.bytes.subarray(from, to)], { objectMode: false });
     // Nothing is left to ask for, and a range that starts at the end is one that registries refuse.
     if (from > 0 && from >= blob.size) return Readable.from([], { objectMode: false });
 
     const what = `${image.reference}: blob ${blob.digest}`;
-    const isManifest = isManifestType(blob.mediaType) || isIndexType(blob.mediaType);
     // What broke off before it got ahead is asked last.
     let places = this.#repositoriesFor(image);
     const open = async (start: number, stop: AbortSignal, stuck?: BlobAnswer): Promise<BlobAnswer> => {
@@ -91,11 +108,12 @@ class RegistrySource implements ImageSource, TagSource, PullCounts {
   }
 
   pullCounts(): readonly PullCount[] {
-    return this.#client.pullCounts();
+    return this.#client.pulls.counts();
   }
 
   async close(): Promise<void> {
     await this.#client.close();
+    await this.#known.close();
   }
 
   /** What has once answered for this image is asked first. */

@@ -14,9 +14,11 @@ export interface Registry {
   readonly host?: string;
 }
 
-/** One request: a GET, or with `form` a POST. */
+/** One request: a GET or a HEAD, or with `form` a POST. */
 export interface Get {
   readonly url: URL;
+  /** Default: GET. */
+  readonly method?: 'HEAD';
   /** How people call the host of `url`, e.g. `docker.io`; certificates may lie under that name. */
   readonly host?: string;
   /** The registry that leads to `url`, when that is not the registry itself. Default: who is asked. */
@@ -107,7 +109,7 @@ export class Transport {
       origin: url.origin,
       // A proxy without tunnel is told the whole address (RFC 9112, section 3.2.2).
       path: forwards ? `${url.origin}${url.pathname}${url.search}` : `${url.pathname}${url.search}`,
-      method: form === undefined ? 'GET' : 'POST',
+      method: form === undefined ? (request.method ?? 'GET') : 'POST',
       headers: {
         'user-agent': this.#options.userAgent,
         'accept-encoding': 'identity',

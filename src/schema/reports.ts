@@ -82,7 +82,7 @@ export const planReport = z.object({
       window: size.exactOptional(),
       /** Who is counted: an address or an account. */
       source: z.string().exactOptional(),
-      /** Pulls that an export will need: one for each manifest. */
+      /** Pulls that an export will need, at least: one for each manifest that is not kept from this plan or earlier runs. */
       needed: size,
     }),
   ),

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { PassThrough, Writable } from 'node:stream';
 import { thisProcess, type Context, type Input, type Output } from '../../src/cli/context.ts';
 import { run } from '../../src/cli/main.ts';
@@ -79,6 +80,8 @@ export async function runCli(argv: readonly string[], options: RunOptions = {}):
     now: options.now ?? new Date('2026-11-23T05:00:00Z'),
     signal: options.signal ?? new AbortController().signal,
   };
+  // As the program does for its own.
+  setMaxListeners(0, context.signal);
   const status = await run(argv, context);
   return { status, stdout: stdout.text, stderr: stderr.text };
 }

@@ -63,6 +63,6 @@ test('pull limits: manifests count, configs and refusals do not', async (t) => {
   await source.resolve(parseReference(`${server.host}/a/b:index`), amd64);
   await t.throwsAsync(source.resolve(parseReference(`${server.host}/a/b:gone`), amd64));
   t.deepEqual(source.pullCounts(), [
-    { registry: server.host, manifests: 2, limit: { limit: 100, remaining: 76, window: 21_600 } },
+    { registry: server.host, manifests: 2, pending: 2, limit: { limit: 100, remaining: 76, window: 21_600 } },
   ]);
 });

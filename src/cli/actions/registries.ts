@@ -5,6 +5,7 @@ import { placeIn, type ExportManifest, type ManifestText } from '../../flows/man
 import { storedCredentials } from '../../registry/credentials/stored.ts';
 import type { ClientCertificate, RegistrySettings, RegistrySourceOptions } from '../../registry/options.ts';
 import { readCertificates, readKeyFor } from '../certificate-file.ts';
+import { documentFolderOf } from '../context.ts';
 import { authFilesOf, certificateFoldersOf, networkOf, type RegistryOptions } from '../network.ts';
 import type { PatienceOptions } from '../options.ts';
 import type { Session } from '../session.ts';
@@ -29,6 +30,7 @@ export async function registrySourceOptions(
     credentials: storedCredentials(authFilesOf(context, options), { environment, signal }),
     certificateFolders: certificateFoldersOf(context),
     userAgent: `${name}/${version}`,
+    documentFolder: documentFolderOf(context),
     ...patienceOf(options),
     emit,
   };
