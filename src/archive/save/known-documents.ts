@@ -79,7 +79,7 @@ export class KnownDocuments {
     const { files } = this.save;
     const bytes = files.get(blobPath(descriptor))?.bytes;
     const config = files.get(blobPath(document.config));
-    if (config === undefined || config.size !== document.config.size) return undefined;
+    if (config?.size !== document.config.size) return undefined;
     const { diffIds } = this.config(config);
     const fits =
       document.layers.length === diffIds.length &&
