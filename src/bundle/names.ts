@@ -32,6 +32,11 @@ export function archiveName(index: number): string {
   return `images-${String(index + 1).padStart(3, '0')}.tar`;
 }
 
+/** What `load.sh` takes for an archive. */
+export function looksLikeArchive(name: string): boolean {
+  return /^images-[0-9]*\.tar$/.test(name);
+}
+
 /** The name of a file that is still being written. */
 export function partName(file: string): string {
   return `${file}.part`;

@@ -7,7 +7,7 @@ import { checkArchiveFile } from './check-archive.ts';
 import { checkImages } from './check-images.ts';
 import { describedFiles } from './document.ts';
 import { listFolder, type FolderListing } from './folder.ts';
-import { bundleFiles, packFolder } from './names.ts';
+import { bundleFiles, looksLikeArchive, packFolder } from './names.ts';
 import { readDocument, type ReadDocument } from './read-document.ts';
 import { checkSignatures, damaged, readSigned, type SignatureOptions } from './signed-list.ts';
 import type { Sums } from './sums.ts';
@@ -141,7 +141,7 @@ function checkAudience({ name, sequence, audience }: BundleDocument, site: strin
 function checkAgreement({ document }: ReadDocument, sums: Sums): void {
   const described = new Map(describedFiles(document).map(({ file, sha256 }) => [file, sha256]));
   const carried = [...sums.keys()].filter(
-    (name) => name.startsWith(`${packFolder}/`) || name === bundleFiles.importer,
+    (name) => name.startsWith(`${packFolder}/`) || name === bundleFiles.importer || looksLikeArchive(name),
   );
   const errors = [...new Set([...described.keys(), ...carried])]
     .filter((file) => sums.get(file) !== described.get(file))

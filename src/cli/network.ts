@@ -1,5 +1,5 @@
-import { userInfo } from 'node:os';
 import path from 'node:path';
+import process from 'node:process';
 import { readProxyVariables, type Network } from '../core/proxy.ts';
 import { authFilePlaces, type AuthFilePlace } from '../registry/credentials/places.ts';
 import { readCertificates } from './certificate-file.ts';
@@ -35,8 +35,9 @@ export function authFilesOf(
   { env, home }: Pick<Context, 'env' | 'home'>,
   { authfile }: RegistryOptions,
 ): AuthFilePlace[] {
-  const { uid } = userInfo();
-  return authFilePlaces({ environment: env, home, uid: uid < 0 ? undefined : uid, authFile: authfile });
+  // Not by userInfo, which fails for a user without an account entry.
+  const uid = process.getuid?.();
+  return authFilePlaces({ environment: env, home, uid, authFile: authfile });
 }
 
 /** Where podman, skopeo and docker look for certificates of registries (containers-certs.d(5)). */

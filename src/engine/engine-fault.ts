@@ -13,8 +13,12 @@ const unreachable = new Set([
   'ETIMEDOUT',
 ]);
 
-const startHint =
+/** Of the local engine that is not there. */
+export const startHint =
   'Start it ("systemctl start docker"), check DOCKER_HOST, or say where it is: docker:unix:///PATH.';
+
+export const groupHint =
+  'Join the group docker (sudo usermod -aG docker "$USER", then log in again), or run as root.';
 
 /**
  * Gives a fault of the connection to an engine its code: `E_ENGINE_UNREACHABLE`, `E_ENGINE_DENIED`, or
@@ -51,7 +55,7 @@ export function noAnswer(what: string, milliseconds: number): PackferryError {
 /** The error for an engine that will not talk to this user. */
 export function denied(what: string, why: string, cause?: unknown): PackferryError {
   return new PackferryError('E_ENGINE_DENIED', `${what}: access denied: ${why}`, {
-    hint: 'Join the group docker (sudo usermod -aG docker "$USER", then log in again), or run as root.',
+    hint: groupHint,
     cause,
   });
 }

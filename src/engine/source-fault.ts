@@ -1,4 +1,5 @@
 import { PackferryError, type ErrorCode } from '../core/errors.ts';
+import { groupHint, startHint } from './engine-fault.ts';
 
 const codes: Partial<Readonly<Record<ErrorCode, ErrorCode>>> = {
   E_ENGINE_UNREACHABLE: 'E_SOURCE_UNREACHABLE',
@@ -11,14 +12,16 @@ export function sourceFault(fault: unknown, engine: string): unknown {
   if (!(fault instanceof PackferryError)) return fault;
   const code = codes[fault.code];
   if (code === undefined) return fault;
-  const hint = (engine.startsWith('podman:') ? podmanHints[code] : undefined) ?? fault.hint;
+  const hint = engine.startsWith('podman:') ? podmanHint(fault.hint) : fault.hint;
   const extras = hint === undefined ? {} : { hint };
   return new PackferryError(code, fault.message, { ...extras, cause: fault.cause ?? fault });
 }
 
-const podmanHints: Partial<Readonly<Record<ErrorCode, string>>> = {
-  E_SOURCE_UNREACHABLE:
-    'Start its socket ("systemctl --user start podman.socket", or without --user as root), check CONTAINER_HOST, or say where it is: podman:unix:///PATH.',
-  E_SOURCE_DENIED:
-    'Use the socket of your own Podman ("systemctl --user start podman.socket"), or run as root.',
-};
+/** What is said of Docker, for Podman. Hints that fit both stay. */
+function podmanHint(hint: string | undefined): string | undefined {
+  if (hint === startHint)
+    return 'Start its socket ("systemctl --user start podman.socket", or without --user as root), check CONTAINER_HOST, or say where it is: podman:unix:///PATH.';
+  if (hint === groupHint)
+    return 'Use the socket of your own Podman ("systemctl --user start podman.socket"), or run as root.';
+  return hint;
+}

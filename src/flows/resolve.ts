@@ -4,7 +4,7 @@ import type { Emit } from '../core/events.ts';
 import type { LockedImage } from '../core/image.ts';
 import type { Platform } from '../core/platform.ts';
 import type { ImageSource } from '../core/ports.ts';
-import { formatReference, type ImageReference } from '../core/reference.ts';
+import { formatReference, lockedNameOf, type ImageReference } from '../core/reference.ts';
 import type { BundledImage } from '../bundle/document.ts';
 import type { ImageUse } from '../schema/parts.ts';
 
@@ -48,7 +48,7 @@ export async function resolveAll(wanted: readonly WantedImage[], options: Resolv
       return { image, usedBy };
     } catch (fault) {
       signal.throwIfAborted();
-      const error = withUse(asPackferryError(fault), usedBy);
+      const error = withUse(withName(asPackferryError(fault), reference), usedBy);
       errors.push(error);
       emit({ type: 'failed', task: 'resolve', item, error });
       return undefined;
@@ -80,6 +80,13 @@ function asOne(errors: readonly PackferryError[], header: string): PackferryErro
 export function throwUnresolved(resolved: Resolved): void {
   const [error] = unresolved(resolved);
   if (error !== undefined) throw error;
+}
+
+/** The same fault, with the image: what is wrong with a source as such names none. */
+function withName(error: PackferryError, reference: ImageReference): PackferryError {
+  const names = [lockedNameOf(reference), reference.written];
+  if (names.some((name) => error.message.includes(name))) return error;
+  return error.with(`${formatReference(reference)}: ${error.message}`);
 }
 
 /** The same fault, with the place that asked for the image. */

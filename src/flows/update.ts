@@ -58,9 +58,10 @@ export async function updatePacks(options: UpdateOptions): Promise<Updated> {
 
 /** The places that the user means. A name that fits none is a slip of the pen, not an empty wish. */
 async function chosenPlaces({ paths, image, emit, signal }: UpdateOptions): Promise<ImagePlace[]> {
+  // Before a thousand files are read.
+  const named = image === undefined ? undefined : parseImageName(image);
   const places = await findPlaces(paths, { emit, signal });
-  if (image === undefined) return places;
-  const named = parseImageName(image);
+  if (named === undefined) return places;
   const chosen = places.filter(({ reference }) => named.matches(reference));
   if (chosen.length > 0) return chosen;
   const near = similarNames(named.name, [...new Set(places.map(({ reference }) => nameOf(reference)))]);

@@ -2,13 +2,12 @@ import { formatReference, nameOf } from '../core/reference.ts';
 import { reportVersion } from '../schema/reports.ts';
 import type { UsageReport } from '../schema/reports-tags.ts';
 import type { Selection } from './selection.ts';
-import { parseImageName, similarNames } from './usage-name.ts';
+import { similarNames, type NamedImage } from './usage-name.ts';
 
 const mostHints = 3;
 
-/** Says who uses an image: by its exact tag, or by any tag when `image` has none. Throws `E_REFERENCE_INVALID`. */
-export function findUsage(image: string, { wanted }: Pick<Selection, 'wanted'>): UsageReport {
-  const named = parseImageName(image);
+/** Says who uses an image: by its exact tag, or by any tag when it was named without one. */
+export function findUsage(named: NamedImage, { wanted }: Pick<Selection, 'wanted'>): UsageReport {
   const uses = wanted
     .filter(({ reference }) => named.matches(reference))
     .flatMap(({ reference, usedBy }) =>

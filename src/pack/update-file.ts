@@ -1,12 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import type { Stats } from 'node:fs';
-import { lstat, open, rename, rm } from 'node:fs/promises';
+import { constants, type Stats } from 'node:fs';
+import { access, lstat, open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { asPackferryError, messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { readFile } from './read-file.ts';
 
-/** Throws `E_PACK_INVALID` unless `file` is a regular file that can be written in place: no link, no part of an archive. */
+/**
+ * Throws `E_PACK_INVALID` unless `file` is a regular file that can be written in place: no link, no part of an archive;
+ * `E_OUTPUT_UNWRITABLE` when it is read-only.
+ */
 export async function checkWritable(file: string): Promise<Stats> {
   let info: Stats;
   try {
@@ -23,7 +26,23 @@ export async function checkWritable(file: string): Promise<Stats> {
     });
   }
   if (!info.isFile()) throw new PackferryError('E_PACK_INVALID', `${file}: no regular file`);
+  // A new file takes its place, for which the folder alone would have to be writable.
+  // Nothing stops root, so the mode counts as well.
+  if ((info.mode & 0o222) === 0 || !(await mayWrite(file))) {
+    throw new PackferryError('E_OUTPUT_UNWRITABLE', `${file}: a read-only file is not rewritten`, {
+      hint: 'Somebody has protected it. If it may be changed: chmod u+w, then run the same command again.',
+    });
+  }
   return info;
+}
+
+async function mayWrite(file: string): Promise<boolean> {
+  try {
+    await access(file, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /**

@@ -19,6 +19,7 @@ import { BundleSource, lockedImageOf } from '../../src/bundle/source.ts';
 import { formatSums, parseSums } from '../../src/bundle/sums.ts';
 import { collect } from '../../src/core/collect.ts';
 import { digestOf } from '../../src/core/digest.ts';
+import { limits } from '../../src/core/limits.ts';
 import { PackferryError, statusOfErrors, type ErrorCode } from '../../src/core/errors.ts';
 import { silent, type Event } from '../../src/core/events.ts';
 import { blobsOf } from '../../src/core/image.ts';
@@ -411,6 +412,28 @@ test('litter of operating systems is reported and changes nothing', async (t) =>
       '._bundle.json',
       'System Volume Information',
     ]);
+  });
+});
+
+test('a signed file of a name that this version does not know is hashed, and is no fault', async (t) => {
+  await withBundle(async (fixture) => {
+    const file = path.join(fixture.dir, 'sbom.json');
+    await writeFile(file, 'not even JSON');
+    await reseal(fixture, fixture.dir);
+    t.is((await fixture.open(fixture.dir)).document.archives.length, 1);
+    await writeFile(file, 'not even json');
+    await t.throwsAsync(fixture.open(fixture.dir), code('E_DIGEST_MISMATCH'));
+    await writeFile(file, Buffer.alloc(limits.bundleText + 1));
+    await reseal(fixture, fixture.dir);
+    await t.throwsAsync(fixture.open(fixture.dir), code('E_LIMIT_EXCEEDED'));
+  });
+});
+
+test('a signed archive that bundle.json does not tell of, and that load.sh would load, is refused', async (t) => {
+  await withBundle(async (fixture) => {
+    await writeFile(path.join(fixture.dir, 'images-002.tar'), 'anything');
+    await reseal(fixture, fixture.dir);
+    await t.throwsAsync(fixture.open(fixture.dir), code('E_BUNDLE_MALFORMED'));
   });
 });
 

@@ -105,9 +105,28 @@ test('two manifests', wrong, {
   ),
   names: ['soc.yml', 'give it alone'],
 });
+test('--with-importer before the manifest, which it takes for its file', wrong, {
+  argv: ['export', '--with-importer', 'soc.yml', '-o', 'out'],
+  names: ['--with-importer', 'soc.yml', 'packferry export MANIFEST --with-importer'],
+});
+test('--with-importer before a pack folder', wrong, {
+  argv: ['export', '--with-importer', projectRoot, '-o', 'out'],
+  names: ['--with-importer', 'comes before this option'],
+});
 test('a new key and nobody to ask for a passphrase', wrong, {
   argv: ['keygen', '-o', '/nonexistent/key'],
   names: ['--no-passphrase', '--passphrase-file'],
+});
+
+test('an image name that is none is told before a folder is read', async (t) => {
+  for (const argv of [
+    ['usage', 'Demisto/Python:3', '/nowhere/at/all'],
+    ['update', '/nowhere/at/all', '--image', 'Demisto/Python:3'],
+  ]) {
+    const { status, stderr } = await runCli(argv);
+    t.is(status, statusOfCode('E_REFERENCE_INVALID'), stderr);
+    t.regex(stderr, /E_REFERENCE_INVALID.*Demisto\/Python:3/);
+  }
 });
 
 test('the variables that help names are read', async (t) => {

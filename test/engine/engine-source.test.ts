@@ -6,7 +6,7 @@ import type { LockedImage } from '../../src/core/image.ts';
 import { defaultPlatform } from '../../src/core/platform.ts';
 import type { ImageSource } from '../../src/core/ports.ts';
 import { parseReference } from '../../src/core/reference.ts';
-import { openEngineSource } from '../../src/engine/engine-source.ts';
+import { openEngineSource, type EngineSourceOptions } from '../../src/engine/engine-source.ts';
 import { tempDir } from '../helpers/compose.ts';
 import { readImage } from '../helpers/image-reading.ts';
 import { containerd, docker25, type Named } from '../helpers/saves.ts';
@@ -42,11 +42,12 @@ async function withSource(
   t: ExecutionContext,
   answers: FakeAnswers,
   use: (bench: Bench) => Promise<void>,
+  patience: Pick<EngineSourceOptions, 'saveIdle' | 'inspectWithin'> = {},
 ): Promise<void> {
   const spoolDir = await tempDir(t);
   await withFakeDocker(answers, async (docker) => {
     const connection = { name: `docker:unix://${docker.socket}`, kind: 'unix', path: docker.socket } as const;
-    const source = await openEngineSource(connection, { spoolDir, saveIdle: 300, inspectWithin: 300 });
+    const source = await openEngineSource(connection, { spoolDir, ...patience });
     try {
       const resolve = (reference = name, signal?: AbortSignal): Promise<LockedImage> =>
         source.resolve(parseReference(reference), defaultPlatform, signal);
@@ -75,8 +76,15 @@ test('one save serves two names of one image that are asked for at the same time
 });
 
 const fails = test.macro({
-  async exec(t, answers: FakeAnswers, code: ErrorCode, words: string, reference?: string) {
-    await withSource(t, answers, async ({ resolve }) => {
+  async exec(
+    t,
+    answers: FakeAnswers,
+    code: ErrorCode,
+    words: string,
+    reference?: string,
+    patience: Pick<EngineSourceOptions, 'saveIdle' | 'inspectWithin'> = {},
+  ) {
+    const expectFault = async ({ resolve }: Bench): Promise<void> => {
       const error = await t.throwsAsync(resolve(reference), { instanceOf: PackferryError });
       t.is(error.code, code, error.message);
       t.true(
@@ -84,7 +92,8 @@ const fails = test.macro({
         error.message,
       );
       t.true(error.message.includes(words), error.message);
-    });
+    };
+    await withSource(t, answers, expectFault, patience);
   },
   title: (trap) => trap ?? '',
 });
@@ -111,15 +120,28 @@ test(
   'E_SOURCE_UNREACHABLE',
   'broke off',
 );
-test('nothing more comes', fails, { inspect, save: stalling }, 'E_SOURCE_UNREACHABLE', 'nothing came');
+// Short only where it is to run out: a machine under load may take its time for all else.
+test('nothing more comes', fails, { inspect, save: stalling }, 'E_SOURCE_UNREACHABLE', 'nothing came', name, {
+  saveIdle: 300,
+});
 test(
   'no answer to the save',
   fails,
   { inspect, save: () => undefined },
   'E_SOURCE_UNREACHABLE',
   'nothing came',
+  name,
+  { saveIdle: 300 },
 );
-test('no answer about the image', fails, { inspect: () => undefined }, 'E_SOURCE_UNREACHABLE', 'no answer');
+test(
+  'no answer about the image',
+  fails,
+  { inspect: () => undefined },
+  'E_SOURCE_UNREACHABLE',
+  'no answer',
+  name,
+  { inspectWithin: 300 },
+);
 test(
   'the engine refuses',
   fails,

@@ -1,9 +1,9 @@
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { sampleImagesFor, writeOciLayout } from '../../bin/demo/sample-images.ts';
+import { composeImage, noise, sampleImagesFor, writeOciLayout } from '../../bin/demo/sample-images.ts';
 import { collect } from '../../src/core/collect.ts';
-import { digestOf } from '../../src/core/digest.ts';
+import { digestOf, hexOf } from '../../src/core/digest.ts';
 import type { LockedImage } from '../../src/core/image.ts';
 import type { ImageSource } from '../../src/core/ports.ts';
 import { parseReference } from '../../src/core/reference.ts';
@@ -14,6 +14,8 @@ import { imageFrom, manifestSource, patternFrom } from '../helpers/manifest-sour
 import { errorOf } from '../helpers/pack-folder.ts';
 import { amd64 } from '../helpers/registry-context.ts';
 import { MemoryContent, sampleImage } from '../helpers/registry-images.ts';
+import { containerd } from '../helpers/saves.ts';
+import { tarOf } from '../helpers/tar-file.ts';
 
 const custom = 'localhost/custom:1';
 
@@ -119,6 +121,26 @@ test('a source that does not have the image is passed over with a note', async (
   t.is((await resolve(source, custom)).source, having);
   t.is(notes().length, 1);
   t.true(notes()[0]?.startsWith(`info: passed over ${without}: ${custom}`), notes()[0]);
+});
+
+test('a save that lacks a layer, as engines leave out what they did not keep, is passed over for the registry', async (t) => {
+  const image = composeImage({ files: [{ path: 'file', content: noise('gap', 3000) }] });
+  const members = containerd([{ name: 'ghcr.io/acme/tool:2.1', image }]);
+  const gap = `blobs/sha256/${hexOf(image.layers[0]?.descriptor.digest ?? digestOf(''))}`;
+  const dir = await tempDir(t);
+  const saved = `docker-archive:${path.join(dir, 'saved.tar')}`;
+  await writeFile(path.join(dir, 'saved.tar'), tarOf(members.filter((member) => member.name !== gap)));
+  const host = await serve(t, new MemoryContent().image('acme/tool', '2.1', sampleImage()));
+  const { source, notes } = manifestSource(
+    t,
+    [imageFrom('ghcr.io/acme/tool:2.1', saved, `registry://${host}`)],
+    { spoolDir: path.join(dir, 'spool') },
+  );
+  const resolved = await resolve(source, 'ghcr.io/acme/tool:2.1');
+  t.is(resolved.source, `registry://${host}`);
+  await givesBlobs(t, source, resolved);
+  const warning = notes().find((note) => note.startsWith(`warning: passed over ${saved}`));
+  t.true(warning?.includes(gap), notes().join('\n'));
 });
 
 test('a source out of reach is passed over with a warning, which comes once', async (t) => {

@@ -2,6 +2,7 @@ import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { select } from '../../src/flows/selection.ts';
 import { findUsage } from '../../src/flows/usage.ts';
+import { parseImageName } from '../../src/flows/usage-name.ts';
 import type { UsageReport } from '../../src/schema/reports-tags.ts';
 import { usageReport } from '../../src/schema/reports-tags.ts';
 import { errorOf, folderWith, integration, script } from '../helpers/pack-folder.ts';
@@ -20,7 +21,7 @@ async function usage(t: ExecutionContext, image: string): Promise<UsageReport> {
     emit: () => undefined,
     signal,
   });
-  return findUsage(image, selection);
+  return findUsage(parseImageName(image), selection);
 }
 
 const finds = test.macro({

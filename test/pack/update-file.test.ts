@@ -40,6 +40,16 @@ test('replace: a symbolic link is refused, and so is what it leads to', async (t
   t.deepEqual(await readFile(path.join(folder, 'x.yml')), before);
 });
 
+test('replace: a read-only file in a folder that can be written is left alone, also by root', async (t) => {
+  const folder = await folderWith(t, { 'x.yml': before });
+  const file = path.join(folder, 'x.yml');
+  await chmod(file, 0o444);
+  const error = await errorOf(t, 'E_OUTPUT_UNWRITABLE', () => replaceContent(file, before, after));
+  t.true(error.hint?.includes('chmod u+w'), error.hint);
+  t.deepEqual(await readFile(file), before);
+  t.deepEqual(await readdir(folder), ['x.yml']);
+});
+
 test('check: a folder, and a place inside a file, are refused', async (t) => {
   const folder = await folderWith(t, { 'x.zip': before });
   await mkdir(path.join(folder, 'y.yml'));

@@ -127,6 +127,34 @@ test.serial(
 );
 
 test.serial(
+  'an engine that is stopped in the middle of a save: the image is named, and nothing is left',
+  needing(needs, async (t) => {
+    const spoolDir = await tempDir(t);
+    const large = composeImage({ files: [{ path: 'large', content: noise('large', 60_000_000) }] });
+    await withDockerd(async (dockerd) => {
+      await deliver(dockerd.socket, name, large);
+      let stopping: Promise<void> | undefined;
+      const connection = await findDocker(`docker:unix://${dockerd.socket}`, {});
+      const emit = (event: Event): void => {
+        if (event.type === 'progress') stopping ??= dockerd.stop();
+      };
+      const source = await openEngineSource(connection, { spoolDir, emit });
+      try {
+        const error = await t.throwsAsync(resolve(source), { instanceOf: PackferryError });
+        t.is(error.code, 'E_SOURCE_UNREACHABLE', error.message);
+        t.true(error.message.includes(name), error.message);
+        t.not(stopping, undefined);
+        await stopping;
+      } finally {
+        await source.close();
+      }
+    });
+    const left = await readdir(spoolDir, { recursive: true });
+    t.deepEqual(left.sort(), ['blobs', 'blobs/sha256', 'images', 'layers']);
+  }),
+);
+
+test.serial(
   'what the engine does not have is told before anything is saved',
   needing(needs, async (t) => {
     await withDockerd(async (dockerd) => {

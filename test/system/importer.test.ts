@@ -121,7 +121,7 @@ test.serial(
 test.serial(
   'the importer runs from a folder that cannot be written, for a user without name and home',
   needing(['linux-x64', 'root'], async (t) => {
-    await withCarried(t, async ({ folder: site, bundle, trusted, at }, run) => {
+    await withCarried(t, async ({ folder: site, bundle, trusted, at, manifest }, run) => {
       const out = at('out');
       await mkdir(out);
       await chown(out, nobody, nobody);
@@ -133,6 +133,9 @@ test.serial(
       const keys = ['--trusted-keys', trusted];
       ok(t, await run(['import', bundle, ...keys, '--to', `oci:${out}`], { uid: nobody, cwd: bundle }));
       t.true((await readdir(out)).includes('index.json'));
+      ok(t, await run(['plan', manifest], { uid: nobody }));
+      const made = ok(t, await run(['keygen', '-o', at('out', 'key'), '--no-passphrase'], { uid: nobody }));
+      t.regex(made, new RegExp(`^uid-${nobody}@`));
       const { status, stderr } = await run(['verify', bundle], { uid: nobody });
       t.is(status, 2);
       t.regex(stderr, /no trusted keys/);

@@ -1,4 +1,4 @@
-import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { BundleDocument } from '../../src/schema/bundle.ts';
@@ -6,6 +6,7 @@ import type { LockDocument } from '../../src/schema/lock.ts';
 import type { ExportReport, PlanReport } from '../../src/schema/reports.ts';
 import { withFolder } from '../helpers/bundle-fixture.ts';
 import { packferry } from '../helpers/cli.ts';
+import { withSmallDisk } from '../helpers/small-disk.ts';
 import { withDockerd, type Dockerd } from '../helpers/system-dockerd.ts';
 import type { ExecResult } from '../helpers/system-exec.ts';
 import { withPodman } from '../helpers/system-podman.ts';
@@ -112,15 +113,25 @@ test.serial(
       await withDockerd(async (dockerd) => {
         const id = await build(t, dockerd, path.join(folder, 'build'));
         const { at, env, key } = await site(t, folder, dockerd, '"docker:"');
-        for (const name of ['one', 'two']) {
-          const exporting = ['export', at('site.yml'), '-o', at(name), '--key', key];
-          ok(t, await packferry(exporting, { env: { ...env, XDG_CACHE_HOME: at(`cache-${name}`) } }));
-        }
-        const [one, two] = await Promise.all(
-          ['one', 'two'].map((name) => readFile(at(name, 'images-001.tar'))),
+        // Two share a folder for what is unpacked, and run at the same time; the third has its own.
+        await Promise.all(
+          [
+            ['one', 'shared', '1'],
+            ['two', 'shared', '6'],
+            ['three', 'own', '2'],
+          ].map(async ([name = '', cache = '', jobs = '']) => {
+            const exporting = ['export', at('site.yml'), '-o', at(name), '--key', key, '-j', jobs];
+            ok(t, await packferry(exporting, { env: { ...env, XDG_CACHE_HOME: at(cache) } }));
+          }),
         );
-        t.true(one !== undefined && two !== undefined && one.equals(two));
-        t.true((await readdir(at('cache-one', 'packferry', 'spool'))).length > 0);
+        const [one, ...others] = await Promise.all(
+          ['one', 'two', 'three'].map((name) => readFile(at(name, 'images-001.tar'))),
+        );
+        t.deepEqual(
+          others.map((other) => one?.equals(other)),
+          [true, true],
+        );
+        t.true((await readdir(at('shared', 'packferry', 'spool'))).length > 0);
 
         ok(t, await dockerd.run(['save', '-o', at('saved.tar'), custom]));
         await withPodman(async (podman) => {
@@ -132,6 +143,96 @@ test.serial(
             const [image] = (JSON.parse(ok(t, planned)) as PlanReport).images;
             t.like(image, { source: from, config: { digest: id } });
           }
+          // The whole way: two names of one image of Podman's, into a Docker that has neither.
+          const second = 'own.example/tool/custom:2';
+          await podman.run(['tag', custom, second]);
+          const manifest = `schema: packferry.export/v1\nname: site\nimages: [{reference: "${custom}", from: ["registry:", "podman:"]}, {reference: "${second}", from: "podman:"}]\npolicy: { thirdParty: allow }\n`;
+          await writeFile(at('podman.yml'), manifest);
+          const exporting = ['export', at('podman.yml'), '-o', at('four'), '--key', key, '--json'];
+          const podmanEnv = { ...env, CONTAINER_HOST: `unix://${podman.socket}`, DOCKER_HOST: '' };
+          const report = JSON.parse(ok(t, await packferry(exporting, { env: podmanEnv }))) as ExportReport;
+          t.is(report.totals.images, 2);
+          ok(t, await dockerd.run(['rmi', custom]));
+          const to = ['--to', `docker:unix://${dockerd.socket}`, '--trusted-keys', at('allowed_signers')];
+          ok(t, await packferry(['import', at('four'), ...to]));
+          for (const name of [custom, second]) {
+            t.is(ok(t, await dockerd.run(['inspect', '--format', '{{.Id}}', name])).trim(), id);
+            t.is(ok(t, await dockerd.run(['run', '--rm', '--network', 'none', name])).trim(), line);
+          }
+        });
+      });
+    });
+  }),
+);
+
+test.serial(
+  'between lock and export the folder of unpacked layers is damaged, then emptied, and then the image is another one',
+  needing(needs, async (t) => {
+    await withFolder(async (folder) => {
+      await withDockerd(async (dockerd) => {
+        await build(t, dockerd, path.join(folder, 'build'));
+        const { at, env, key } = await site(t, folder, dockerd, '"docker:"');
+        ok(t, await packferry(['lock', at('site.yml')], { env }));
+        const exporting = ['export', at('site.yml'), '--key', key, '--frozen-lock', '-o'];
+        const spool = at('cache', 'packferry', 'spool');
+        const blobs = path.join(spool, 'blobs', 'sha256');
+        for (const name of await readdir(blobs)) {
+          const bytes = await readFile(path.join(blobs, name));
+          bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1;
+          await writeFile(path.join(blobs, name), bytes);
+        }
+        ok(t, await packferry([...exporting, at('one')], { env }));
+        await rm(spool, { recursive: true });
+        ok(t, await packferry([...exporting, at('two')], { env }));
+        const [one, two] = await Promise.all(
+          ['one', 'two'].map((name) => readFile(at(name, 'images-001.tar'))),
+        );
+        t.true(one !== undefined && two !== undefined && one.equals(two));
+
+        await writeFile(at('other.tar'), Buffer.alloc(1024));
+        ok(t, await dockerd.run(['import', at('other.tar'), custom]));
+        const frozen = await packferry([...exporting, at('three')], { env });
+        t.is(frozen.status, 5, frozen.stderr);
+        t.regex(frozen.stderr, /E_IMAGE_NOT_FOUND.*localhost\/custom:1: docker no longer serves sha256:/);
+        const moved = await packferry(
+          exporting.filter((one) => one !== '--frozen-lock').concat(at('three')),
+          {
+            env,
+          },
+        );
+        t.regex(moved.stderr, /E_TAG_MOVED.*localhost\/custom:1: moved since/);
+        t.false((await readdir(folder)).includes('three'));
+      });
+    });
+  }),
+);
+
+test.serial(
+  'a socket that the user may not use, and a disk that is too small for what is unpacked',
+  needing(needs, async (t) => {
+    await withFolder(async (folder) => {
+      await withDockerd(async (dockerd) => {
+        await build(t, dockerd, path.join(folder, 'build'));
+        const { at, env } = await site(t, folder, dockerd, '"docker:"');
+        await chmod(folder, 0o755);
+        await chmod(path.dirname(dockerd.socket), 0o755);
+        await chmod(dockerd.socket, 0o660);
+        // Somebody without an account entry, too.
+        const home = { ...env, HOME: '/nonexistent', XDG_CACHE_HOME: at('own') };
+        await mkdir(at('own'), { mode: 0o777 });
+        await chmod(at('own'), 0o777);
+        const denied = await packferry(['plan', at('site.yml')], { env: home, uid: 54321 });
+        t.is(denied.status, 5, denied.stderr);
+        t.regex(
+          denied.stderr,
+          /E_SOURCE_DENIED.*localhost\/custom:1: .*access denied.*\nhint: Join the group docker/,
+        );
+
+        await withSmallDisk(t, folder, 1024, async (disk) => {
+          const full = await packferry(['plan', at('site.yml')], { env: { ...env, XDG_CACHE_HOME: disk } });
+          t.regex(full.stderr, /E_DISK_FULL/);
+          const left = await readdir(path.join(disk, 'packferry', 'spool'), { recursive: true });
+          t.deepEqual(left.sort(), ['blobs', 'blobs/sha256', 'images', 'layers']);
         });
       });
     });

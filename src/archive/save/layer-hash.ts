@@ -33,14 +33,18 @@ export function looksLikeTar(head: Buffer): boolean {
 }
 
 /**
- * What the decompressed content hashes to. `broken`: it does not decompress, or to more than `limits.layerRatio`
+ * What the decompressed content hashes to. `broken`: it does not decompress, not to its end, or to more than `limits.layerRatio`
  * times its size. `unknown`: this Node cannot decompress it (zstd came with Node 22.15).
  */
 export type DiffId = Digest | 'broken' | 'unknown';
 
+/** `bytesWritten`: what of its input was used. */
+type Decompressor = Transform & Pick<zlib.Gunzip, 'bytesWritten'>;
+
 /** Decompresses and hashes what is written to it. Memory: the buffers of one decompressor. */
 export class LayerHash {
-  readonly #stream: Transform | undefined;
+  readonly #stream: Decompressor | undefined;
+  readonly #compression: Compression;
   readonly #hash = createHash('sha256');
   readonly #closed = new AbortController();
   #written = 0;
@@ -48,6 +52,7 @@ export class LayerHash {
   #isBroken = false;
 
   constructor(compression: Exclude<Compression, 'none'>) {
+    this.#compression = compression;
     this.#stream = decompressor(compression);
     this.#stream?.on('data', (chunk: Buffer) => this.#take(chunk));
     this.#stream?.once('error', () => (this.#isBroken = true));
@@ -65,6 +70,9 @@ export class LayerHash {
     if (!this.#isBroken) {
       this.#stream.end();
       if (!this.#stream.readableEnded) await this.#until('end');
+      // Node passes over zeros behind the last member and whatever follows them; engines refuse such a layer.
+      const isCut = this.#compression === 'gzip' && this.#stream.bytesWritten !== this.#written;
+      if (isCut) this.#isBroken = true;
     }
     this.#stream.destroy();
     return this.#isBroken ? 'broken' : `sha256:${this.#hash.digest('hex')}`;
@@ -92,9 +100,9 @@ export class LayerHash {
   }
 }
 
-function decompressor(compression: Exclude<Compression, 'none'>): Transform | undefined {
+function decompressor(compression: Exclude<Compression, 'none'>): Decompressor | undefined {
   if (compression === 'gzip') return zlib.createGunzip({ chunkSize: 256 * 1024 });
   // The types of Node 20 do not know it.
   const create: unknown = Reflect.get(zlib, 'createZstdDecompress');
-  return typeof create === 'function' ? (Reflect.apply(create, zlib, []) as Transform) : undefined;
+  return typeof create === 'function' ? (Reflect.apply(create, zlib, []) as Decompressor) : undefined;
 }

@@ -29,8 +29,8 @@ export interface GraphManifest {
 /** Indexes inside indexes, in levels. */
 const maxLevels = 8;
 
-/** Manifests and indexes of one archive. */
-const maxVisits = 10_000;
+/** What the indexes of one archive name, there or not; what is named twice counts twice. */
+const maxVisits = 50_000;
 
 /**
  * Every image manifest that the OCI side of a save holds. Documents that an index names and the archive leaves out are
@@ -45,8 +45,8 @@ export function readGraph(save: SaveFiles): GraphManifest[] {
   const entries = validate(saveIndexSchema, value, name).manifests ?? [];
   refuseTwoMeanings(save.archive, entries);
   const found: GraphManifest[] = [];
-  const budget = { visits: maxVisits };
-  for (const entry of entries) visit(save, entry, namesOf(entry), [], found, budget);
+  const walk: Walk = { save, found, visits: maxVisits, manifests: new Map(), indexes: new Map() };
+  for (const entry of entries) visit(walk, entry, namesOf(entry), []);
   return found;
 }
 
@@ -59,29 +59,35 @@ export function documentOf(file: SaveFile, name: string): Buffer {
   );
 }
 
-function visit(
-  save: SaveFiles,
-  entry: ImageIndexEntry,
-  names: readonly string[],
-  above: readonly Digest[],
-  found: GraphManifest[],
-  budget: { visits: number },
-): void {
+interface Walk {
+  readonly save: SaveFiles;
+  readonly found: GraphManifest[];
+  visits: number;
+  /** Each is read once, however often it is named; undefined for a manifest that is broken. */
+  readonly manifests: Map<string, ImageManifestDocument | undefined>;
+  readonly indexes: Map<string, ReturnType<typeof parseIndex>>;
+}
+
+function visit(walk: Walk, entry: ImageIndexEntry, names: readonly string[], above: readonly Digest[]): void {
+  const { save, found } = walk;
   const { mediaType, digest, size } = entry;
   const file = save.files.get(blobPath(entry));
-  if (file?.bytes === undefined || above.includes(digest)) return;
-  const name = `${save.archive}: ${file.name}`;
-  budget.visits -= 1;
-  if (above.length === maxLevels || budget.visits < 0) {
+  const name = `${save.archive}: ${blobPath(entry)}`;
+  walk.visits -= 1;
+  if (above.length === maxLevels || walk.visits < 0) {
     throw new PackferryError('E_IMAGE_MALFORMED', `${name}: too many indexes in each other`);
   }
+  if (file?.bytes === undefined || above.includes(digest)) return;
   const digests = [...above, digest];
+  const key = `${mediaType} ${digest} ${size}`;
   if (isIndexType(mediaType)) {
-    for (const member of parseIndex(file.bytes, entry, name).manifests) {
-      visit(save, member, names, digests, found, budget);
-    }
+    const index = walk.indexes.get(key) ?? parseIndex(file.bytes, entry, name);
+    walk.indexes.set(key, index);
+    for (const member of index.manifests) visit(walk, member, names, digests);
   } else if (isManifestType(mediaType)) {
-    const document = readManifest(save, file.bytes, entry, name);
+    const { manifests } = walk;
+    if (!manifests.has(key)) manifests.set(key, readManifest(save, file.bytes, entry, name));
+    const document = manifests.get(key);
     if (document === undefined) return;
     const { mediaType: configType } = document.config;
     if (configType !== mediaTypes.ociConfig && configType !== mediaTypes.dockerConfig) return;

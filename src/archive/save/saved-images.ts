@@ -1,15 +1,15 @@
 import type { Digest } from '../../core/digest.ts';
-import { configFits, type Platform } from '../../core/platform.ts';
+import { configFits } from '../../core/platform.ts';
 import { digestMismatch } from '../../core/verify-stream.ts';
-import { parseConfig, type ImageConfig } from '../oci-documents.ts';
 import { blobPath } from '../save-documents.ts';
 import { archiveFault, shownName } from '../tar/archive-fault.ts';
 import { memberName } from '../tar/member-name.ts';
 import type { SaveFiles } from './read-save.ts';
 import type { SaveFile } from './save-file.ts';
 import { namesOf, readSaveManifest, refuseContradictions, type SaveEntry } from './save-entries.ts';
-import { documentOf, readGraph, type GraphManifest } from './save-graph.ts';
-import type { KeptManifest, SaveContents, SavedImage, SaveGap } from './saved-image.ts';
+import { KnownDocuments } from './known-documents.ts';
+import { readGraph, type GraphManifest } from './save-graph.ts';
+import type { SaveContents, SavedImage, SaveGap } from './saved-image.ts';
 
 /**
  * The images of a save, whichever program wrote it. `manifest.json` says what they consist of; the OCI documents are
@@ -26,10 +26,11 @@ export function savedImages(save: SaveFiles): SaveContents {
   }
   const entries = file === undefined ? [] : readSaveManifest(save.archive, file);
   refuseContradictions(save, entries, graph);
-  const fromManifest = entries.map((entry) => fromEntry(save, entry, graph));
+  const documents = new KnownDocuments(save, graph);
+  const fromManifest = entries.map((entry) => fromEntry(documents, entry));
   const known = new Set(entries.map(({ Config }) => Config));
   const others = graph.filter(({ document }) => !known.has(blobPath(document.config)));
-  const all = [...fromManifest, ...others.flatMap((entry) => fromGraph(save, entry))];
+  const all = [...fromManifest, ...others.flatMap((entry) => fromGraph(documents, entry))];
   return {
     images: joined(
       save.archive,
@@ -44,38 +45,38 @@ type Found =
   | { readonly image: SavedImage; readonly gap?: undefined }
   | { readonly gap: SaveGap; readonly image?: undefined };
 
-function fromEntry(save: SaveFiles, entry: SaveEntry, graph: readonly GraphManifest[]): Found {
+function fromEntry(documents: KnownDocuments, entry: SaveEntry): Found {
+  const { save } = documents;
   const config = fileAt(save, entry.Config);
   const names = namesOf(save.archive, entry);
   const written = entry.Layers ?? [];
   if (config === undefined) {
-    const own = graph.filter(({ document }) => blobPath(document.config) === entry.Config);
-    const digests = own.flatMap((one) => one.digests);
+    const { digests, platform } = documents.leadingTo(entry.Config);
     const missing = missingOf(save, [entry.Config, ...written]);
-    return { gap: { names, digests, platform: own[0]?.platform, config: entry.Config, missing } };
+    return { gap: { names, digests, platform, config: entry.Config, missing } };
   }
-  const { diffIds, platform } = readConfig(save, config);
+  const { diffIds, platform } = documents.config(config);
   if (written.length !== diffIds.length) {
     const what = `manifest.json has ${written.length} layers for it, the config itself ${diffIds.length}`;
     throw archiveFault(save.archive, entry.Config, what);
   }
   const layers = diffIds.map((diffId, at) => layerAt(save, written[at] ?? '', diffId));
-  const own = graph.filter(({ document }) => document.config.digest === config.digest);
-  const manifest = own.map((one) => keptManifest(save, one, diffIds)).find((one) => one !== undefined);
+  const { digests, kept: manifest } = documents.leadingTo(blobPath(config));
   const image = {
     names,
     platform,
     config,
     layers: manifest?.layers.map((layer, at) => layerAt(save, blobPath(layer), diffIds[at])) ?? layers,
     manifest,
-    digests: own.flatMap(({ digests }) => digests),
+    digests,
     missing: manifest === undefined ? missingOf(save, written) : [],
   };
   return { image };
 }
 
 /** An image that only the OCI documents name; none when it is no image but an attestation. */
-function fromGraph(save: SaveFiles, entry: GraphManifest): Found[] {
+function fromGraph(documents: KnownDocuments, entry: GraphManifest): Found[] {
+  const { save } = documents;
   const { document, digests, names } = entry;
   const files = [document.config, ...document.layers].map(blobPath);
   const missing = missingOf(save, files);
@@ -84,14 +85,14 @@ function fromGraph(save: SaveFiles, entry: GraphManifest): Found[] {
     const gap = { names, digests, platform: entry.platform, config: blobPath(document.config), missing };
     return gap.platform?.os === 'unknown' ? [] : [{ gap }];
   }
-  const { diffIds, platform } = readConfig(save, config);
+  const { diffIds, platform } = documents.config(config);
   if (platform.os === 'unknown') return [];
   if (diffIds.length !== document.layers.length) {
     const what = `its manifest has ${document.layers.length} layers, its config ${diffIds.length}`;
     throw archiveFault(save.archive, blobPath(entry.descriptor), what);
   }
   const layers = document.layers.map((layer, at) => layerAt(save, blobPath(layer), diffIds[at]));
-  const manifest = keptManifest(save, entry, diffIds);
+  const manifest = documents.kept(entry);
   return [{ image: { names, platform, config, layers, manifest, digests, missing } }];
 }
 
@@ -118,47 +119,17 @@ function layerAt(save: SaveFiles, written: string, diffId: Digest | undefined): 
   return { diffId, file };
 }
 
-function readConfig(
-  save: SaveFiles,
-  file: SaveFile,
-): { diffIds: ImageConfig['diffIds']; platform: Platform } {
-  const name = `${save.archive}: ${shownName(file.name)}`;
-  const { diffIds, ...platform } = parseConfig(documentOf(file, name), name);
-  return { diffIds, platform };
-}
-
-/**
- * The manifest if it can be kept: every layer is there, compressed, with the size and content that it says. That of
- * Docker's classic store names layers that are not compressed: it was made for the save, and is made anew here.
- */
-function keptManifest(
-  save: SaveFiles,
-  { descriptor, document }: GraphManifest,
-  diffIds: readonly Digest[],
-): KeptManifest | undefined {
-  const bytes = save.files.get(blobPath(descriptor))?.bytes;
-  const config = save.files.get(blobPath(document.config));
-  const fits =
-    document.layers.length === diffIds.length &&
-    config?.size === document.config.size &&
-    document.layers.every((layer, at) => {
-      const file = save.files.get(blobPath(layer));
-      const isContent = file?.diffId === diffIds[at] || file?.diffId === 'unknown';
-      return file?.size === layer.size && file.compression !== 'none' && isContent;
-    });
-  if (bytes?.length !== descriptor.size || !fits) return undefined;
-  return { descriptor, bytes, config: document.config, layers: document.layers };
-}
-
 /** Each image once, with all its names; a name with two meanings is refused. */
 function joined(archive: string, images: readonly SavedImage[]): SavedImage[] {
-  const byConfig = new Map<Digest, SavedImage>();
+  const byConfig = new Map<Digest, SavedImage[]>();
   for (const image of images) {
-    const before = byConfig.get(image.config.digest);
-    byConfig.set(image.config.digest, before === undefined ? image : join(before, image));
+    const others = byConfig.get(image.config.digest);
+    if (others === undefined) byConfig.set(image.config.digest, [image]);
+    else others.push(image);
   }
+  const whole = [...byConfig.values()].map(joinAll);
   const byName = new Map<string, SavedImage[]>();
-  for (const image of byConfig.values()) {
+  for (const image of whole) {
     for (const name of image.names) {
       const others = byName.get(name) ?? [];
       const twin = others.find(({ platform }) => configFits(platform, image.platform));
@@ -169,16 +140,22 @@ function joined(archive: string, images: readonly SavedImage[]): SavedImage[] {
       byName.set(name, [...others, image]);
     }
   }
-  return [...byConfig.values()];
+  return whole;
 }
 
-function join(first: SavedImage, second: SavedImage): SavedImage {
-  const isFirst =
+/** One image with all that is known of it: the manifest that can be kept, else the entry that lacks least. */
+function joinAll(images: readonly SavedImage[]): SavedImage {
+  const best = images.reduce((first, second) =>
     first.manifest !== undefined ||
-    (second.manifest === undefined && first.missing.length <= second.missing.length);
+    (second.manifest === undefined && first.missing.length <= second.missing.length)
+      ? first
+      : second,
+  );
+  // Entries with one config share their list.
+  const digests = [...new Set(images.map((image) => image.digests))].flat();
   return {
-    ...(isFirst ? first : second),
-    names: [...new Set([...first.names, ...second.names])],
-    digests: [...new Set([...first.digests, ...second.digests])],
+    ...best,
+    names: [...new Set(images.flatMap(({ names }) => names))],
+    digests: [...new Set(digests)],
   };
 }

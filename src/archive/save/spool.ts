@@ -2,10 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, rename, rm, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
-import type * as z from 'zod';
-import { collect } from '../../core/collect.ts';
 import { hexOf, type Digest } from '../../core/digest.ts';
-import { systemCodeOf } from '../../core/errors.ts';
 import { blobsOf, type Descriptor } from '../../core/image.ts';
 import { mediaTypes } from '../../core/media-types.ts';
 import { formatPlatform, type Platform } from '../../core/platform.ts';
@@ -15,18 +12,16 @@ import { onDisk, writeWhole } from '../atomic-file.ts';
 import { readRange } from '../file-range.ts';
 import { GoodBlobs } from '../good-blobs.ts';
 import { keyedQueue } from '../keyed-queue.ts';
-import { blobFile, regularFileSize } from '../layout-folder.ts';
+import { blobFile } from '../layout-folder.ts';
 import { gzipBlocks } from './gzip-blocks.ts';
 import { removeUnused } from './spool-cleaning.ts';
-
-/** The longest note, in bytes: an image of 500 layers has some 150 KB. */
-const maxNote = 1024 * 1024;
+import { readNote, writeNote } from './spool-notes.ts';
 
 /**
  * A folder that keeps what images of engines became, so that planning, locking and exporting save them once, and
  * layers that several images share are compressed once. It is laid out as an OCI image layout (`blobs/sha256/HEX`),
  * with notes beside it: `images` by the engine's image ID and platform, `layers` by diff ID. Files appear whole or not
- * at all, and every blob is hashed before it is relied on, once in the life of this object. Several runs may share the
+ * at all, notes carry their own hash, and every blob is hashed before it is relied on, once in the life of this object. Several runs may share the
  * folder.
  *
  * Disk: the compressed blobs of the images used in the last seven days, and while an image is being taken over one
@@ -99,7 +94,7 @@ export class Spool {
         return known;
       }
       const blob = await this.#compress(diffId, open(), options);
-      await writeWhole(note, [Buffer.from(JSON.stringify(blob))]);
+      await writeNote(note, blob);
       return blob;
     });
   }
@@ -120,7 +115,7 @@ export class Spool {
   async nameImage(id: Digest, wanted: Platform, image: SpooledImage): Promise<void> {
     const { platform, manifest, config, layers, isKept } = image;
     const note: SpooledImage = { platform, manifest, config, layers, isKept };
-    await writeWhole(this.#imageNote(id, wanted), [Buffer.from(JSON.stringify(note))]);
+    await writeNote(this.#imageNote(id, wanted), note);
   }
 
   #imageNote(id: Digest, platform: Platform): string {
@@ -179,19 +174,6 @@ async function* checked(
   }
   const got = `sha256:${hash.digest('hex')}`;
   if (got !== diffId) throw digestMismatch(`${name}: layer`, diffId, got);
-}
-
-/** Undefined when there is no such note, or none that can be read: then it is made anew. */
-async function readNote<T>(file: string, schema: z.ZodType<T>): Promise<T | undefined> {
-  const size = await regularFileSize(file);
-  if (size === undefined || size > maxNote) return undefined;
-  try {
-    const bytes = await collect(readRange(file, 0, maxNote), maxNote, file);
-    return schema.safeParse(JSON.parse(bytes.toString('utf8'))).data;
-  } catch (fault) {
-    if (fault instanceof SyntaxError || systemCodeOf(fault) === 'ENOENT') return undefined;
-    throw fault;
-  }
 }
 
 /** Says that the file is in use, if it is there: another run may have removed it just now. */

@@ -33,9 +33,17 @@ export const keygen: Action<KeygenOptions> = async (session, _args, options) => 
   return { report, text: report.allowedSigners, summary };
 };
 
-/** `user@host`, as ssh-keygen comments keys. */
+/** `user@host`, as ssh-keygen comments keys; the number of a user without an account entry. */
 function defaultPrincipal(): string {
-  return `${userInfo().username}@${hostname()}`;
+  return `${userName()}@${hostname()}`;
+}
+
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid-${process.getuid?.() ?? 0}`;
+  }
 }
 
 /** No passphrase when somebody says so; otherwise from the file, or asked for twice. */

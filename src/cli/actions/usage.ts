@@ -1,5 +1,6 @@
 import { select } from '../../flows/selection.ts';
 import { findUsage } from '../../flows/usage.ts';
+import { parseImageName } from '../../flows/usage-name.ts';
 import type { UsageReport } from '../../schema/reports-tags.ts';
 import type { Action, CommonOptions } from '../session.ts';
 import { count } from '../text/plural.ts';
@@ -9,8 +10,9 @@ import { selecting } from './sources.ts';
 /** `usage IMAGE MANIFEST or PACK...` */
 export const usage: Action<CommonOptions> = async (session, args) => {
   const [image = '', ...paths] = args;
-  const selection = await select(paths, await selecting(session));
-  const report = findUsage(image, selection);
+  // Before a thousand files are read.
+  const named = parseImageName(image);
+  const report = findUsage(named, await select(paths, await selecting(session)));
   return { report, text: usageText(report), summary: summaryOf(report) };
 };
 

@@ -1,4 +1,5 @@
 import { Option } from 'commander';
+import { importerOption } from '../importer-option.ts';
 import {
   collectValues,
   jobsOption,
@@ -47,10 +48,7 @@ export const addExport: AddCommand = (program, bind) =>
       ).argParser(collectValues),
     )
     .option('--with-packs', 'also carry the packs that are built zips, ready for upload')
-    .option(
-      '--with-importer [file]',
-      'also carry packferry as a program for linux-x64, for sites without Node: the one that "npm run importer" made, or this file',
-    )
+    .addOption(importerOption())
     .addOption(witnessOption())
     .addOption(sourceKeysOption())
     .addOption(jobsOption('blobs that are fetched', 6))

@@ -106,6 +106,33 @@ test('a note that cannot be read is none', async (t) => {
   }
 });
 
+test('one digit that changed in a note is noticed: a note is no blob, whose name proves it', async (t) => {
+  const dir = await tempDir(t);
+  const spool = await Spool.open(dir);
+  const { layers } = await sample(spool);
+  await spool.nameImage(id, defaultPlatform, await sample(spool));
+  const [layer] = layers;
+  for (const [kind, digit] of [
+    ['images', layer?.diffId ?? ''],
+    ['layers', layer?.mediaType ?? ''],
+  ] as const) {
+    const [note = ''] = await readdir(path.join(dir, kind));
+    const file = path.join(dir, kind, note);
+    const text = await readFile(file, 'utf8');
+    t.true(text.includes(digit));
+    await writeFile(
+      file,
+      text.replace(
+        digit,
+        digit.replace(/.$/, (last) => (last === '0' ? '1' : '0')),
+      ),
+    );
+  }
+  t.is(await spool.image(id, defaultPlatform), undefined);
+  const again = await spool.layer(diffId, () => streamOf(content), { name: 'x' });
+  t.like(again, { mediaType: layer?.mediaType, digest: layer?.digest });
+});
+
 test('what nobody used for a week is removed on opening, what was used stays', async (t) => {
   const dir = await tempDir(t);
   const spool = await Spool.open(dir);
