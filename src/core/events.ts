@@ -72,5 +72,16 @@ export type Event =
 /** Where events go. Must return quickly and never throw. */
 export type Emit = (event: Event) => void;
 
+/** Waits from this length on (3 s) are told; shorter ones nobody would notice. */
+export const toldWait = 3_000;
+
+/** Tells that nothing moves for `what` for so many milliseconds, when that is more than a moment. */
+export function tellWait(emit: Emit, what: string, message: string, milliseconds: number): void {
+  if (milliseconds < toldWait) return;
+  const reason = message.startsWith(`${what}: `) ? message.slice(what.length + 2) : message;
+  const until = new Date(Date.now() + milliseconds).toISOString();
+  emit({ type: 'waiting', what, reason, milliseconds: Math.round(milliseconds), until });
+}
+
 /** For callers that do not care. */
 export const silent: Emit = () => undefined;

@@ -121,7 +121,7 @@ export class RegistryClient {
           return { value: await readOrFault(answer, read, what) };
         },
         policy,
-        { host: request.url.host, what, signal, asks },
+        { host: request.url.host, what, signal, asks, hurry: repository.hurry },
       );
       this.#down.delete(endpoint.origin);
       return outcome;
