@@ -15,7 +15,10 @@ export interface RegistryOptions {
 }
 
 /** What a command may say of the network; options that it does not take are absent. */
-export type NetworkOptions = RegistryOptions & Partial<PatienceOptions>;
+export interface NetworkOptions extends RegistryOptions, Partial<PatienceOptions> {
+  /** How much is asked for at the same time. */
+  readonly jobs?: number;
+}
 
 /**
  * The proxy of the variables HTTP_PROXY, HTTPS_PROXY and NO_PROXY, and the authorities of `--ca-file`, SSL_CERT_FILE and

@@ -20,7 +20,14 @@ export type Event =
       /** Bytes of it that were there before: the item goes on from them. */
       readonly present?: number;
     }
-  | { readonly type: 'progress'; readonly task: Task; readonly item: string; readonly bytes: number }
+  | {
+      readonly type: 'progress';
+      readonly task: Task;
+      readonly item: string;
+      readonly bytes: number;
+      /** Of these, bytes that were there before and have only been looked at again. */
+      readonly present?: number;
+    }
   | {
       readonly type: 'skipped';
       readonly task: Task;

@@ -36,6 +36,8 @@ export async function registrySourceOptions(
     certificateFolders: certificateFoldersOf(context),
     userAgent: `${name}/${version}`,
     documentFolder: documentFolderOf(context),
+    // More would stand idle; with one, a token could not be asked for while a blob comes from the same host.
+    ...(options.jobs === undefined ? {} : { connectionsPerHost: Math.max(2, options.jobs) }),
     emit,
   };
 }
