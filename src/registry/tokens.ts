@@ -20,8 +20,9 @@ type TokenOptions = RetryPolicy & Pick<FilledOptions, 'credentials'>;
 interface Grant {
   readonly demand: Demand;
   token?: Token;
-  /** The request for the next token that is under way. */
-  pending?: Promise<Token>;
+  /** The request for the next token that is under way: for those who can ask elsewhere, and for those who wait. */
+  hurried?: Promise<Token> | undefined;
+  patient?: Promise<Token> | undefined;
 }
 
 interface Token {
@@ -92,10 +93,11 @@ export class Tokens {
     if (grant.token !== undefined && performance.now() < grant.token.renewAt) {
       return grant.token.authorization;
     }
-    grant.pending ??= this.#fetch(grant, repository).finally(() => {
-      delete grant.pending;
+    const kind = repository.hurry === true ? 'hurried' : 'patient';
+    grant[kind] ??= this.#fetch(grant, repository).finally(() => {
+      grant[kind] = undefined;
     });
-    const token = await untilAborted(grant.pending, signal, what);
+    const token = await untilAborted(grant[kind], signal, what);
     return token.authorization;
   }
 
@@ -113,13 +115,17 @@ export class Tokens {
     grant.token =
       demand.scheme === 'basic'
         ? basicToken(credential, endpoint, path)
-        : await this.#ask(tokenRequest(demand, credential, endpoint, what), (refusal) =>
+        : await this.#ask(tokenRequest(demand, credential, endpoint, what), repository.hurry, (refusal) =>
             explainDenied(refusal, endpoint.host, credential),
           );
     return grant.token;
   }
 
-  async #ask(request: Get, explain: (refusal: PackferryError) => PackferryError): Promise<Token> {
+  async #ask(
+    request: Get,
+    hurry: boolean | undefined,
+    explain: (refusal: PackferryError) => PackferryError,
+  ): Promise<Token> {
     const { url, what } = request;
     const answer = await withRetries(
       async () => {
@@ -130,7 +136,7 @@ export class Tokens {
         });
       },
       this.#options,
-      { host: url.host, what, signal: this.#lifetime },
+      { host: url.host, what, signal: this.#lifetime, hurry },
     );
     return readToken(answer, url, what);
   }

@@ -175,3 +175,25 @@ test('mirrors: one that wants to be left alone is waited for when no other has t
     ['note', 'waiting'],
   );
 });
+
+test('mirrors: one whose token service wants to be left alone is not waited for either', async (t) => {
+  let asked = 0;
+  const mirror = await scripted(t, (request, response) => {
+    if (request.path.startsWith('/token')) {
+      asked += 1;
+      refuse(response, 429, 'TOOMANYREQUESTS', { 'retry-after': '60' });
+      return;
+    }
+    const realm = `http://${request.headers.host ?? ''}/token`;
+    refuse(response, 401, 'UNAUTHORIZED', { 'www-authenticate': `Bearer realm="${realm}"` });
+  });
+  const registry = await scripted(t, honest);
+  const source = sourceFor(t, {
+    retries: 3,
+    registries: new Map([[registry.host, { mirrors: [mirror.host] }]]),
+  });
+  const reference = parseReference(`${registry.host}/a/b:1`);
+  const found = await Promise.all([1, 2, 3].map(async () => source.resolve(reference, amd64)));
+  t.deepEqual(new Set(found.map((locked) => locked.source)), new Set([`registry://${registry.host}`]));
+  t.is(asked, 1);
+});
