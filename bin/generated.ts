@@ -98,7 +98,7 @@ function describe(option: Option): string {
   const extras = [
     ...(option.argChoices === undefined ? [] : [`one of ${option.argChoices.join(', ')}`]),
     ...(typeof option.defaultValue === 'string' || typeof option.defaultValue === 'number'
-      ? [`default: ${option.defaultValue}`]
+      ? [`default: ${option.defaultValueDescription ?? option.defaultValue}`]
       : []),
     ...(option.envVar === undefined ? [] : [`environment: ${option.envVar}`]),
   ];

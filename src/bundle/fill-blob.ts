@@ -84,9 +84,11 @@ class Filling {
   async readBack(bytes: number): Promise<void> {
     const [first, ...others] = this.#job.places;
     if (first === undefined || bytes === 0) return;
+    this.#tellStart(0);
     for await (const piece of first.archive.read(first.offset, first.offset + bytes, this.#options.signal)) {
       // The other places may have missed bytes when the machine went down: they get what is hashed here.
       await this.#put(piece, others);
+      this.#tellPresent();
     }
     this.#own = this.#noted = bytes;
   }
@@ -96,8 +98,10 @@ class Filling {
     const held = Math.min(lender.held(this.#job.blob), this.#job.blob.size);
     if (held <= this.#bytes) return;
     this.#lentBy.push(lender);
+    this.#tellStart(this.#bytes);
     for await (const chunk of this.#readLent(lender)) {
       await this.#put(chunk.subarray(0, held - this.#bytes), this.#job.places);
+      this.#tellPresent();
       this.#noteNowAndThen();
     }
   }
@@ -120,11 +124,11 @@ class Filling {
     const { blob } = this.#job;
     const { emit, crew } = this.#options;
     const present = this.#bytes;
-    const about = { task: 'pull', item: blob.digest, label: labelOfJob(this.#job) } as const;
+    const about = this.#about();
     const isComplete = present === blob.size && this.isPatched;
     crew.done(present);
     if (!isComplete) {
-      emit({ type: 'started', ...about, bytes: blob.size, present });
+      this.#tellStart(present);
       await this.#fetchFrom(present, splits);
     }
     await this.#finish();
@@ -132,7 +136,7 @@ class Filling {
       const reason = this.#lentBy[0] === undefined ? 'already present' : `taken from ${this.#lentBy[0].name}`;
       emit({ type: 'skipped', ...about, reason, bytes: blob.size });
     } else {
-      emit({ type: 'done', ...about, bytes: blob.size });
+      emit({ type: 'done', ...about, bytes: blob.size, ...this.#detail() });
     }
     return this.#bytes - present;
   }
@@ -163,6 +167,32 @@ class Filling {
       },
     });
     await crew.sharing(pieces, () => pieces.fetch());
+  }
+
+  #about(): { readonly task: 'pull'; readonly item: string; readonly label: string } {
+    return { task: 'pull', item: this.#job.blob.digest, label: labelOfJob(this.#job) };
+  }
+
+  #tellStart(present: number): void {
+    this.#options.emit({ type: 'started', ...this.#about(), bytes: this.#job.blob.size, present });
+  }
+
+  /** What stands on this machine moves too, as whoever waits for it can see; but it tells nothing of the network. */
+  #tellPresent(): void {
+    const { digest: item } = this.#job.blob;
+    const bytes = this.#bytes;
+    this.#options.emit({ type: 'progress', task: 'pull', item, bytes, present: bytes });
+  }
+
+  #detail(): { readonly detail?: string } {
+    const givers = this.#givers();
+    // Documents that were read for the plan come from memory.
+    return givers === '' ? {} : { detail: `from ${givers}` };
+  }
+
+  /** Who gave what was fetched. */
+  #givers(): string {
+    return [...new Set(this.#servedBy)].join(' and ');
   }
 
   /** Says which copy on this machine turned out to be damaged. */
@@ -204,7 +234,7 @@ class Filling {
 
   /** The blob as messages about its whole content call it: by the images, and by who gave it. */
   #whole(): string {
-    const hosts = [...new Set(this.#servedBy)];
-    return `${nameOfJob(this.#job)}${hosts.length === 0 ? '' : ` from ${hosts.join(' and ')}`}`;
+    const givers = this.#givers();
+    return `${nameOfJob(this.#job)}${givers === '' ? '' : ` from ${givers}`}`;
   }
 }

@@ -1,6 +1,7 @@
 import { access, constants, mkdir, readdir } from 'node:fs/promises';
+import path from 'node:path';
 import type { Digest } from '../core/digest.ts';
-import { messageOf, PackferryError } from '../core/errors.ts';
+import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import { formatSize } from '../core/size.ts';
 import { readJournal, type JournalState } from './journal.ts';
@@ -40,14 +41,42 @@ export function refuseForeign(dir: string, names: readonly string[]): void {
 
 /** The names in the output folder, which is made when it is missing. */
 export async function outputNames(dir: string): Promise<string[]> {
+  await checkWritable(dir, dir);
   try {
     await mkdir(dir, { recursive: true });
-    await access(dir, constants.W_OK | constants.X_OK);
     return await readdir(dir);
   } catch (cause) {
-    throw new PackferryError('E_OUTPUT_UNWRITABLE', `${dir} cannot be made or written: ${messageOf(cause)}`, {
-      hint: 'Give a folder that you may write to.',
-      cause,
-    });
+    throw unwritable(dir, cause);
   }
+}
+
+/**
+ * Throws when a folder would not do for a bundle, without making it: `E_OUTPUT_EXISTS` when it belongs to somebody else,
+ * `E_OUTPUT_UNWRITABLE`.
+ */
+export async function refuseUnfit(dir: string): Promise<void> {
+  await checkWritable(dir, dir);
+  const names = await readdir(dir).catch((cause: unknown) => {
+    if (systemCodeOf(cause) === 'ENOENT') return [];
+    throw unwritable(dir, cause);
+  });
+  refuseForeign(dir, names);
+}
+
+/** Of a folder that is missing, the nearest one above it that is there counts. */
+async function checkWritable(folder: string, dir: string): Promise<void> {
+  try {
+    await access(folder, constants.W_OK | constants.X_OK);
+  } catch (cause) {
+    const above = path.dirname(path.resolve(folder));
+    if (systemCodeOf(cause) !== 'ENOENT' || above === path.resolve(folder)) throw unwritable(dir, cause);
+    await checkWritable(above, dir);
+  }
+}
+
+function unwritable(dir: string, cause: unknown): PackferryError {
+  return new PackferryError('E_OUTPUT_UNWRITABLE', `${dir} cannot be made or written: ${messageOf(cause)}`, {
+    hint: 'Give a folder that you may write to.',
+    cause,
+  });
 }

@@ -4,6 +4,7 @@ import { readProxyVariables, type Network } from '../core/proxy.ts';
 import { authFilePlaces, type AuthFilePlace } from '../registry/credentials/places.ts';
 import { readCertificates } from './certificate-file.ts';
 import type { Context } from './context.ts';
+import type { PatienceOptions } from './options.ts';
 
 /** Options of every command that asks registries. */
 export interface RegistryOptions {
@@ -13,11 +14,18 @@ export interface RegistryOptions {
   readonly caFile?: string;
 }
 
+/** What a command may say of the network; options that it does not take are absent. */
+export interface NetworkOptions extends RegistryOptions, Partial<PatienceOptions> {
+  /** How much is asked for at the same time. */
+  readonly jobs?: number;
+}
+
 /**
  * The proxy of the variables HTTP_PROXY, HTTPS_PROXY and NO_PROXY, and the authorities of `--ca-file`, SSL_CERT_FILE and
- * NODE_EXTRA_CA_CERTS. Throws `E_USAGE` for what cannot be used.
+ * NODE_EXTRA_CA_CERTS; how patient the user is. Throws `E_USAGE` for what cannot be used.
  */
-export async function networkOf({ env }: Context, { caFile }: RegistryOptions): Promise<Network> {
+export async function networkOf({ env }: Context, options: NetworkOptions): Promise<Network> {
+  const { caFile } = options;
   const ca: string[] = [];
   const [system, extra] = [env['SSL_CERT_FILE'] ?? '', env['NODE_EXTRA_CA_CERTS'] ?? ''];
   if (caFile !== undefined) ca.push(await readCertificates(caFile, '--ca-file', 'E_USAGE'));
@@ -27,7 +35,16 @@ export async function networkOf({ env }: Context, { caFile }: RegistryOptions): 
     const certificates = await readCertificates(extra, '', 'E_USAGE').catch(() => undefined);
     if (certificates !== undefined) ca.push(certificates);
   }
-  return { proxy: readProxyVariables(env), ca };
+  return { proxy: readProxyVariables(env), ca, ...patienceOf(options) };
+}
+
+function patienceOf({ retries, maxWait, timeout }: NetworkOptions): Partial<Network> {
+  const silence = timeout === undefined ? undefined : timeout * 1000;
+  return {
+    ...(retries === undefined ? {} : { retries }),
+    ...(maxWait === undefined ? {} : { maxWait: maxWait * 1000 }),
+    ...(silence === undefined ? {} : { timeouts: { headers: silence, body: silence } }),
+  };
 }
 
 /** The files of accounts, as the user's options and environment have them. */

@@ -41,7 +41,10 @@ export function addRegistryOptions(command: Command): Command {
     )
     .addOption(authFileOption().helpGroup(group))
     .addOption(plainHttpOption().helpGroup(group))
-    .addOption(caFileOption().helpGroup(group));
+    .addOption(caFileOption().helpGroup(group))
+    .addOption(retriesOption().helpGroup(group))
+    .addOption(maxWaitOption().helpGroup(group))
+    .addOption(timeoutOption().helpGroup(group));
 }
 
 /** `--authfile FILE`. */

@@ -20,7 +20,14 @@ export type Event =
       /** Bytes of it that were there before: the item goes on from them. */
       readonly present?: number;
     }
-  | { readonly type: 'progress'; readonly task: Task; readonly item: string; readonly bytes: number }
+  | {
+      readonly type: 'progress';
+      readonly task: Task;
+      readonly item: string;
+      readonly bytes: number;
+      /** Of these, bytes that were there before and have only been looked at again. */
+      readonly present?: number;
+    }
   | {
       readonly type: 'skipped';
       readonly task: Task;
@@ -71,6 +78,17 @@ export type Event =
 
 /** Where events go. Must return quickly and never throw. */
 export type Emit = (event: Event) => void;
+
+/** Waits from this length on (3 s) are told; shorter ones nobody would notice. */
+export const toldWait = 3_000;
+
+/** Tells that nothing moves for `what` for so many milliseconds, when that is more than a moment. */
+export function tellWait(emit: Emit, what: string, message: string, milliseconds: number): void {
+  if (milliseconds < toldWait) return;
+  const reason = message.startsWith(`${what}: `) ? message.slice(what.length + 2) : message;
+  const until = new Date(Date.now() + milliseconds).toISOString();
+  emit({ type: 'waiting', what, reason, milliseconds: Math.round(milliseconds), until });
+}
 
 /** For callers that do not care. */
 export const silent: Emit = () => undefined;

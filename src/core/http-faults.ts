@@ -69,6 +69,16 @@ export function retryAfterOf(header: string | undefined, now: number): number | 
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }
 
+/** Faults of the way to the first machine on it: where a proxy stands in between, that is the proxy. */
+const firstHopCodes = ['ENOTFOUND', 'EAI_AGAIN', 'ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH'];
+
+/** What to do when the proxy itself cannot be reached; undefined when the fault is another one. */
+export function proxyHint(code: string, proxy: Proxy | undefined, url: URL): string | undefined {
+  if (proxy === undefined || !firstHopCodes.includes(code)) return undefined;
+  const variable = url.protocol === 'https:' ? 'HTTPS_PROXY' : 'HTTP_PROXY';
+  return `It is the proxy that cannot be reached: check ${variable}, or put ${url.hostname} into NO_PROXY if it can be reached directly.`;
+}
+
 /** The status with which a proxy refused to make a tunnel; undefined when this is another fault. */
 export function refusedTunnel(fault: unknown): number | undefined {
   // undici has no other sign of it.

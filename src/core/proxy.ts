@@ -20,11 +20,17 @@ export interface ProxySettings {
   readonly except: string;
 }
 
-/** How the network is reached from here. */
+/** How the network is reached from here, and with how much patience; what is absent is left to whoever asks. */
 export interface Network {
   readonly proxy: ProxySettings;
   /** Certificate authorities in PEM form, trusted everywhere besides the usual ones. */
   readonly ca: readonly string[];
+  /** Repetitions after the first try. */
+  readonly retries?: number;
+  /** Milliseconds that one wait may take. */
+  readonly maxWait?: number;
+  /** Milliseconds without an answer, and without a byte inside one. */
+  readonly timeouts?: { readonly headers: number; readonly body: number };
 }
 
 /** No proxy at all. */

@@ -8,6 +8,7 @@ import { withExportLock, type Owner } from '../bundle/export-lock.ts';
 import type { CarriedImporter } from '../bundle/importer-file.ts';
 import type { BlobLender } from '../bundle/lender.ts';
 import { openBundle } from '../bundle/open.ts';
+import { refuseUnfit } from '../bundle/take-up.ts';
 import { allowedSignersLine } from '../trust/allowed-signers-line.ts';
 import { parseAllowedSigners } from '../trust/allowed-signers.ts';
 import { bundleNamespace } from '../trust/verify.ts';
@@ -64,7 +65,7 @@ export async function exportBundle(options: ExportOptions): Promise<ExportReport
     ...contentOf(selection, resolved.images, options.perImage),
     ...(importer === undefined ? {} : { importer }),
   };
-  await refuseFile(dir);
+  await checkOutput(dir);
   const written = await withExportLock<FinishedBundle | WrittenBundle>(dir, options.owner, async () => {
     const finished = await readFinished(dir);
     // A bundle without the missing images is another one, also when it is there.
@@ -113,6 +114,15 @@ async function checkPresent(
     }
     throw fault.with(`${dir} holds this bundle, but it is damaged: ${fault.message}`);
   }
+}
+
+/**
+ * Throws when a bundle cannot be written to this folder: worth knowing before registries are asked. Makes nothing.
+ * `E_OUTPUT_EXISTS` for a file and for a folder of somebody else, `E_OUTPUT_UNWRITABLE`.
+ */
+export async function checkOutput(dir: string): Promise<void> {
+  await refuseFile(dir);
+  await refuseUnfit(dir);
 }
 
 async function refuseFile(dir: string): Promise<void> {

@@ -39,12 +39,13 @@ export async function fetchMarketplacePacks(
   if (requests.length === 0) return [];
   const { cacheDir, userAgent, network, emit, signal } = options;
   const { url, caFile } = manifest.marketplace;
-  const ca = [...(network?.ca ?? []), ...(caFile === undefined ? [] : [await readCa(manifest, caFile)])];
+  const { ca: trusted = [], ...reached } = network ?? {};
+  const ca = [...trusted, ...(caFile === undefined ? [] : [await readCa(manifest, caFile)])];
   const marketplace = await openMarketplace({
     ...{ cacheDir, emit, signal },
     ...(url === undefined ? {} : { baseUrl: url }),
     ...(userAgent === undefined ? {} : { userAgent }),
-    ...(network === undefined ? {} : { proxy: network.proxy }),
+    ...reached,
     ...(ca.length === 0 ? {} : { ca: ca.join('\n') }),
   });
   try {

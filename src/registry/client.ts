@@ -107,6 +107,7 @@ export class RegistryClient {
         async () => {
           const answer = await this.#transport.get(request);
           if (asks !== 'all') this.pulls.note(endpoint.name, answer, asks === 'pulls');
+          if (authorization !== undefined) this.#tokens.note(repository, answer);
           if (answer.status === 401 && !answer.elsewhere) {
             return {
               challenge: challengeOf(answer),
@@ -121,7 +122,7 @@ export class RegistryClient {
           return { value: await readOrFault(answer, read, what) };
         },
         policy,
-        { host: request.url.host, what, signal, asks },
+        { host: request.url.host, what, signal, asks, hurry: repository.hurry },
       );
       this.#down.delete(endpoint.origin);
       return outcome;

@@ -1,5 +1,5 @@
 import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
-import { connectionReasons, proxyRefusal, refusedTunnel } from '../core/http-faults.ts';
+import { connectionReasons, proxyHint, proxyRefusal, refusedTunnel } from '../core/http-faults.ts';
 import type { Proxy } from '../core/proxy.ts';
 
 const untrusted = new Set([
@@ -39,7 +39,7 @@ export function connectionFault(fault: unknown, url: URL, what: string, proxy?: 
   return new PackferryError(
     'E_SOURCE_UNREACHABLE',
     `${what}: ${url.host} is out of reach${through}: ${connectionReasons[code] ?? messageOf(fault)}${code === '' ? '' : ` (${code})`}`,
-    { hint: hintFor(code, url), cause: fault },
+    { hint: proxyHint(code, proxy, url) ?? hintFor(code, url), cause: fault },
   );
 }
 

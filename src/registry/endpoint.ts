@@ -19,6 +19,8 @@ export interface Endpoint {
 export interface Repository {
   readonly endpoint: Endpoint;
   readonly path: string;
+  /** Others can be asked instead: a host that wants to be left alone is not waited for, but for a moment. */
+  readonly hurry?: boolean;
 }
 
 export type Registries = ReadonlyMap<string, RegistrySettings>;
@@ -84,9 +86,11 @@ export function endpointAt(
   if (path !== undefined && !isRepositoryPath(path)) {
     throw invalid(name, `${JSON.stringify(path)} is no path prefix`);
   }
-  const own = keysAbove(name, registries).map((key) => registries.get(key)?.plainHttp);
-  const set = own.findLast((plainHttp) => plainHttp !== undefined) ?? settings.plainHttp;
-  const plain = set ?? isLoopback(new URL(`http://${address}`).hostname);
+  const own = keysAbove(name, registries).flatMap((key) => registries.get(key) ?? []);
+  const { plainHttp } = own.findLast((one) => one.plainHttp !== undefined) ?? settings;
+  // Certificates are set for what speaks HTTPS, also on this machine.
+  const isTls = own.some(({ ca, client }) => ca !== undefined || client !== undefined);
+  const plain = plainHttp ?? (!isTls && isLoopback(new URL(`http://${address}`).hostname));
   return {
     name,
     host,

@@ -1,10 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PackferryError } from '../core/errors.ts';
-import type { Emit } from '../core/events.ts';
+import { tellWait, toldWait, type Emit } from '../core/events.ts';
 import { interrupted } from './interrupted.ts';
-
-/** Waits from this length on (3 s) are told; shorter ones nobody would notice. */
-const moment = 3_000;
 
 /**
  * What a host wants to be spared: everything, or only manifests, which count as pulls. Where heads of manifests do not
@@ -24,6 +21,30 @@ interface Hold {
   readonly until: number;
   /** The answer that asked for it. */
   readonly error: PackferryError;
+  /** Has somebody been told who waits for it, and who goes elsewhere? */
+  readonly told: { waited: boolean; avoided: boolean };
+}
+
+/** Why a request was not sent: its host wants to be left alone for longer than the request may wait. */
+export class HeldOff extends Error {
+  override readonly name = 'HeldOff';
+  /** In milliseconds of the clock. */
+  readonly until: number;
+
+  constructor(until: number, cause: unknown) {
+    super('the host wants to be left alone', { cause });
+    this.until = until;
+  }
+}
+
+export interface Asking {
+  /** `pulls` for what registries count as a pull, `heads` for heads of manifests. */
+  readonly asks: Spared;
+  /** What is being fetched, for messages: names the image. */
+  readonly what: string;
+  readonly signal?: AbortSignal | undefined;
+  /** Another host can be asked instead: only a moment is waited for. */
+  readonly hurry?: boolean | undefined;
 }
 
 /**
@@ -45,22 +66,29 @@ export class HostWaits {
   hold(host: string, spared: Spared, milliseconds: number, error: PackferryError): void {
     const until = Date.now() + milliseconds;
     const key = `${spared} ${host}`;
-    const before = this.#holds.get(key)?.until ?? 0;
-    if (until <= before) return;
-    this.#holds.set(key, { until, error });
+    const before = this.#holds.get(key);
+    if (before !== undefined && until <= before.until) return;
     // Answers to requests that were under way ask for the same wait, some milliseconds later.
-    const isNew = before < Date.now() || until - before > moment;
-    if (isNew && milliseconds <= this.#maxWait) this.#tell(host, error.message, milliseconds);
+    const isSame = before !== undefined && before.until >= Date.now() && until - before.until <= toldWait;
+    this.#holds.set(key, { until, error, told: isSame ? before.told : { waited: false, avoided: false } });
   }
 
-  /** Waits until a host may be asked, `asks` whether for something that counts as a pull. Throws `E_RATE_LIMITED` when that would take too long. */
-  async ready(host: string, asks: Spared, what: string, signal?: AbortSignal): Promise<void> {
+  /** Waits until a host may be asked. Throws `E_RATE_LIMITED` with `HeldOff` as its cause when that would take too long. */
+  async ready(host: string, { asks, what, signal, hurry = false }: Asking): Promise<void> {
+    const longest = hurry ? Math.min(toldWait, this.#maxWait) : this.#maxWait;
     for (;;) {
       const holds = heeded[asks].map((spared) => this.#holds.get(`${spared} ${host}`));
       const [hold] = holds.sort((a, b) => (b?.until ?? 0) - (a?.until ?? 0));
       const left = (hold?.until ?? 0) - Date.now();
       if (hold === undefined || left <= 0) return;
-      if (left > this.#maxWait) throw tooLong(hold, host, what);
+      if (left > longest) {
+        if (hurry) this.#tellAvoided(hold, host);
+        throw tooLong(hold, host, what);
+      }
+      if (!hold.told.waited) {
+        hold.told.waited = true;
+        tellWait(this.#emit, host, hold.error.message, left);
+      }
       await pause(left, what, signal);
     }
   }
@@ -72,26 +100,30 @@ export class HostWaits {
     milliseconds: number,
     signal?: AbortSignal,
   ): Promise<void> {
-    this.#tell(what, error.message, milliseconds);
+    tellWait(this.#emit, what, error.message, milliseconds);
     await pause(milliseconds, what, signal);
   }
 
-  #tell(what: string, message: string, milliseconds: number): void {
-    if (milliseconds < moment) return;
-    const reason = message.startsWith(`${what}: `) ? message.slice(what.length + 2) : message;
-    const until = new Date(Date.now() + milliseconds).toISOString();
-    this.#emit({ type: 'waiting', what, reason, milliseconds: Math.round(milliseconds), until });
+  #tellAvoided({ until, told }: Hold, host: string): void {
+    if (told.avoided) return;
+    told.avoided = true;
+    const message = `${host} wants to be left alone until ${timeOf(until)}: what else is set for its images is asked meanwhile`;
+    this.#emit({ type: 'note', level: 'info', message });
   }
 }
 
+function timeOf(milliseconds: number): string {
+  return new Date(milliseconds).toISOString().replace(/\.\d+Z$/, 'Z');
+}
+
 function tooLong({ until, error }: Hold, host: string, what: string): PackferryError {
-  const time = new Date(until).toISOString().replace(/\.\d+Z$/, 'Z');
+  const time = timeOf(until);
   return new PackferryError(
     'E_RATE_LIMITED',
     `${what}: ${host} wants to be left alone until ${time}, longer than --max-wait allows`,
     {
       hint: `Run the same command again after ${time}: what was fetched is kept. A longer --max-wait waits for it; a mirror may have it now.`,
-      cause: error.cause ?? error,
+      cause: new HeldOff(until, error.cause ?? error),
     },
   );
 }

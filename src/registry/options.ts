@@ -8,7 +8,7 @@ export interface RegistrySettings {
   readonly location?: string;
   /** Hosts that are asked first, in this order: `host[:port][/path-prefix]`. The registry itself comes last. */
   readonly mirrors?: readonly string[];
-  /** Speak HTTP to this registry and its mirrors. Default: only to loopback addresses. */
+  /** Speak HTTP to this registry and its mirrors. Default: only to loopback addresses that have no certificates here. */
   readonly plainHttp?: boolean;
   /** Certificate authorities in PEM form, trusted besides the usual ones by this registry and its mirrors. */
   readonly ca?: string;

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import { PackferryError, type ErrorCode } from '../core/errors.ts';
+import { isLoopback } from '../core/hosts.ts';
 import { Refusal, retryAfterOf } from '../core/http-faults.ts';
 import { printable, readRefusalWords, type RefusalWords } from './refusal-words.ts';
 import { pullLimitOf, type PullLimit } from './pull-limits.ts';
@@ -39,7 +40,7 @@ function codeFor(status: number, words: RefusalWords): ErrorCode {
 }
 
 function hintFor(code: ErrorCode, answer: Answer): string {
-  const { status, elsewhere } = answer;
+  const { status, elsewhere, url } = answer;
   if (code === 'E_IMAGE_NOT_FOUND') return 'Check the name and the tag: it may have been removed.';
   if (elsewhere && status < 429) {
     return 'This is the storage behind the registry: it refuses the address that the registry gave. Check clock and proxy.';
@@ -48,9 +49,13 @@ function hintFor(code: ErrorCode, answer: Answer): string {
     return 'Check the name: Docker Hub and others answer like this for names that do not exist, too.';
   }
   if (status === 429) return hintForLimit(answer);
-  return status >= 500
-    ? 'Try again later, or name a mirror.'
-    : 'Check that this host is a container registry.';
+  if (status >= 500) return 'Try again later, or name a mirror.';
+  // What servers say to HTTP on their HTTPS port. To this machine HTTP is spoken without being asked to.
+  const isPlain = status === 400 && url.protocol === 'http:' && isLoopback(url.hostname);
+  const other = isPlain
+    ? ' If it speaks HTTPS, set plainHttp: false for it under registries, or call it by another name of this machine.'
+    : '';
+  return `Check that this host is a container registry.${other}`;
 }
 
 function hintForLimit(answer: Answer): string {

@@ -1,7 +1,8 @@
 import type { PackferryError } from '../core/errors.ts';
 import { asPackferryError } from '../core/errors.ts';
+import { toldWait } from '../core/events.ts';
 import { isPassing, isPassingRefusal, Refusal } from '../core/http-faults.ts';
-import type { HostWaits, Spared } from './host-waits.ts';
+import type { Asking, HostWaits, Spared } from './host-waits.ts';
 import { interrupted } from './interrupted.ts';
 
 export interface RetryPolicy {
@@ -14,12 +15,9 @@ export interface RetryPolicy {
   readonly waits: HostWaits;
 }
 
-export interface RetriedRequest {
+export interface RetriedRequest extends Omit<Asking, 'asks'> {
   /** The host that is asked, with its port. */
   readonly host: string;
-  /** What is being fetched, for messages: names the image. */
-  readonly what: string;
-  readonly signal?: AbortSignal | undefined;
   /** `pulls` for what registries count as a pull, `heads` for heads of manifests. Default: `all`. */
   readonly asks?: Spared;
 }
@@ -34,11 +32,13 @@ const longestDelay = 30_000;
 export async function withRetries<T>(
   attempt: () => Promise<T>,
   policy: RetryPolicy,
-  { host, what, signal, asks = 'all' }: RetriedRequest,
+  { host, ...request }: RetriedRequest,
 ): Promise<T> {
   const { waits } = policy;
+  const { what, signal, asks = 'all' } = request;
+  const asking = { ...request, asks };
   for (let tries = 0; ; tries += 1) {
-    await waits.ready(host, asks, what, signal);
+    await waits.ready(host, asking);
     try {
       return await attempt();
     } catch (fault) {
@@ -47,7 +47,8 @@ export async function withRetries<T>(
       const asked = askedFor(error, tries, policy);
       if (asked !== undefined) waits.hold(host, sparedBy(error, asks), asked, error);
       // What is longer than allowed is said now, also after the last try.
-      if (asked !== undefined && asked > policy.maxWait) await waits.ready(host, asks, what, signal);
+      const longest = asking.hurry === true ? Math.min(toldWait, policy.maxWait) : policy.maxWait;
+      if (asked !== undefined && asked > longest) await waits.ready(host, asking);
       if (tries >= policy.retries || !(isPassing(error) || isPassingRefusal(error))) throw error;
       if (asked === undefined) await waits.pause(what, error, backOff(tries, policy), signal);
     }

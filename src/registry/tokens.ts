@@ -1,6 +1,7 @@
 import { collect } from '../core/collect.ts';
 import { PackferryError } from '../core/errors.ts';
 import { parseStrictJson } from '../core/json.ts';
+import { Refusal } from '../core/http-faults.ts';
 import { limits } from '../core/limits.ts';
 import { tokenAnswerSchema } from '../schema/oci.ts';
 import { connectionFault } from './connection-fault.ts';
@@ -11,17 +12,21 @@ import type { Endpoint, Repository } from './endpoint.ts';
 import { untilAborted } from './interrupted.ts';
 import type { FilledOptions } from './options.ts';
 import { refusalOf } from './refusal.ts';
+import { RefusedAccounts } from './refused-accounts.ts';
 import { withRetries, type RetryPolicy } from './retry.ts';
-import type { Get, Transport } from './transport.ts';
+import type { Answer, Get, Transport } from './transport.ts';
 
 type TokenOptions = RetryPolicy & Pick<FilledOptions, 'credentials'>;
 
 /** What one repository wants to be shown, and the last that it was. */
 interface Grant {
   readonly demand: Demand;
+  /** What was shown last. */
+  credential?: Credential | undefined;
   token?: Token;
-  /** The request for the next token that is under way. */
-  pending?: Promise<Token>;
+  /** The request for the next token that is under way: for those who can ask elsewhere, and for those who wait. */
+  hurried?: Promise<Token> | undefined;
+  patient?: Promise<Token> | undefined;
 }
 
 interface Token {
@@ -45,6 +50,7 @@ export class Tokens {
   readonly #options: TokenOptions;
   readonly #lifetime: AbortSignal;
   readonly #grants = new Map<string, Grant>();
+  readonly #refused = new RefusedAccounts();
 
   /** `lifetime` ends the requests for tokens. */
   constructor(transport: Transport, options: TokenOptions, lifetime: AbortSignal) {
@@ -92,11 +98,22 @@ export class Tokens {
     if (grant.token !== undefined && performance.now() < grant.token.renewAt) {
       return grant.token.authorization;
     }
-    grant.pending ??= this.#fetch(grant, repository).finally(() => {
-      delete grant.pending;
+    const kind = repository.hurry === true ? 'hurried' : 'patient';
+    grant[kind] ??= this.#fetch(grant, repository).finally(() => {
+      grant[kind] = undefined;
     });
-    const token = await untilAborted(grant.pending, signal, what);
+    const token = await untilAborted(grant[kind], signal, what);
     return token.authorization;
+  }
+
+  /** Tells what a registry said to what `authorization` gave for it: whether a password is any good shows only there. */
+  note(repository: Repository, { status, elsewhere }: Pick<Answer, 'status' | 'elsewhere'>): void {
+    const isRefused = status === 401 && !elsewhere;
+    // A registry that is busy or broken has not looked.
+    if (!isRefused && (status === 429 || status >= 500)) return;
+    const { demand, credential } = this.#grants.get(keyOf(repository)) ?? {};
+    if (demand?.scheme !== 'basic' || credential === undefined) return;
+    this.#refused.note(repository.endpoint.host, credential, !isRefused);
   }
 
   /** A refusal by the registry itself, with a hint on the account that was used. */
@@ -110,16 +127,25 @@ export class Tokens {
     const { demand } = grant;
     const credential = await this.#options.credentials.find(endpoint.host, path);
     const what = `${path === '' ? 'log-in' : `token to read ${path}`} at ${endpoint.name}`;
-    grant.token =
-      demand.scheme === 'basic'
-        ? basicToken(credential, endpoint, path)
-        : await this.#ask(tokenRequest(demand, credential, endpoint, what), (refusal) =>
-            explainDenied(refusal, endpoint.host, credential),
-          );
+    if (credential !== undefined) this.#refused.check(endpoint.host, credential, what);
+    grant.credential = credential;
+    if (demand.scheme === 'basic') return (grant.token = basicToken(credential, endpoint, path));
+    const told = (refusal: PackferryError): PackferryError => {
+      const isRefused = refusal.cause instanceof Refusal && refusal.cause.status === 401;
+      if (credential !== undefined && isRefused) this.#refused.note(endpoint.host, credential, false);
+      return explainDenied(refusal, endpoint.host, credential);
+    };
+    const request = tokenRequest(demand, credential, endpoint, what);
+    grant.token = await this.#ask(request, repository.hurry, told);
+    if (credential !== undefined) this.#refused.note(endpoint.host, credential, true);
     return grant.token;
   }
 
-  async #ask(request: Get, explain: (refusal: PackferryError) => PackferryError): Promise<Token> {
+  async #ask(
+    request: Get,
+    hurry: boolean | undefined,
+    explain: (refusal: PackferryError) => PackferryError,
+  ): Promise<Token> {
     const { url, what } = request;
     const answer = await withRetries(
       async () => {
@@ -130,7 +156,7 @@ export class Tokens {
         });
       },
       this.#options,
-      { host: url.host, what, signal: this.#lifetime },
+      { host: url.host, what, signal: this.#lifetime, hurry },
     );
     return readToken(answer, url, what);
   }

@@ -26,7 +26,7 @@ const wholeError = z.object({ ...errorReport.shape, errors: z.array(errorReport)
 export const eventLine = z.discriminatedUnion('type', [
   line('planned', { task, items: size, bytes: size }),
   line('started', { ...item, bytes: size.exactOptional(), present: size.exactOptional() }),
-  line('progress', { task, item: z.string(), bytes: size }),
+  line('progress', { task, item: z.string(), bytes: size, present: size.exactOptional() }),
   line('skipped', { ...item, reason: z.string(), bytes: size.exactOptional() }),
   line('done', { ...item, bytes: size.exactOptional(), detail: z.string().exactOptional() }),
   line('failed', { ...item, error: errorReport }),

@@ -124,6 +124,27 @@ test('a blob that is half there is gone on with, although the content has change
   });
 });
 
+test('a blob that is half there moves on the display while its bytes are hashed again', async (t) => {
+  await withBundleFixture(async (fixture) => {
+    const { folder, images, write } = fixture;
+    const dir = path.join(folder, 'out');
+    await interruptedExport(fixture, dir);
+    const { digest, size } = lastLayer(images[1]);
+    const half = Math.floor(size / 2);
+    await writeFile(path.join(dir, 'export.journal'), `${digest} ${half}\n`, { flag: 'a' });
+    const events: Event[] = [];
+    await write(dir, { content: contentWith(fixture, images), emit: (event) => events.push(event) });
+    const told = events.filter((event) => 'item' in event && event.item === digest);
+    t.like(told[0], { type: 'started', present: 0 });
+    t.like(told[1], { type: 'progress', present: half, bytes: half });
+    t.like(
+      told.filter(({ type }) => type === 'started').at(-1),
+      { present: half },
+      'what is fetched goes on from there',
+    );
+  });
+});
+
 test('what was damaged on the disk meanwhile is told and fetched', async (t) => {
   await withBundleFixture(async (fixture) => {
     const { folder, images, source, write, open } = fixture;

@@ -64,6 +64,13 @@ export interface Ran {
   readonly stderr: string;
 }
 
+/** Never aborts; as many may listen as to the one of the real program. */
+function patientSignal(): AbortSignal {
+  const { signal } = new AbortController();
+  setMaxListeners(0, signal);
+  return signal;
+}
+
 /** Runs one command line in this process, away from its streams, environment and home. */
 export async function runCli(argv: readonly string[], options: RunOptions = {}): Promise<Ran> {
   const stdout = options.stdout ?? new MemoryOutput();
@@ -78,7 +85,7 @@ export async function runCli(argv: readonly string[], options: RunOptions = {}):
     importerFile: options.importerFile ?? '/nonexistent/packferry-linux-x64',
     owner: thisProcess,
     now: options.now ?? new Date('2026-11-23T05:00:00Z'),
-    signal: options.signal ?? new AbortController().signal,
+    signal: options.signal ?? patientSignal(),
   };
   // As the program does for its own.
   setMaxListeners(0, context.signal);

@@ -5,6 +5,7 @@ import path from 'node:path';
 import type { Certificate } from './registry-certificate.ts';
 import { freePort, serviceFolder, startService, usingService, type Service } from './system-service.ts';
 import { systemTools } from './system-tools.ts';
+import { tokenNames } from './token-service.ts';
 
 /** A private registry (the distribution project's) on 127.0.0.1. Needs `docker-registry`. */
 export interface DockerRegistry extends Service {
@@ -19,6 +20,8 @@ export interface RegistryOptions {
   readonly storage?: string;
   /** Want `guardedAccount` with every request. */
   readonly guarded?: boolean;
+  /** Want tokens that this service issues, signed with the key of this certificate. */
+  readonly tokens?: { readonly realm: string; readonly certificate: Certificate };
   /** Speak HTTPS. */
   readonly certificate?: Certificate;
   /** Want a certificate of this authority (PEM) from every client. */
@@ -32,7 +35,7 @@ const htpasswd = 'soc:$2y$05$packferrytestsaltabcdu4m0eCbDxUM29MEqXQMmA7nRTa2aSJ
 
 /** Starts a registry. The caller has to `stop` it. */
 export async function startDockerRegistry(options: RegistryOptions = {}): Promise<DockerRegistry> {
-  const { guarded = false, certificate, clientAuthority } = options;
+  const { guarded = false, certificate, clientAuthority, tokens } = options;
   const folder = await serviceFolder('registry');
   const at = (name: string): string => path.join(folder, name);
   const storage = options.storage ?? at('storage');
@@ -43,6 +46,7 @@ export async function startDockerRegistry(options: RegistryOptions = {}): Promis
     await writeFile(at('key.pem'), certificate.key);
   }
   if (clientAuthority !== undefined) await writeFile(at('clients.pem'), clientAuthority);
+  if (tokens !== undefined) await writeFile(at('tokens.pem'), tokens.certificate.pem);
   const host = `127.0.0.1:${await freePort()}`;
   const config = path.join(folder, 'config.json');
   // JSON is YAML.
@@ -52,6 +56,9 @@ export async function startDockerRegistry(options: RegistryOptions = {}): Promis
       version: '0.1',
       storage: { filesystem: { rootdirectory: storage } },
       ...(guarded ? { auth: { htpasswd: { realm: 'packferry test', path: at('htpasswd') } } } : {}),
+      ...(tokens === undefined
+        ? {}
+        : { auth: { token: { realm: tokens.realm, ...tokenNames, rootcertbundle: at('tokens.pem') } } }),
       http: {
         addr: host,
         secret: 'only for tests',

@@ -29,6 +29,16 @@ test('HTTPS to what only begins like loopback', leadsTo, '127.0.0.1.example', {}
 test('HTTPS to loopback when set', leadsTo, 'localhost:5000', { plainHttp: false }, [
   'https://localhost:5000/v2/a/b',
 ]);
+test('HTTPS to loopback with certificates of its own', leadsTo, 'localhost:5000', { ca: 'PEM' }, [
+  'https://localhost:5000/v2/a/b',
+]);
+test(
+  'plain HTTP to a mirror on this machine, although its registry has certificates of its own',
+  leadsTo,
+  'r.example',
+  { ca: 'PEM', mirrors: ['localhost:5000'] },
+  ['http://localhost:5000/v2/a/b', 'https://r.example/v2/a/b'],
+);
 test(
   'mirrors first, with prefix, and with the registry’s plainHttp',
   leadsTo,

@@ -74,6 +74,26 @@ test('log-in: a wrong password is named by where it came from, and not tried aga
   t.is(server.seen.length, 3);
 });
 
+for (const scheme of ['Basic', 'Bearer']) {
+  test(`log-in: a wrong password is not shown for hundreds of images, which would lock the account: ${scheme}`, async (t) => {
+    let shown = 0;
+    const server = await scripted(t, (request, response) => {
+      if (request.authorization?.startsWith('Basic ') === true) shown += 1;
+      const realm = `http://${request.headers.host ?? ''}/token`;
+      refuse(response, 401, 'UNAUTHORIZED', { 'www-authenticate': `${scheme} realm="${realm}"` });
+    });
+    const credential: Credential = { kind: 'password', username: 'soc', password: 'old', from: 'auth.json' };
+    const source = sourceFor(t, { credentials: { find: () => Promise.resolve(credential) } });
+    for (let image = 0; image < 20; image += 1) {
+      const reference = parseReference(`${server.host}/a/b${image}:1`);
+      const error = await failure(t, 'E_SOURCE_DENIED', async () => source.resolve(reference, amd64));
+      t.true(error.message.includes(`a/b${image}`), error.message);
+      t.regex(error.hint ?? '', /auth\.json.*packferry login/);
+    }
+    t.is(shown, 3);
+  });
+}
+
 test('log-in: an account that may not read the image', async (t) => {
   const server = await scripted(t, ({ authorization }, response) => {
     if (authorization === undefined)

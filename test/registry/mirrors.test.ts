@@ -1,6 +1,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { collect } from '../../src/core/collect.ts';
 import type { ErrorCode } from '../../src/core/errors.ts';
+import type { Event } from '../../src/core/events.ts';
 import type { ImageSource } from '../../src/core/ports.ts';
 import { parseReference } from '../../src/core/reference.ts';
 import { amd64, failure, scripted, sourceFor } from '../helpers/registry-context.ts';
@@ -125,4 +126,74 @@ test('mirrors: one that is down costs its retries once', async (t) => {
   await source.resolve(reference, amd64);
   await source.resolve(reference, amd64);
   t.is(mirror.seen.length, 4 + 1);
+});
+
+test('mirrors: one that wants to be left alone is not waited for while another can be asked', async (t) => {
+  const busy: Script = (_request, response) => {
+    refuse(response, 429, 'TOOMANYREQUESTS', { 'retry-after': '60' });
+  };
+  const [mirror, registry] = [await scripted(t, busy), await scripted(t, honest)];
+  const events: Event[] = [];
+  const source = sourceFor(t, {
+    retries: 3,
+    registries: new Map([[registry.host, { mirrors: [mirror.host] }]]),
+    emit: (event) => events.push(event),
+  });
+  const reference = parseReference(`${registry.host}/a/b:1`);
+  for (let times = 0; times < 3; times += 1) {
+    const locked = await source.resolve(reference, amd64);
+    t.is(locked.source, `registry://${registry.host}`);
+    const [layer] = locked.layers;
+    if (layer !== undefined) await collect(await source.openBlob(locked, layer), 1_000_000, 'layer');
+  }
+  t.is(mirror.seen.length, 1, 'it was left alone');
+  t.deepEqual(
+    events.map((event) => (event.type === 'note' ? [event.level, event.message.split(' ')[0]] : event.type)),
+    [['info', mirror.host]],
+    'nobody waited, and where images do not come from was said once',
+  );
+});
+
+test('mirrors: one that wants to be left alone is waited for when no other has the image', async (t) => {
+  let refusals = 0;
+  const busyOnce: Script = async (request, response) => {
+    if ((refusals += 1) > 1) await honest(request, response, []);
+    else refuse(response, 503, 'BUSY', { 'retry-after': '4' });
+  };
+  const [mirror, registry] = [await scripted(t, busyOnce), await scripted(t, refusing(404))];
+  const events: Event[] = [];
+  const source = sourceFor(t, {
+    retries: 3,
+    registries: new Map([[registry.host, { mirrors: [mirror.host] }]]),
+    emit: (event) => events.push(event),
+  });
+  const locked = await source.resolve(parseReference(`${registry.host}/a/b:1`), amd64);
+  t.is(locked.source, `registry://${mirror.host}`);
+  t.is(registry.seen.length, 1);
+  t.deepEqual(
+    events.map(({ type }) => type),
+    ['note', 'waiting'],
+  );
+});
+
+test('mirrors: one whose token service wants to be left alone is not waited for either', async (t) => {
+  let asked = 0;
+  const mirror = await scripted(t, (request, response) => {
+    if (request.path.startsWith('/token')) {
+      asked += 1;
+      refuse(response, 429, 'TOOMANYREQUESTS', { 'retry-after': '60' });
+      return;
+    }
+    const realm = `http://${request.headers.host ?? ''}/token`;
+    refuse(response, 401, 'UNAUTHORIZED', { 'www-authenticate': `Bearer realm="${realm}"` });
+  });
+  const registry = await scripted(t, honest);
+  const source = sourceFor(t, {
+    retries: 3,
+    registries: new Map([[registry.host, { mirrors: [mirror.host] }]]),
+  });
+  const reference = parseReference(`${registry.host}/a/b:1`);
+  const found = await Promise.all([1, 2, 3].map(async () => source.resolve(reference, amd64)));
+  t.deepEqual(new Set(found.map((locked) => locked.source)), new Set([`registry://${registry.host}`]));
+  t.is(asked, 1);
 });

@@ -92,6 +92,7 @@ test('proxy: one that is not there is named, not the registry alone', async (t) 
   const source = sourceFor(t, { registries: https, proxy: settings });
   const error = await failure(t, 'E_SOURCE_UNREACHABLE', async () => source.resolve(reference, amd64));
   t.regex(error.message, /through the proxy 127\.0\.0\.1:1/);
+  t.regex(error.hint ?? '', /HTTPS_PROXY.*NO_PROXY/, 'what to look at is the proxy');
 });
 
 test('proxy: a registry on this machine is reached directly', async (t) => {

@@ -41,6 +41,33 @@ test('resolve: a passing fault is tried again', async (t) => {
   t.is(server.seen.length, 5, 'three faults, then manifest and config');
 });
 
+test('resolve: a registry on this machine that speaks HTTPS only: the hint tells how to say so', async (t) => {
+  const server = await scripted(t, (_request, response) => {
+    response.writeHead(400).end('Client sent an HTTP request to an HTTPS server.\n');
+  });
+  const reference = parseReference(`${server.host}/a/b:1`);
+  const error = await failure(t, 'E_SOURCE_PROTOCOL', async () => sourceFor(t).resolve(reference, amd64));
+  t.regex(error.hint ?? '', /plainHttp: false/);
+});
+
+test('resolve: a refusal whose words do not end is cut, and made fit to print', async (t) => {
+  let sent = 0;
+  const server = await scripted(t, (_request, response) => {
+    response.writeHead(503, { 'content-type': 'text/plain' });
+    const more = (): void => {
+      if (response.destroyed) return;
+      sent += 64 * 1024;
+      response.write(Buffer.alloc(64 * 1024, '\u001b[2J'), more);
+    };
+    more();
+  });
+  const reference = parseReference(`${server.host}/a/b:1`);
+  const error = await failure(t, 'E_SOURCE_UNREACHABLE', async () => sourceFor(t).resolve(reference, amd64));
+  t.true(error.message.length < 5000, String(error.message.length));
+  t.false(error.message.includes('\u001b'));
+  t.true(sent < 64 * 1024 * 1024, String(sent));
+});
+
 test('resolve: an abort ends a request that gets no answer', async (t) => {
   const stop = new AbortController();
   const server = await scripted(t, () => {

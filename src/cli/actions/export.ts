@@ -2,7 +2,7 @@ import type { BlobLender } from '../../bundle/lender.ts';
 import { asPackferryError, PackferryError } from '../../core/errors.ts';
 import { parseSize, formatSize } from '../../core/size.ts';
 import { openImporter, type CarriedImporter } from '../../bundle/importer-file.ts';
-import { exportBundle } from '../../flows/export.ts';
+import { checkOutput, exportBundle } from '../../flows/export.ts';
 import { confirmLocked } from '../../flows/frozen.ts';
 import { readLock, resolveFromLock } from '../../flows/lock.ts';
 import { refuseMoved } from '../../flows/moved.ts';
@@ -57,7 +57,8 @@ export const exportCommand: Action<ExportOptions> = async (session, paths, optio
       return dryRun(found, withResolvedFindings(selection, found, emit), perImage, lenders);
     }
     throwForbidden(selection.findings);
-    // Key and importer come first: nobody wants to learn after an hour that they cannot be read.
+    // Folder, key and importer come first: nobody wants to learn after an hour that they are of no use.
+    await checkOutput(options.output);
     const importer = await importerOf(session, selection, options);
     const signer = await signingKey(session, keyOf(selection, options), options.passphraseFile);
     const resolved = await resolve(session, selection, source, options);

@@ -4,13 +4,14 @@ import { limits } from '../../core/limits.ts';
 import { login, logout } from '../../flows/login.ts';
 import { emptyManifest } from '../../flows/manifest.ts';
 import { authFilesOf, type RegistryOptions } from '../network.ts';
+import type { PatienceOptions } from '../options.ts';
 import { askSecret, isInteractive } from '../prompt.ts';
 import type { Action, CommonOptions, Session } from '../session.ts';
 import { registrySourceOptions } from './registries.ts';
 
 export interface LogoutOptions extends CommonOptions, Pick<RegistryOptions, 'authfile'> {}
 
-export interface LoginOptions extends CommonOptions, RegistryOptions {
+export interface LoginOptions extends CommonOptions, RegistryOptions, PatienceOptions {
   readonly username: string;
   readonly passwordStdin?: boolean;
 }

@@ -6,8 +6,13 @@ import { storedCredentials } from '../../registry/credentials/stored.ts';
 import type { ClientCertificate, RegistrySettings, RegistrySourceOptions } from '../../registry/options.ts';
 import { readCertificates, readKeyFor } from '../certificate-file.ts';
 import { documentFolderOf } from '../context.ts';
-import { authFilesOf, certificateFoldersOf, networkOf, type RegistryOptions } from '../network.ts';
-import type { PatienceOptions } from '../options.ts';
+import {
+  authFilesOf,
+  certificateFoldersOf,
+  networkOf,
+  type NetworkOptions,
+  type RegistryOptions,
+} from '../network.ts';
 import type { Session } from '../session.ts';
 
 /** A manifest, as far as registries are concerned. */
@@ -19,7 +24,7 @@ type Client = Readonly<Record<'cert' | 'key', ManifestText>>;
 export async function registrySourceOptions(
   session: Session,
   manifest: RegistriesOfManifest,
-  options: RegistryOptions & Partial<PatienceOptions>,
+  options: NetworkOptions,
 ): Promise<RegistrySourceOptions> {
   const { context, emit, signal } = session;
   const { name, version } = context.tool;
@@ -31,18 +36,9 @@ export async function registrySourceOptions(
     certificateFolders: certificateFoldersOf(context),
     userAgent: `${name}/${version}`,
     documentFolder: documentFolderOf(context),
-    ...patienceOf(options),
+    // More would stand idle; with one, a token could not be asked for while a blob comes from the same host.
+    ...(options.jobs === undefined ? {} : { connectionsPerHost: Math.max(2, options.jobs) }),
     emit,
-  };
-}
-
-/** Where a command does not take these options, the defaults of the source stand. */
-function patienceOf({ retries, maxWait, timeout }: Partial<PatienceOptions>): RegistrySourceOptions {
-  const silence = timeout === undefined ? undefined : timeout * 1000;
-  return {
-    ...(retries === undefined ? {} : { retries }),
-    ...(maxWait === undefined ? {} : { maxWait: maxWait * 1000 }),
-    ...(silence === undefined ? {} : { timeouts: { headers: silence, body: silence } }),
   };
 }
 

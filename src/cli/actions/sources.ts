@@ -3,17 +3,18 @@ import type { ImageSource } from '../../core/ports.ts';
 import type { ExportManifest } from '../../flows/manifest.ts';
 import { openManifestSource, type ManifestSource } from '../../flows/origins.ts';
 import type { SelectOptions } from '../../flows/selection.ts';
+import { readPlace } from '../../registry/credentials/stored.ts';
 import { openRegistrySource, type PullCounts } from '../../registry/source.ts';
 import type { TagSource } from '../../registry/tags.ts';
 import { cacheFolderOf } from '../context.ts';
 import { trustedKeys } from '../keys.ts';
-import { networkOf, type RegistryOptions } from '../network.ts';
+import { networkOf, type NetworkOptions, type RegistryOptions } from '../network.ts';
 import type { PatienceOptions } from '../options.ts';
 import type { Session } from '../session.ts';
 import { registrySourceOptions, type RegistriesOfManifest } from './registries.ts';
 
 /** What `select` needs of the world. Downloads from a marketplace are kept in the user's cache folder. */
-export async function selecting(session: Session, options: RegistryOptions = {}): Promise<SelectOptions> {
+export async function selecting(session: Session, options: NetworkOptions = {}): Promise<SelectOptions> {
   const { context, emit, signal } = session;
   const { home, tool } = context;
   const cacheDir = path.join(cacheFolderOf(context), 'marketplace');
@@ -25,9 +26,11 @@ export async function selecting(session: Session, options: RegistryOptions = {})
 export async function withRegistries<T>(
   session: Session,
   manifest: RegistriesOfManifest,
-  options: RegistryOptions & Partial<PatienceOptions>,
+  options: NetworkOptions,
   use: (source: ImageSource & TagSource & PullCounts) => Promise<T>,
 ): Promise<T> {
+  // What is named for this run is read now: its fault is not one of every image.
+  if (options.authfile !== undefined) await readPlace({ file: options.authfile, named: true });
   const source = openRegistrySource(await registrySourceOptions(session, manifest, options));
   try {
     return await use(source);

@@ -3,13 +3,14 @@ import { emptyManifest } from '../../flows/manifest.ts';
 import { updatePacks } from '../../flows/update.ts';
 import type { UpdateReport } from '../../schema/reports-tags.ts';
 import type { RegistryOptions } from '../network.ts';
+import type { PatienceOptions } from '../options.ts';
 import type { Action, CommonOptions, Session } from '../session.ts';
 import { count } from '../text/plural.ts';
 import { table } from '../text/table.ts';
 import { visible } from '../text/visible.ts';
 import { withRegistries } from './sources.ts';
 
-export interface UpdateOptions extends CommonOptions, RegistryOptions {
+export interface UpdateOptions extends CommonOptions, PatienceOptions, RegistryOptions {
   readonly write?: boolean;
   readonly image?: string;
   readonly to?: string;

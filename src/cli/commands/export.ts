@@ -1,15 +1,6 @@
 import { Option } from 'commander';
 import { importerOption } from '../importer-option.ts';
-import {
-  collectValues,
-  jobsOption,
-  maxWaitOption,
-  passphraseOption,
-  retriesOption,
-  sourceKeysOption,
-  timeoutOption,
-  witnessOption,
-} from '../options.ts';
+import { collectValues, jobsOption, passphraseOption, sourceKeysOption, witnessOption } from '../options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */
@@ -52,7 +43,4 @@ export const addExport: AddCommand = (program, bind) =>
     .addOption(witnessOption())
     .addOption(sourceKeysOption())
     .addOption(jobsOption('blobs that are fetched', 6))
-    .addOption(retriesOption())
-    .addOption(maxWaitOption())
-    .addOption(timeoutOption())
     .action(bind(async () => (await import('../actions/export.ts')).exportCommand));

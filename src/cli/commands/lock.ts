@@ -1,12 +1,5 @@
 import { lockFileName } from '../../core/names.ts';
-import {
-  jobsOption,
-  maxWaitOption,
-  retriesOption,
-  sourceKeysOption,
-  timeoutOption,
-  witnessOption,
-} from '../options.ts';
+import { jobsOption, sourceKeysOption, witnessOption } from '../options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */
@@ -23,7 +16,4 @@ export const addLock: AddCommand = (program, bind) =>
     .addOption(witnessOption())
     .addOption(sourceKeysOption())
     .addOption(jobsOption('images that are asked for', 8))
-    .addOption(retriesOption())
-    .addOption(maxWaitOption())
-    .addOption(timeoutOption())
     .action(bind(async () => (await import('../actions/lock.ts')).lock));

@@ -1,4 +1,11 @@
-import { authFileOption, caFileOption, plainHttpOption } from '../options.ts';
+import {
+  authFileOption,
+  caFileOption,
+  maxWaitOption,
+  plainHttpOption,
+  retriesOption,
+  timeoutOption,
+} from '../options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */
@@ -15,4 +22,7 @@ export const addLogin: AddCommand = (program, bind) =>
     .addOption(authFileOption())
     .addOption(plainHttpOption())
     .addOption(caFileOption())
+    .addOption(retriesOption())
+    .addOption(maxWaitOption())
+    .addOption(timeoutOption())
     .action(bind(async () => (await import('../actions/login.ts')).loginCommand));

@@ -1,4 +1,4 @@
-import { jobsOption, maxWaitOption, retriesOption, sourceKeysOption, timeoutOption } from '../options.ts';
+import { jobsOption, sourceKeysOption } from '../options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */
@@ -12,8 +12,5 @@ export const addOutdated: AddCommand = (program, bind) =>
     .argument('<manifest-or-pack...>', 'one export manifest, or content pack folders')
     .option('--any-version', 'also propose builds of another version or Python')
     .addOption(sourceKeysOption())
-    .addOption(retriesOption())
-    .addOption(maxWaitOption())
-    .addOption(timeoutOption())
     .addOption(jobsOption('images that are asked for', 8))
     .action(bind(async () => (await import('../actions/outdated.ts')).outdated));

@@ -1,11 +1,4 @@
-import {
-  jobsOption,
-  maxWaitOption,
-  retriesOption,
-  sourceKeysOption,
-  timeoutOption,
-  witnessOption,
-} from '../options.ts';
+import { jobsOption, sourceKeysOption, witnessOption } from '../options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */
@@ -22,7 +15,4 @@ export const addPlan: AddCommand = (program, bind) =>
     .addOption(jobsOption('images that are asked for', 8))
     .option('--tree', 'show packs, their items, and the images of these')
     .option('--per-image', 'plan one archive per image')
-    .addOption(retriesOption())
-    .addOption(maxWaitOption())
-    .addOption(timeoutOption())
     .action(bind(async () => (await import('../actions/plan.ts')).plan));

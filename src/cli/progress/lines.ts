@@ -41,10 +41,11 @@ function doneLine(event: Extract<Event, { readonly type: 'done' }>): string {
 
 /** With the whole digest: whoever wants to know of blobs wants to look for one. */
 function blobLine(event: Extract<Event, { readonly type: 'done' }>, wanted: boolean): string | undefined {
-  const label = event.label === undefined ? '' : `, ${visible(event.label)}`;
-  return wanted
-    ? `${taskWords[event.task].done} blob ${event.item}${sizeIn(event.bytes)}${label}`
-    : undefined;
+  if (!wanted) return undefined;
+  const about = [event.label, event.detail].flatMap((text) =>
+    text === undefined ? [] : `, ${visible(text)}`,
+  );
+  return `${taskWords[event.task].done} blob ${event.item}${sizeIn(event.bytes)}${about.join('')}`;
 }
 
 function sizeIn(bytes: number | undefined): string {

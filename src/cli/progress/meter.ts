@@ -21,6 +21,8 @@ interface Account {
   readonly counted: number;
 }
 
+type Progress = Extract<Event, { readonly type: 'progress' }>;
+
 /** Milliseconds. The rate is to be seen falling when a download stalls, the time left is to be steady. */
 const rateWindow = 10_000;
 const leftWindow = 30_000;
@@ -47,7 +49,7 @@ export class Meter {
         this.#stand(event.item, event.present ?? 0);
         break;
       case 'progress':
-        this.#move(event.item, event.bytes, now);
+        this.#move(event, now);
         break;
       case 'done':
       case 'skipped':
@@ -66,11 +68,11 @@ export class Meter {
     }
   }
 
-  #move(item: string, bytes: number, now: number): void {
+  #move({ item, bytes, present = 0 }: Progress, now: number): void {
     const before = this.#accounts.get(item)?.at ?? 0;
     // An event that comes late tells nothing new.
     if (bytes <= before || this.#ended.has(item)) return;
-    this.#rate.add(bytes - before, now);
+    this.#rate.add(bytes - Math.max(before, present), now);
     this.#stand(item, bytes);
   }
 

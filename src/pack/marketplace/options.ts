@@ -31,6 +31,8 @@ export interface MarketplaceOptions {
   readonly retries?: number;
   /** Milliseconds before the first repetition; doubles each time, up to 30 s. Default: 500. */
   readonly retryDelay?: number;
+  /** Milliseconds that one wait may take, also when the server asks for a longer one. Default: 10 minutes. */
+  readonly maxWait?: number;
   /** Downloads at the same time. Default: 6. */
   readonly concurrency?: number;
 }
@@ -47,6 +49,7 @@ export interface FilledOptions {
   readonly timeouts: MarketplaceTimeouts;
   readonly retries: number;
   readonly retryDelay: number;
+  readonly maxWait: number;
   readonly concurrency: number;
 }
 
@@ -70,6 +73,7 @@ export function fillOptions(options: MarketplaceOptions): FilledOptions {
     },
     retries: options.retries ?? 5,
     retryDelay: options.retryDelay ?? 500,
+    maxWait: options.maxWait ?? 600_000,
     concurrency: options.concurrency ?? 6,
   };
 }

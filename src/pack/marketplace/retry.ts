@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asPackferryError, type PackferryError } from '../../core/errors.ts';
+import { tellWait, type Emit } from '../../core/events.ts';
 import { isPassing, isPassingRefusal, Refusal } from '../../core/http-faults.ts';
 import { refuseAborted } from './fault.ts';
 
@@ -8,13 +9,15 @@ export interface RetryPolicy {
   readonly retries: number;
   /** Milliseconds before the first repetition; doubles each time. */
   readonly retryDelay: number;
+  /** Milliseconds that one wait may take. A server that wants a longer one is reported at once instead. */
+  readonly maxWait: number;
+  /** Gets to know of waits. */
+  readonly emit: Emit;
   /** Ends the waits at once. */
   readonly signal: AbortSignal | undefined;
 }
 
 const longestDelay = 30_000;
-/** A server that wants a longer pause than this (2 minutes) is reported at once instead. */
-const longestRetryAfter = 120_000;
 
 /** Runs `attempt` again as long as it throws an error that may pass. `what` is for messages. */
 export async function withRetries<T>(
@@ -22,7 +25,7 @@ export async function withRetries<T>(
   policy: RetryPolicy,
   what: string,
 ): Promise<T> {
-  const { signal } = policy;
+  const { signal, emit } = policy;
   for (let tries = 0; ; tries += 1) {
     refuseAborted(signal, what);
     try {
@@ -32,6 +35,7 @@ export async function withRetries<T>(
       const error = asPackferryError(fault);
       const delay = delayAfter(error, tries, policy);
       if (delay === undefined) throw error;
+      tellWait(emit, what, error.message, delay);
       // An abort ends the wait; the loop reports it.
       await sleep(delay, undefined, signal === undefined ? {} : { signal }).catch(() => undefined);
     }
@@ -42,12 +46,13 @@ export async function withRetries<T>(
 export function delayAfter(
   error: PackferryError,
   tries: number,
-  policy: Pick<RetryPolicy, 'retries' | 'retryDelay'>,
+  policy: Pick<RetryPolicy, 'retries' | 'retryDelay' | 'maxWait'>,
 ): number | undefined {
   if (tries >= policy.retries || !(isPassing(error) || isPassingRefusal(error))) return undefined;
   const asked = error.cause instanceof Refusal ? (error.cause.retryAfter ?? 0) : 0;
-  if (asked > longestRetryAfter) return undefined;
+  if (asked > policy.maxWait) return undefined;
   // Jitter keeps parallel requests from coming back all at once.
-  const own = Math.min(longestDelay, policy.retryDelay * 2 ** tries) * (0.5 + Math.random() / 2);
+  const own =
+    Math.min(longestDelay, policy.maxWait, policy.retryDelay * 2 ** tries) * (0.5 + Math.random() / 2);
   return Math.max(own, asked);
 }

@@ -16,6 +16,17 @@ test('items and bytes add up, and what was there already counts as done but not 
   t.is(secondsLeft, 8);
 });
 
+test('bytes of an earlier run that are hashed again move the sum, but are no rate of the network', (t) => {
+  const meter = new Meter(1, 1000, 0);
+  const about = { task: 'pull', item: 'a' } as const;
+  meter.add({ type: 'started', ...about, bytes: 1000, present: 0 }, 1000);
+  meter.add({ type: 'progress', ...about, bytes: 400, present: 400 }, 1000);
+  t.like(meter.standing(2000), { bytesDone: 400, rate: 0, secondsLeft: undefined });
+  meter.add({ type: 'started', ...about, bytes: 1000, present: 400 }, 2000);
+  meter.add({ type: 'progress', ...about, bytes: 500 }, 2000);
+  t.like(meter.standing(2000), { bytesDone: 500, rate: 50 });
+});
+
 test('the sum never falls: not when an item starts afresh, nor when events come late', (t) => {
   const meter = new Meter(1, 100, 0);
   const seen: number[] = [];

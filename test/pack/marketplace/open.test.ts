@@ -263,6 +263,28 @@ test('a server that asks for more patience than we have is reported at once', as
   t.is((await refused(t, 'E_RATE_LIMITED', busy, { retries: 5 })).length, 1);
 });
 
+test('a wait that the server asks for is told, with its end; --max-wait bounds it', async (t) => {
+  const server = await serveFiles(t, { 'index.zip': indexOf([ferry]) }, (_request, response, before) => {
+    if (before > 0) return false;
+    response.writeHead(503, { 'retry-after': '3' }).end();
+    return true;
+  });
+  const { events } = await openFrom(t, server, { retries: 2 });
+  const waits = events.filter(({ type }) => type === 'waiting');
+  t.is(waits.length, 1);
+  t.like(waits[0], { milliseconds: 3000 });
+  const seen = await refused(
+    t,
+    'E_SOURCE_UNREACHABLE',
+    (_request, response) => {
+      response.writeHead(503, { 'retry-after': '3' }).end();
+      return true;
+    },
+    { retries: 5, maxWait: 2000 },
+  );
+  t.is(seen.length, 1);
+});
+
 test('a redirect to another host', async (t) => {
   const storage = await serveFiles(t, { 'index.zip': indexOf([ferry]) });
   const server = await serveFiles(t, {}, (request, response) => {

@@ -1,0 +1,33 @@
+import test from 'ava';
+import { makeProgram } from '../../../src/cli/program.ts';
+import { thisProcess, type Context } from '../../../src/cli/context.ts';
+import { MemoryInput, MemoryOutput } from '../../helpers/cli-run.ts';
+
+const context: Context = {
+  stdin: new MemoryInput(),
+  stdout: new MemoryOutput(),
+  stderr: new MemoryOutput(),
+  env: {},
+  home: '/nonexistent',
+  tool: { name: 'packferry', version: '0.0.0-test' },
+  importerFile: '/nonexistent',
+  owner: thisProcess,
+  now: new Date(0),
+  signal: new AbortController().signal,
+};
+
+/** Hints of the network name these. */
+const named = ['--authfile', '--ca-file', '--plain-http', '--retries', '--max-wait', '--timeout'];
+
+test('every command that asks registries takes every option that hints may name', (t) => {
+  const { commands } = makeProgram(context, () => undefined);
+  const asking = commands.filter(({ options }) => options.some(({ long }) => long === '--ca-file'));
+  t.deepEqual(
+    asking.map((command) => command.name()),
+    ['plan', 'lock', 'export', 'outdated', 'update', 'login'],
+  );
+  for (const command of asking) {
+    const options = command.options.map(({ long }) => long);
+    for (const option of named) t.true(options.includes(option), `${command.name()} ${option}`);
+  }
+});
