@@ -194,8 +194,8 @@ test('an export that broke off in parts: the next run asks for the gaps and for 
     t.deepEqual(joined(asked), gaps);
     t.is(lengthOf(asked), lengthOf(gaps));
     t.true(bytesFetched < lengthOf(gaps) + mib);
-    // What is shown starts with what is there, and never runs backwards.
-    t.is(shown[0], lengthOf(kept));
+    // What is fetched goes on from what is there, and never runs backwards.
+    t.true(shown.includes(lengthOf(kept)));
     t.deepEqual(
       shown,
       [...shown].sort((a, b) => a - b),
