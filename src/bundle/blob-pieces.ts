@@ -4,36 +4,37 @@ import type { Readable } from 'node:stream';
 import { sizeMismatch } from '../core/verify-stream.ts';
 import type { BlobJob } from './blob-job.ts';
 import type { Crew, SharedWork } from './crew.ts';
+import { gapsIn, lengthOf, type Stretch } from './stretches.ts';
 import { WriteBehind } from './write-behind.ts';
 
 export interface PiecesOptions {
   readonly job: BlobJob;
   /** Byte to start at: what comes before stands in the places, and is hashed. */
   readonly from: number;
+  /** What stands in the first place beyond that, from an earlier run. Used only where parts can be asked for. */
+  readonly kept: readonly Stretch[];
   /** Gets every byte of the rest, in order. */
   readonly hash: Hash;
   readonly crew: Crew;
-  /** May several parts of the blob be fetched at the same time? */
-  readonly splits: boolean;
+  /** May parts of the blob be asked for, as far as is known by now? */
+  readonly splits: () => boolean;
   readonly open: (from: number, to: number, signal: AbortSignal) => Promise<Readable>;
   /** How messages about its content call the blob. */
   readonly name: () => string;
-  /** Told after every chunk: bytes of the blob that have come. */
+  /** Told after every chunk: bytes of the blob that are there. */
   readonly onBytes: (bytes: number) => void;
-  /** Told now and then: how far the blob stands in its places without a gap. */
-  readonly onSafe: (bytes: number) => void;
+  /** Told now and then: a stretch that stands in all places. It grows, or is another one. */
+  readonly onWritten: (stretch: Stretch) => void;
   readonly signal: AbortSignal;
 }
 
-interface Stretch {
-  readonly from: number;
-  readonly to: number;
-}
+/** Bytes after which a stretch that grows is told: what a run that is killed loses, besides what is being written. */
+const tellEvery = 512 * 1024;
 
 /**
  * Fetches the rest of a blob, in one piece or in several side by side. The hash follows the front: what comes at the
- * front is hashed as it moves; what was fetched ahead of it is read back from its place once the front has reached it,
- * so that the hash sees what stands there.
+ * front is hashed as it moves; what was fetched ahead of it, in this run or in an earlier one, is read back from its
+ * place once the front has reached it, so that the hash sees what stands there.
  */
 export class BlobPieces implements SharedWork {
   readonly #options: PiecesOptions;
@@ -42,25 +43,43 @@ export class BlobPieces implements SharedWork {
   readonly #helpers = new Set<Promise<void>>();
   /** What ended the work of a helper, and so all of it. */
   #fault: unknown;
-  #claimed: number;
+  /** What nobody has begun to fetch, in order. Beyond its start, only what was kept stands in the places. */
+  #gaps: Stretch[];
+  /** All has been asked for, and the answer has not yet come that says whether parts can be had. */
+  #isAsking = false;
+  /** Parts were given to an earlier run. */
+  #isHopeful: boolean;
   /** All that comes before is hashed and stands in the places; the piece that starts here is hashed as it moves. */
   #front: number;
   #bytes: number;
+  #fetched = 0;
   /** What stands in the places beyond the front. */
   readonly #ahead = new Map<number, Stretch>();
+  readonly #kept: Set<Stretch>;
   #following: Promise<void> = Promise.resolve();
 
   constructor(options: PiecesOptions) {
+    const { job, from, kept, signal } = options;
     this.#options = options;
-    this.#claimed = this.#front = this.#bytes = options.from;
-    this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
+    this.#front = from;
+    this.#gaps = gapsIn({ from, to: job.blob.size }, kept);
+    this.#bytes = from + lengthOf(kept);
+    this.#kept = new Set(kept);
+    this.#isHopeful = kept.length > 0;
+    for (const stretch of kept) this.#ahead.set(stretch.from, stretch);
+    this.#signal = AbortSignal.any([signal, this.#stop.signal]);
     // Everybody who helps listens.
     setMaxListeners(0, this.#signal);
   }
 
   get unclaimed(): number {
-    const { job, splits } = this.#options;
-    return splits && !this.#signal.aborted ? job.blob.size - this.#claimed : 0;
+    const isOpen = !this.#isAsking && this.#options.splits() && !this.#signal.aborted;
+    return isOpen ? lengthOf(this.#gaps) : 0;
+  }
+
+  /** Bytes that came from the source. */
+  get fetched(): number {
+    return this.#fetched;
   }
 
   /** Fetches all of it, with whoever helps. */
@@ -68,7 +87,7 @@ export class BlobPieces implements SharedWork {
     try {
       // An empty blob is asked for too: the source is to say that it is there.
       do await this.#fetchNext();
-      while (this.#claimed < this.#options.job.blob.size);
+      while (this.#gaps.length > 0);
       await Promise.all(this.#helpers);
       await this.#following;
     } catch (fault) {
@@ -91,39 +110,87 @@ export class BlobPieces implements SharedWork {
   }
 
   async #fetchNext(): Promise<void> {
-    const { job, splits, crew, onSafe } = this.#options;
-    const from = this.#claimed;
-    const left = job.blob.size - from;
-    const to = from + (splits ? crew.take(left) : left);
-    if (!splits) crew.done(left);
-    this.#claimed = to;
-    const isFront = from === this.#front;
-    const behind = new WriteBehind(job.places, from);
+    const { job, crew, splits, open } = this.#options;
+    if (splits()) {
+      const piece = this.#claimPart();
+      await this.#take(piece, await open(piece.from, piece.to, this.#signal));
+      return;
+    }
+    // Before the first answer nobody knows whether parts can be had: all is asked for, and is cut short when they can.
+    // What was kept came in parts, so one is asked for; a source that knows no end of it is cut short as well.
+    const cut = new AbortController();
+    const signal = AbortSignal.any([this.#signal, cut.signal]);
+    const guess = this.#isHopeful ? this.#claimPart() : undefined;
+    this.#isHopeful = false;
+    this.#isAsking = true;
     try {
-      await this.#pass({ from, to }, isFront, behind);
+      const { from, to } = guess ?? { from: this.#gaps[0]?.from ?? job.blob.size, to: job.blob.size };
+      const content = await open(from, to, signal);
+      const piece = guess ?? (splits() ? this.#claimPart() : this.#claimRest());
+      this.#isAsking = false;
+      crew.wake();
+      const wanted = piece.to < job.blob.size ? firstOf(content, piece.to - piece.from) : content;
+      await this.#take(piece, wanted);
+    } finally {
+      cut.abort();
+    }
+  }
+
+  #claimPart(): Stretch {
+    const { job, crew } = this.#options;
+    const [gap = { from: job.blob.size, to: job.blob.size }, ...others] = this.#gaps;
+    const to = gap.from + crew.take(gap.to - gap.from);
+    this.#gaps = to < gap.to ? [{ from: to, to: gap.to }, ...others] : others;
+    return { from: gap.from, to };
+  }
+
+  /** All from the first gap on, what was kept included. */
+  #claimRest(): Stretch {
+    const { job, crew } = this.#options;
+    const rest = { from: this.#gaps[0]?.from ?? job.blob.size, to: job.blob.size };
+    crew.done(lengthOf(this.#gaps));
+    this.#gaps = [];
+    const dropped = [...this.#kept].filter(({ from }) => from > rest.from);
+    for (const { from } of dropped) this.#ahead.delete(from);
+    this.#bytes -= lengthOf(dropped);
+    return rest;
+  }
+
+  /** Brings a piece to its places. */
+  async #take(piece: Stretch, content: AsyncIterable<Buffer>): Promise<void> {
+    const isFront = piece.from === this.#front;
+    const behind = new WriteBehind(this.#options.job.places, piece.from);
+    try {
+      await this.#pass(piece, content, isFront, behind);
     } finally {
       // Also what came before a fault: the next run goes on from there.
       await behind.flush();
-      if (isFront) onSafe(behind.written);
+      this.#options.onWritten({ from: piece.from, to: behind.written });
     }
-    if (isFront) this.#front = to;
-    else this.#ahead.set(from, { from, to });
+    if (isFront) this.#front = piece.to;
+    else this.#ahead.set(piece.from, piece);
     this.#following = this.#following.then(() => this.#follow());
     // Met by fetch().
     this.#following.catch(() => undefined);
   }
 
-  async #pass({ from, to }: Stretch, isFront: boolean, behind: WriteBehind): Promise<void> {
-    const { job, hash, open, name, onBytes, onSafe } = this.#options;
+  async #pass(
+    { from, to }: Stretch,
+    content: AsyncIterable<Buffer>,
+    isFront: boolean,
+    behind: WriteBehind,
+  ): Promise<void> {
+    const { job, hash, name, onBytes, onWritten } = this.#options;
     let at = from;
-    const content = await open(from, to, this.#signal);
-    for await (const chunk of content as AsyncIterable<Buffer>) {
+    let told = from;
+    for await (const chunk of content) {
       at += chunk.length;
       if (at > to) throw sizeMismatch(name(), job.blob.size, 'more');
       if (isFront) hash.update(chunk);
       await behind.put(chunk);
-      if (isFront) onSafe(behind.written);
+      if (behind.written - told >= tellEvery) onWritten({ from, to: (told = behind.written) });
       this.#bytes += chunk.length;
+      this.#fetched += chunk.length;
       onBytes(this.#bytes);
     }
     if (at !== to) throw sizeMismatch(name(), job.blob.size, String(at));
@@ -131,17 +198,31 @@ export class BlobPieces implements SharedWork {
 
   /** Hashes what was fetched ahead and is now at the front. */
   async #follow(): Promise<void> {
-    const { job, hash, onSafe } = this.#options;
-    const [place] = job.places;
+    const { job, hash } = this.#options;
+    const [place, ...others] = job.places;
     for (let next = this.#ahead.get(this.#front); next !== undefined; next = this.#ahead.get(this.#front)) {
-      const { from, to } = next;
       if (place === undefined) return;
-      this.#ahead.delete(from);
-      for await (const piece of place.archive.read(place.offset + from, place.offset + to, this.#signal)) {
+      this.#ahead.delete(next.from);
+      let at = next.from;
+      for await (const piece of place.archive.read(place.offset + at, place.offset + next.to, this.#signal)) {
         hash.update(piece);
+        // The other places may have missed what an earlier run wrote, when the machine went down.
+        if (this.#kept.has(next)) {
+          for (const { archive, offset } of others) await archive.write([piece], offset + at);
+        }
+        at += piece.length;
       }
-      this.#front = to;
-      onSafe(to);
+      this.#front = next.to;
     }
+  }
+}
+
+/** So many bytes of a stream, which is destroyed behind them. */
+async function* firstOf(content: AsyncIterable<Buffer>, bytes: number): AsyncGenerator<Buffer> {
+  let left = bytes;
+  for await (const chunk of content) {
+    yield chunk.subarray(0, left);
+    left -= Math.min(left, chunk.length);
+    if (left === 0) return;
   }
 }

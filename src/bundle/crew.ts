@@ -18,7 +18,10 @@ export class Crew {
   readonly #members: number;
   /** Bytes that nobody has begun to fetch, of all blobs. */
   #left: number;
+  /** Who is at a blob of his own. */
+  #busy = 0;
   readonly #shared = new Set<SharedWork>();
+  readonly #idle = new Set<() => void>();
 
   constructor(bytes: number, members: number) {
     this.#left = bytes;
@@ -27,7 +30,9 @@ export class Crew {
 
   /** Takes the next piece of a blob of which `unclaimed` bytes are left, and says how long it is. */
   take(unclaimed: number): number {
-    const share = Math.max(leastPiece, Math.ceil(this.#left / (2 * this.#members)));
+    // Who is alone has nobody to divide it with.
+    const parts = this.#members > 1 ? 2 * this.#members : 1;
+    const share = Math.max(leastPiece, Math.ceil(this.#left / parts));
     // No crumbs: what is little more than one piece is one piece.
     const piece = unclaimed < share * 1.5 ? unclaimed : share;
     this.done(piece);
@@ -39,9 +44,21 @@ export class Crew {
     this.#left = Math.max(0, this.#left - bytes);
   }
 
+  /** Runs what one of them does alone, and what may become work to share: the idle wait for it. */
+  async working(run: () => Promise<void>): Promise<void> {
+    this.#busy += 1;
+    try {
+      await run();
+    } finally {
+      this.#busy -= 1;
+      this.wake();
+    }
+  }
+
   /** Runs with work that others may take part in. */
   async sharing<T>(work: SharedWork, run: () => Promise<T>): Promise<T> {
     this.#shared.add(work);
+    this.wake();
     try {
       return await run();
     } finally {
@@ -49,9 +66,21 @@ export class Crew {
     }
   }
 
-  /** Helps where most is left, as long as there is something to help with. */
+  /** Calls the idle: there may be something to help with. */
+  wake(): void {
+    const idle = [...this.#idle];
+    this.#idle.clear();
+    for (const call of idle) call();
+  }
+
+  /** Helps where most is left, until nobody is at work any more. */
   async help(): Promise<void> {
-    for (let work = this.#largest(); work !== undefined; work = this.#largest()) await work.help();
+    for (;;) {
+      const work = this.#largest();
+      if (work !== undefined) await work.help();
+      else if (this.#busy === 0) return;
+      else await new Promise<void>((resolve) => this.#idle.add(resolve));
+    }
   }
 
   #largest(): SharedWork | undefined {

@@ -2,14 +2,15 @@ import { createHash } from 'node:crypto';
 import { messageOf, PackferryError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import type { ImageSource } from '../core/ports.ts';
-import { digestMismatch, sizeMismatch } from '../core/verify-stream.ts';
+import { digestMismatch } from '../core/verify-stream.ts';
 import { labelOfJob, nameOfJob, type BlobJob } from './blob-job.ts';
 import { BlobPieces } from './blob-pieces.ts';
 import type { Crew } from './crew.ts';
 import type { Journal } from './journal.ts';
 import type { BlobLender } from './lender.ts';
+import { lengthOf, within, type Stretch } from './stretches.ts';
 
-/** Bytes between two journal lines of one blob: what a run that is killed loses of it, besides what is being written. */
+/** Bytes between two journal lines of a blob that is lent. */
 const noteEvery = 512 * 1024;
 
 export interface FillOptions {
@@ -19,8 +20,8 @@ export interface FillOptions {
   readonly journal: Journal;
   /** Who fetches side by side, and may help with this blob. */
   readonly crew: Crew;
-  /** Bytes that an earlier run had written; they are hashed again before they count. */
-  readonly written: number;
+  /** What an earlier run had written, joined; it is hashed again before it counts. */
+  readonly written: readonly Stretch[];
   readonly emit: Emit;
   readonly signal: AbortSignal;
 }
@@ -34,17 +35,20 @@ export interface FillOptions {
 export async function fillBlob(job: BlobJob, options: FillOptions): Promise<number> {
   const first = new Filling(job, options);
   try {
-    await first.readBack(Math.min(options.written, job.blob.size));
-    for (const lender of options.lenders) await first.borrow(lender);
-    return await first.fetchRest(options.source.splits?.(job.image) ?? false);
+    await first.readBack();
+    for (const lender of options.lenders) {
+      await first.borrow(lender);
+      await first.readBack();
+    }
+    return await first.fetchRest(() => options.source.splits?.(job.image) ?? false);
   } catch (fault) {
     first.noteFailure(fault);
     if (!isWrongContent(fault) || !first.isPatched) throw fault;
     first.tellDamage();
   }
-  const second = new Filling(job, options);
+  const second = new Filling(job, { ...options, written: [] });
   try {
-    return await second.fetchRest(false);
+    return await second.fetchRest(() => false);
   } catch (fault) {
     second.noteFailure(fault);
     throw fault;
@@ -65,10 +69,10 @@ class Filling {
   readonly #servedBy: string[] = [];
   /** Parts that the source was asked for. */
   #parts = 0;
+  /** So many bytes from the first one on are hashed and stand in the places. */
   #bytes = 0;
-  #noted = 0;
-  /** Bytes that an earlier run had written. */
-  #own = 0;
+  /** Is there something in it that an earlier run had written? */
+  #isOwn = false;
 
   constructor(job: BlobJob, options: FillOptions) {
     this.#job = job;
@@ -77,32 +81,50 @@ class Filling {
 
   /** Do the bytes come from more than one answer of one source? */
   get isPatched(): boolean {
-    return this.#own > 0 || this.#lentBy.length > 0 || this.#parts > 1 || this.#servedBy.length > 1;
+    return this.#isOwn || this.#lentBy.length > 0 || this.#parts > 1 || this.#servedBy.length > 1;
   }
 
-  /** Takes the bytes that stand in the first place already. */
-  async readBack(bytes: number): Promise<void> {
+  /** Takes what stands in the first place already and goes on from where it is. */
+  async readBack(): Promise<void> {
     const [first, ...others] = this.#job.places;
-    if (first === undefined || bytes === 0) return;
-    this.#tellStart(0);
-    for await (const piece of first.archive.read(first.offset, first.offset + bytes, this.#options.signal)) {
+    const { blob } = this.#job;
+    const next = within(this.#options.written, { from: this.#bytes, to: blob.size })[0];
+    if (first === undefined || next?.from !== this.#bytes) return;
+    this.#isOwn = true;
+    this.#tellStart(this.#bytes);
+    for await (const piece of first.archive.read(
+      first.offset + next.from,
+      first.offset + next.to,
+      this.#options.signal,
+    )) {
       // The other places may have missed bytes when the machine went down: they get what is hashed here.
       await this.#put(piece, others);
       this.#tellPresent();
     }
-    this.#own = this.#noted = bytes;
   }
 
   /** Takes what a lender has beyond that. */
   async borrow(lender: BlobLender): Promise<void> {
-    const held = Math.min(lender.held(this.#job.blob), this.#job.blob.size);
+    const { digest, size } = this.#job.blob;
+    const held = Math.min(lender.held(this.#job.blob), size);
     if (held <= this.#bytes) return;
     this.#lentBy.push(lender);
     this.#tellStart(this.#bytes);
-    for await (const chunk of this.#readLent(lender)) {
-      await this.#put(chunk.subarray(0, held - this.#bytes), this.#job.places);
-      this.#tellPresent();
-      this.#noteNowAndThen();
+    const from = this.#bytes;
+    const note = (): void => {
+      this.#options.journal.note(digest, { from, to: this.#bytes });
+    };
+    let noted = from;
+    try {
+      for await (const chunk of this.#readLent(lender)) {
+        await this.#put(chunk.subarray(0, held - this.#bytes), this.#job.places);
+        this.#tellPresent();
+        if (this.#bytes - noted < noteEvery) continue;
+        noted = this.#bytes;
+        note();
+      }
+    } finally {
+      note();
     }
   }
 
@@ -120,16 +142,19 @@ class Filling {
   }
 
   /** Fetches what is missing, checks the whole, and says so. Returns the bytes that were fetched. */
-  async fetchRest(splits: boolean): Promise<number> {
+  async fetchRest(splits: () => boolean): Promise<number> {
     const { blob } = this.#job;
-    const { emit, crew } = this.#options;
-    const present = this.#bytes;
+    const { emit, crew, written } = this.#options;
+    const kept = within(written, { from: this.#bytes, to: blob.size });
+    if (kept.length > 0) this.#isOwn = true;
+    const present = this.#bytes + lengthOf(kept);
     const about = this.#about();
     const isComplete = present === blob.size && this.isPatched;
     crew.done(present);
+    let fetched = 0;
     if (!isComplete) {
       this.#tellStart(present);
-      await this.#fetchFrom(present, splits);
+      fetched = await this.#fetchGaps(kept, splits);
     }
     await this.#finish();
     if (isComplete) {
@@ -138,20 +163,20 @@ class Filling {
     } else {
       emit({ type: 'done', ...about, bytes: blob.size, ...this.#detail() });
     }
-    return this.#bytes - present;
+    return fetched;
   }
 
-  /** Notes how far it came, for the next run to go on from there; of wrong content nothing is to be kept. */
+  /** Of wrong content nothing is to be kept by the next run. */
   noteFailure(fault: unknown): void {
-    this.#options.journal.note(this.#job.blob.digest, isWrongContent(fault) ? 0 : this.#bytes);
+    if (isWrongContent(fault)) this.#options.journal.forget(this.#job.blob.digest);
   }
 
-  async #fetchFrom(from: number, splits: boolean): Promise<void> {
+  async #fetchGaps(kept: readonly Stretch[], splits: () => boolean): Promise<number> {
     const { blob, image } = this.#job;
-    const { source, signal, emit, crew } = this.#options;
+    const { source, journal, signal, emit, crew } = this.#options;
     const onServed = (host: string): void => void this.#servedBy.push(host);
     const pieces = new BlobPieces({
-      ...{ job: this.#job, from, hash: this.#hash, crew, splits, signal },
+      ...{ job: this.#job, from: this.#bytes, kept, hash: this.#hash, crew, splits, signal },
       open: (start, end, stop) => {
         const to = end < blob.size ? { to: end } : {};
         this.#parts += 1;
@@ -161,12 +186,13 @@ class Filling {
       onBytes: (bytes) => {
         emit({ type: 'progress', task: 'pull', item: blob.digest, bytes });
       },
-      onSafe: (bytes) => {
-        this.#bytes = bytes;
-        this.#noteNowAndThen();
+      onWritten: (stretch) => {
+        journal.note(blob.digest, stretch);
       },
     });
     await crew.sharing(pieces, () => pieces.fetch());
+    this.#bytes = blob.size;
+    return pieces.fetched;
   }
 
   #about(): { readonly task: 'pull'; readonly item: string; readonly label: string } {
@@ -209,19 +235,11 @@ class Filling {
     this.#bytes += bytes.length;
   }
 
-  #noteNowAndThen(): void {
-    if (this.#bytes - this.#noted < noteEvery) return;
-    this.#noted = this.#bytes;
-    this.#options.journal.note(this.#job.blob.digest, this.#bytes);
-  }
-
   async #finish(): Promise<void> {
     const { blob, places } = this.#job;
     const { journal, lenders } = this.#options;
-    if (this.#bytes !== blob.size) throw sizeMismatch(this.#whole(), blob.size, String(this.#bytes));
     const got = `sha256:${this.#hash.digest('hex')}`;
     if (got !== blob.digest) throw digestMismatch(this.#whole(), blob.digest, got);
-    journal.note(blob.digest, this.#bytes);
     for (const lender of lenders) {
       if (lender.taken === undefined || lender.held(blob) === 0) continue;
       // What a lender gives up must not be lost when the machine goes down now.

@@ -49,7 +49,7 @@ export async function runJobs(jobs: readonly BlobJob[], options: RunOptions): Pr
   let bytesFetched = 0;
   const run = async (job: BlobJob): Promise<void> => {
     if (signal.aborted) return;
-    const written = earlier?.progress.get(job.blob.digest) ?? 0;
+    const written = earlier?.stretches.get(job.blob.digest) ?? [];
     try {
       const fetched = await fillBlob(job, { source, lenders, journal, crew, written, emit, signal });
       bytesFetched += fetched;
@@ -65,7 +65,7 @@ export async function runJobs(jobs: readonly BlobJob[], options: RunOptions): Pr
   };
   const queue = jobs.values();
   const member = async (): Promise<void> => {
-    for (const job of queue) await run(job);
+    for (const job of queue) await crew.working(() => run(job));
     await crew.help();
   };
   await Promise.all(Array.from({ length: options.jobs }, member));

@@ -5,8 +5,9 @@ import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import { formatSize } from '../core/size.ts';
 import { readJournal, type JournalState } from './journal.ts';
-import { bundleFiles, isLitter, unfinishedFolder } from './names.ts';
+import { bundleFiles, isLitter, partName, unfinishedFolder } from './names.ts';
 import { setAside } from './set-aside.ts';
+import { frontOf } from './stretches.ts';
 
 /**
  * Finds out what the folder holds: nothing, the same export unfinished, or something that must not be touched. What an
@@ -21,7 +22,8 @@ export async function takeUp(dir: string, plan: Digest, emit: Emit): Promise<Jou
     throw new PackferryError('E_OUTPUT_EXISTS', `${dir} holds another bundle`, { hint });
   }
   if (names.includes(bundleFiles.journal)) {
-    const bytes = [...(state?.progress.values() ?? [])].reduce((sum, size) => sum + size, 0);
+    const fronts = [...(state?.stretches.values() ?? [])].map(frontOf);
+    const bytes = fronts.reduce((sum, size) => sum + size, 0);
     const message = `${dir}: the content has changed since the export that did not finish; what it fetched (${formatSize(bytes)}) is used as far as it is still needed`;
     if (bytes > 0) emit({ type: 'note', level: 'info', message });
     await setAside(dir, names);
@@ -34,7 +36,7 @@ const hint = 'Give a folder that does not exist yet: nothing is overwritten.';
 /** Refuses a folder in which there is something, but neither a bundle nor an export. */
 export function refuseForeign(dir: string, names: readonly string[]): void {
   const { journal, signature, lock } = bundleFiles;
-  const marks: readonly string[] = [journal, signature, lock, unfinishedFolder];
+  const marks: readonly string[] = [journal, partName(journal), signature, lock, unfinishedFolder];
   if (names.every(isLitter) || names.some((name) => marks.includes(name))) return;
   throw new PackferryError('E_OUTPUT_EXISTS', `${dir} is not empty`, { hint });
 }

@@ -8,6 +8,7 @@ import { readJournal } from './journal.ts';
 import type { BlobLender } from './lender.ts';
 import { unfinishedFolder } from './names.ts';
 import { asideNames } from './set-aside.ts';
+import { frontOf } from './stretches.ts';
 
 const readSize = 1024 * 1024;
 
@@ -44,7 +45,7 @@ export class UnfinishedExport implements BlobLender {
         const file = path.join(folder, archive);
         // A run that gave room back has left the file shorter.
         const end = (await lstat(file).catch(() => undefined))?.size ?? 0;
-        const bytes = Math.min(size, state?.progress.get(digest) ?? 0, end - offset);
+        const bytes = Math.min(size, frontOf(state?.stretches.get(digest) ?? []), end - offset);
         if (bytes > (held.get(digest)?.bytes ?? 0)) held.set(digest, { file, offset, size, bytes });
       }
       found.push(new UnfinishedExport(folder, held));

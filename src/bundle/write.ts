@@ -81,10 +81,9 @@ export async function writeBundle(options: WriteBundleOptions): Promise<WrittenB
 
   const createdAt = earlier?.createdAt ?? utcSeconds(options.now);
   const sequence = earlier?.sequence ?? Math.floor(options.now.getTime() / 1000);
-  const journal =
-    earlier === undefined
-      ? await Journal.start(options.dir, { plan, createdAt, sequence, places: placesOf(volumes) })
-      : await Journal.resume(options.dir);
+  const stretches = earlier?.stretches ?? new Map();
+  const places = placesOf(volumes);
+  const journal = await Journal.start(dir, { plan, createdAt, sequence, stretches, places });
   const { packs, sha256, bytesFetched } = await fill(
     { ...room, unfinished },
     journal,

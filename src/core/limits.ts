@@ -56,7 +56,7 @@ export const limits = {
   witnessPage: 4 * 1024 * 1024,
   exportManifest: 1024 * 1024,
   lock: 20 * 1024 * 1024,
-  /** The journal of an unfinished export; two lines for each MiB. */
+  /** The journal of an unfinished export; two lines for each MiB, and written anew from half of this on. */
   journal: 64 * 1024 * 1024,
   /** `index.zip` of a marketplace. */
   marketplaceIndex: 512 * 1024 * 1024,

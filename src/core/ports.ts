@@ -7,7 +7,7 @@ import type { ImageReference } from './reference.ts';
 export interface BlobOptions {
   /** Byte to start at; 0 when absent. */
   readonly from?: number;
-  /** Byte to stop before; the end of the blob when absent. Only for sources of which `splits` is true. */
+  /** Byte to stop before; the end of the blob when absent. Sources of which `splits` is not true may go on behind it. */
   readonly to?: number;
   readonly signal?: AbortSignal;
   /** Called with each host that begins to give bytes: more than once when a transfer was taken up again. */
@@ -28,7 +28,10 @@ export interface ImageSource {
    * yet verified: every consumer hashes them as they move (`verified` in verify-stream.ts).
    */
   openBlob(image: LockedImage, blob: Descriptor, options?: BlobOptions): Promise<Readable>;
-  /** Does the source give parts of blobs, several at a time? It does not where this is absent. */
+  /**
+   * Does the source give parts of blobs, several at a time? It does not where this is absent. Some know only once they
+   * have opened a blob.
+   */
   splits?(image: LockedImage): boolean;
   close(): Promise<void>;
 }

@@ -75,7 +75,9 @@ async function request(
     const host = answer.elsewhere ? `${endpoint.name} (by way of ${answer.url.host})` : endpoint.name;
     if (answer.status === 206) checkRange(answer, open, isPartial);
     else checkLength(answer, open, host);
-    if (isPartial && answer.status !== 206) client.ranges.refused(endpoint.origin);
+    // A part is the best announcement of parts; not everybody who gives them says so beside them.
+    if (answer.status === 206) client.ranges.announced(endpoint.origin, 'bytes');
+    else if (isPartial) client.ranges.refused(endpoint.origin);
     // It may break before anybody reads it. Whoever does still meets the fault.
     answer.body.on('error', () => undefined);
     const body = answer.status === 206 ? answer.body : partOf(answer.body, open);

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import test from 'ava';
@@ -11,6 +11,8 @@ import { defaultPlatform } from '../../src/core/platform.ts';
 import type { ImageSource } from '../../src/core/ports.ts';
 import { parseReference } from '../../src/core/reference.ts';
 import { withBundleFixture, type BundleFixture } from '../helpers/bundle-fixture.ts';
+import { readJournal, type BlobPlace } from '../../src/bundle/journal.ts';
+import { gapsIn, joined, lengthOf, type Stretch } from '../../src/bundle/stretches.ts';
 import type { WriteBundleOptions, WrittenBundle } from '../../src/bundle/write.ts';
 
 const mib = 1024 * 1024;
@@ -24,6 +26,8 @@ interface Asked {
 
 interface Long {
   readonly asked: Asked[];
+  /** Is it known that the source gives parts? */
+  readonly gives: { parts: () => boolean };
   readonly dir: (name: string) => string;
   /** Exports the image with three at work; `change` is applied to every part of the long layer. */
   readonly run: (
@@ -44,11 +48,12 @@ async function withLong(use: (long: Long) => Promise<void>): Promise<void> {
     const layout = await openOciLayout(path.join(folder, 'long'));
     const locked = await layout.resolve(parseReference(reference), defaultPlatform);
     const asked: Asked[] = [];
+    const gives = { parts: () => true };
     const run: Long['run'] = (name, change = whole, options = {}) => {
       const source: ImageSource = {
         ...layout,
         name: 'parts:',
-        splits: () => true,
+        splits: () => gives.parts(),
         openBlob: async (of, blob, { from = 0, to = blob.size } = {}) => {
           const bytes = await collect(await layout.openBlob(of, blob), 20 * mib, 'blob');
           if (blob.size < mib) return whole(bytes.subarray(from, to));
@@ -60,7 +65,7 @@ async function withLong(use: (long: Long) => Promise<void>): Promise<void> {
       const wanted = { ...content(), volumes };
       return write(path.join(folder, name), { content: wanted, source, jobs: 3, ...options });
     };
-    await use({ asked, run, open, dir: (name) => path.join(folder, name) });
+    await use({ asked, gives, run, open, dir: (name) => path.join(folder, name) });
   });
 }
 
@@ -125,6 +130,108 @@ test('a part with wrong bytes: the blob is fetched once more, in one piece', asy
     t.is(asked.at(-1)?.from, 0);
     t.true((asked.at(-1)?.to ?? 0) > 11 * mib);
     await t.notThrowsAsync(open(dir('spoilt')));
+  });
+});
+
+test('that parts can be had is known after the first answer only: what was asked for whole is cut short', async (t) => {
+  await withLong(async ({ asked, gives, run, open, dir }) => {
+    gives.parts = () => asked.length > 0;
+    await run('learned');
+    const [first, ...others] = asked;
+    t.deepEqual(first, { from: 0, to: Math.max(...asked.map(({ to }) => to)) });
+    const parts = others.sort((a, b) => a.from - b.from);
+    t.true(parts.length >= 3, `${parts.length} parts`);
+    t.true((parts[0]?.from ?? 0) >= 2 * mib);
+    for (const [at, { from }] of parts.entries()) t.is(from, parts[at - 1]?.to ?? from);
+    await t.notThrowsAsync(open(dir('learned')));
+  });
+});
+
+/** Breaks off an export in its first part and one in the middle, when all have been asked for. Returns what its journal has of the layer. */
+async function broken({ run, dir, asked }: Long, name: string): Promise<Broken> {
+  let release = (): void => undefined;
+  const last = new Promise<void>((resolve) => (release = resolve));
+  const fault = new PackferryError('E_SOURCE_UNREACHABLE', 'the connection was reset');
+  await run(name, (part, { from, to }) => {
+    if (to > 11 * mib) release();
+    const isBroken = from === 0 || (from < 7 * mib && to >= 7 * mib);
+    return isBroken ? Readable.from(breaks(part, last, fault), { objectMode: false }) : whole(part);
+  }).catch((error: unknown) => {
+    if (error !== fault && !(error instanceof PackferryError && error.code === fault.code)) throw error;
+  });
+  asked.splice(0);
+  const { places = [], stretches } = (await readJournal(dir(name))) ?? {};
+  const place = places.find(({ size }) => size > mib);
+  const kept = place === undefined ? undefined : stretches?.get(place.digest);
+  if (place === undefined || kept === undefined) throw new Error('nothing was noted');
+  return { place, kept };
+}
+
+interface Broken {
+  readonly place: BlobPlace;
+  readonly kept: readonly Stretch[];
+}
+
+async function* breaks(part: Buffer, when: Promise<void>, fault: Error): AsyncGenerator<Buffer> {
+  yield part.subarray(0, mib);
+  await when;
+  throw fault;
+}
+
+test('an export that broke off in parts: the next run asks for the gaps and for no byte more', async (t) => {
+  await withLong(async (long) => {
+    const { asked, run, open, dir } = long;
+    const { kept, place } = await broken(long, 'failing');
+    const gaps = gapsIn({ from: 0, to: place.size }, kept);
+    t.true(kept.length > 2 && lengthOf(kept) > 6 * mib, JSON.stringify(kept));
+    const shown: number[] = [];
+    const emit = (event: Event): void => {
+      if (!('item' in event) || event.item !== place.digest) return;
+      if (event.type === 'started') shown.push(event.present ?? 0);
+      if (event.type === 'progress') shown.push(event.bytes);
+    };
+    const { bytesFetched } = await run('failing', whole, { emit });
+    t.deepEqual(joined(asked), gaps);
+    t.is(lengthOf(asked), lengthOf(gaps));
+    t.true(bytesFetched < lengthOf(gaps) + mib);
+    // What is fetched goes on from what is there, and never runs backwards.
+    t.true(shown.includes(lengthOf(kept)));
+    t.deepEqual(
+      shown,
+      [...shown].sort((a, b) => a - b),
+    );
+    t.is(shown.at(-1), place.size);
+    await t.notThrowsAsync(open(dir('failing')));
+  });
+});
+
+test('what was fetched ahead of a gap and damaged meanwhile: the blob is fetched once more, in one piece', async (t) => {
+  await withLong(async (long) => {
+    const { asked, run, open, dir } = long;
+    const { kept, place } = await broken(long, 'spoilt');
+    const part = path.join(dir('spoilt'), `${place.file}.part`);
+    const bytes = await readFile(part);
+    const at = place.offset + (kept.at(-1)?.from ?? 0) + 5;
+    bytes[at] = (bytes[at] ?? 0) ^ 1;
+    await writeFile(part, bytes);
+    await run('spoilt');
+    t.deepEqual(asked.at(-1), { from: 0, to: place.size });
+    await t.notThrowsAsync(open(dir('spoilt')));
+  });
+});
+
+test('a source that gives no parts any more is asked for one gap and then for all the rest', async (t) => {
+  await withLong(async (long) => {
+    const { asked, gives, run, open, dir } = long;
+    const { kept, place } = await broken(long, 'moved');
+    gives.parts = () => false;
+    await run('moved');
+    const [first, second, ...others] = asked;
+    t.is(first?.from, kept[0]?.to);
+    t.is(first?.to, kept[1]?.from);
+    t.deepEqual(second, { from: kept[1]?.to, to: place.size });
+    t.deepEqual(others, []);
+    await t.notThrowsAsync(open(dir('moved')));
   });
 });
 

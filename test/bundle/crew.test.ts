@@ -50,3 +50,35 @@ test('who has nothing left helps where most is left, until nothing is', async (t
   await crew.help();
   t.is(helped.length, 4);
 });
+
+test('who has nothing left waits for those at work: a blob that is long on its way to be shared is helped with', async (t) => {
+  const crew = new Crew(100 * mib, 2);
+  let left = 2;
+  const work: SharedWork = {
+    get unclaimed() {
+      return left;
+    },
+    help: () => {
+      left -= 1;
+      return Promise.resolve();
+    },
+  };
+  let begin = (): void => undefined;
+  const hashed = new Promise<void>((resolve) => (begin = resolve));
+  let end = (): void => undefined;
+  const fetched = new Promise<void>((resolve) => (end = resolve));
+  const working = crew.working(async () => {
+    await hashed;
+    await crew.sharing(work, () => fetched);
+  });
+  const helping = crew.help();
+  begin();
+  while (left > 0) await new Promise(setImmediate);
+  end();
+  await Promise.all([working, helping]);
+  t.is(left, 0);
+});
+
+test('who is alone divides nothing', (t) => {
+  t.is(new Crew(100 * mib, 1).take(100 * mib), 100 * mib);
+});

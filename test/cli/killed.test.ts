@@ -1,5 +1,4 @@
-import { spawn } from 'node:child_process';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,8 +8,8 @@ import { ociLayoutContent } from '../../src/archive/oci-content.ts';
 import type { ServedContent } from '../../src/core/served.ts';
 import { answerTo } from '../../src/registry/server-routes.ts';
 import { withFolder } from '../helpers/bundle-fixture.ts';
-import { launcher } from '../helpers/cli.ts';
 import { writeKey } from '../helpers/cli-site.ts';
+import { filesOf, startExport, type ExportProcess } from '../helpers/export-process.ts';
 import { randomFrom } from '../helpers/random.ts';
 import { startScripted, type ScriptedServer } from '../helpers/registry-scripted.ts';
 import { writePack } from '../helpers/write-pack.ts';
@@ -81,19 +80,6 @@ async function startCapped(content: ServedContent): Promise<Capped> {
   };
 }
 
-interface Ended {
-  readonly status: number | null;
-  readonly signal: NodeJS.Signals | null;
-  readonly stderr: string;
-}
-
-async function filesOf(dir: string): Promise<Map<string, Buffer>> {
-  const names = (await readdir(dir)).sort();
-  return new Map(
-    await Promise.all(names.map(async (name) => [name, await readFile(path.join(dir, name))] as const)),
-  );
-}
-
 test.serial(
   `an export that is killed ${kills} times at random gives the same bytes as one that is left alone`,
   async (t) => {
@@ -109,29 +95,8 @@ test.serial(
         const pack = await writePack(path.join(folder, 'Pack'), names);
         const key = path.join(folder, 'key');
         await writeKey(key, path.join(folder, 'trusted'));
-        const start = (dir: string): { kill: (signal: NodeJS.Signals) => void; ended: Promise<Ended> } => {
-          const argv = [
-            launcher,
-            'export',
-            pack,
-            '-o',
-            path.join(folder, dir),
-            '--key',
-            key,
-            '-j',
-            String(jobs),
-          ];
-          const env = { ...process.env, SOURCE_DATE_EPOCH: '1795400000' };
-          const child = spawn(process.execPath, argv, { env, stdio: ['ignore', 'ignore', 'pipe'] });
-          let stderr = '';
-          child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-          const ended = new Promise<Ended>((resolve) => {
-            child.once('close', (status, signal) => {
-              resolve({ status, signal, stderr });
-            });
-          });
-          return { kill: (signal) => child.kill(signal), ended };
-        };
+        const start = (dir: string): ExportProcess =>
+          startExport({ pack, out: path.join(folder, dir), key, jobs });
 
         for (let number = 0; number < kills; number += 1) {
           registry.allow(perRun);
