@@ -37,6 +37,8 @@ export type TellPassedOver = (level: 'info' | 'warning', message: string) => voi
 export class Chain {
   readonly #links: readonly ChainLink[];
   readonly #tell: TellPassedOver;
+  /** What has given something, by its link. */
+  readonly #opened = new Map<ChainLink, ImageSource>();
 
   constructor(links: readonly ChainLink[], tell: TellPassedOver) {
     this.#links = links;
@@ -71,12 +73,23 @@ export class Chain {
   /** The blob from where the image came, else from any other source that has it: whose it is, the digest decides. */
   async openBlob(image: LockedImage, blob: Descriptor, options: BlobOptions = {}): Promise<Readable> {
     const ask = async (link: ChainLink): Promise<Readable> => {
-      return (await link.open()).openBlob(image, blob, options);
+      const source = await link.open();
+      const content = await source.openBlob(image, blob, options);
+      this.#opened.set(link, source);
+      return content;
     };
     const found = await this.#first(this.#ranked(image.source), ask, () => true, options.signal);
     if ('value' in found) return found.value;
     // What the others say of a blob that they never promised is of no use.
     throw found.errors[0]?.error ?? noneHas(image.reference, []);
+  }
+
+  /** Parts are asked for where all are registries: whoever steps in must give just the part, too. */
+  splits(image: LockedImage): boolean {
+    const [first] = this.#ranked(image.source);
+    if (first === undefined || this.#links.some(({ endpoint }) => endpoint.scheme !== 'registry'))
+      return false;
+    return this.#opened.get(first)?.splits?.(image) ?? false;
   }
 
   /** Asks the sources that keep lists of tags. */

@@ -56,6 +56,7 @@ export function openManifestSource(manifest: Origins, options: SourcesOptions): 
     resolve: (reference, platform, signal) => chainFor(reference).resolve(reference, platform, { signal }),
     openBlob: (image, blob, blobOptions) =>
       chainFor(parseReference(image.reference)).openBlob(image, blob, blobOptions),
+    splits: (image) => chainFor(parseReference(image.reference)).splits(image),
     close: () => sources.close(),
   };
   return {

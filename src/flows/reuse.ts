@@ -64,6 +64,7 @@ export class ReuseCount {
         if ((options?.from ?? 0) === 0) this.#lent.delete(blob.digest);
         return source.openBlob(image, blob, options);
       },
+      splits: (image) => source.splits?.(image) ?? false,
       close: () => source.close(),
     };
   }

@@ -2,6 +2,7 @@ import { openDockerArchive } from '../archive/docker-archive.ts';
 import { openOciLayout } from '../archive/oci-layout.ts';
 import { openBundleFolder } from '../bundle/folder-source.ts';
 import type { Emit } from '../core/events.ts';
+import type { LockedImage } from '../core/image.ts';
 import type { ImageSource } from '../core/ports.ts';
 import { formatReference, parseReference, type ImageReference } from '../core/reference.ts';
 import { findDocker, findPodman } from '../engine/docker-connection.ts';
@@ -76,15 +77,16 @@ async function openSource({ scheme, rest }: SourceEndpoint, options: SourcesOpti
 
 /** The registries, or the same repositories below another registry. */
 function below(registries: ImageSource & TagSource, base?: string): OpenSource {
+  const movedImage = (image: LockedImage): LockedImage => {
+    return { ...image, reference: formatReference(moved(parseReference(image.reference))) };
+  };
   const moved = (reference: ImageReference): ImageReference =>
     base === undefined ? reference : movedTo(base, reference);
   return {
     name: base === undefined ? registries.name : `registry://${base}`,
     resolve: (reference, platform, signal) => registries.resolve(moved(reference), platform, signal),
-    openBlob: (image, blob, options) => {
-      const reference = formatReference(moved(parseReference(image.reference)));
-      return registries.openBlob({ ...image, reference }, blob, options);
-    },
+    openBlob: (image, blob, options) => registries.openBlob(movedImage(image), blob, options),
+    splits: (image) => registries.splits?.(movedImage(image)) ?? false,
     listTags: (reference, signal) => registries.listTags(moved(reference), signal),
     close: () => Promise.resolve(),
   };

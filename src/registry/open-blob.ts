@@ -76,8 +76,6 @@ async function request(
     if (answer.status === 206) checkRange(answer, open, isPartial);
     else checkLength(answer, open, host);
     if (isPartial && answer.status !== 206) client.ranges.refused(endpoint.origin);
-    // It may break before anybody reads it. Whoever does still meets the fault.
-    answer.body.on('error', () => undefined);
     const body = answer.status === 206 ? answer.body : partOf(answer.body, open);
     return Promise.resolve({ body, endpoint, url: answer.url, host });
   });
