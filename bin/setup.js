@@ -3,7 +3,7 @@
 import './check-node.js';
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -33,6 +33,12 @@ if (!existsSync(marker) || readFileSync(marker, 'utf8') !== lock) {
 }
 
 run('The compiler', process.execPath, ['node_modules/typescript/bin/tsc', '-p', '.']);
+
+// The same command line in few files, when the compiler has changed anything since they were made.
+const timeOf = (name) => statSync(path.join(root, 'dist', name), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+if (timeOf('program/cli/main.js') <= timeOf('.tsbuildinfo')) {
+  run('The bundler', process.execPath, ['dist/bin/program.js']);
+}
 
 const at = process.argv.indexOf('--run');
 if (at > 0) {

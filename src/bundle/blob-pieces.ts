@@ -1,6 +1,7 @@
 import type { Hash } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import type { Readable } from 'node:stream';
+import { eachChunk } from '../core/each-chunk.ts';
 import { sizeMismatch } from '../core/verify-stream.ts';
 import type { BlobJob } from './blob-job.ts';
 import type { Crew, SharedWork } from './crew.ts';
@@ -183,16 +184,17 @@ export class BlobPieces implements SharedWork {
     const { job, hash, name, onBytes, onWritten } = this.#options;
     let at = from;
     let told = from;
-    for await (const chunk of content) {
+    await eachChunk(content, (chunk) => {
       at += chunk.length;
       if (at > to) throw sizeMismatch(name(), job.blob.size, 'more');
       if (isFront) hash.update(chunk);
-      await behind.put(chunk);
+      const waiting = behind.put(chunk);
       if (behind.written - told >= tellEvery) onWritten({ from, to: (told = behind.written) });
       this.#bytes += chunk.length;
       this.#fetched += chunk.length;
       onBytes(this.#bytes);
-    }
+      return waiting;
+    });
     if (at !== to) throw sizeMismatch(name(), job.blob.size, String(at));
   }
 

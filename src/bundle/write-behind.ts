@@ -13,6 +13,8 @@ export class WriteBehind {
   #collected = 0;
   #written: number;
   #writing: Promise<void> = Promise.resolve();
+  /** False once a write has gone well, and not when it has failed: its fault is still to be met. */
+  #isWriting = false;
 
   /** `from`: where in the blob the stretch starts. */
   constructor(places: BlobJob['places'], from: number) {
@@ -25,11 +27,20 @@ export class WriteBehind {
     return this.#written;
   }
 
-  /** Takes the next bytes, which must not change any more. Throws what an earlier write met. */
-  async put(bytes: Buffer): Promise<void> {
+  /**
+   * Takes the next bytes, which must not change any more. Before more are brought, the promise must be waited for, if
+   * there is one; it rejects with what an earlier write met.
+   */
+  put(bytes: Buffer): Promise<void> | undefined {
     this.#chunks.push(bytes);
     this.#collected += bytes.length;
-    if (this.#collected < pieceSize) return;
+    if (this.#collected < pieceSize) return undefined;
+    if (this.#isWriting) return this.#startNext();
+    this.#start();
+    return undefined;
+  }
+
+  async #startNext(): Promise<void> {
     await this.#writing;
     this.#start();
   }
@@ -46,6 +57,7 @@ export class WriteBehind {
     const end = this.#written + this.#collected;
     this.#chunks = [];
     this.#collected = 0;
+    this.#isWriting = true;
     this.#writing = this.#write(chunks, end);
     // Met by the next put or flush.
     this.#writing.catch(() => undefined);
@@ -54,5 +66,6 @@ export class WriteBehind {
   async #write(chunks: readonly Buffer[], end: number): Promise<void> {
     for (const { archive, offset } of this.#places) await archive.write(chunks, offset + this.#written);
     this.#written = end;
+    this.#isWriting = false;
   }
 }

@@ -1,4 +1,5 @@
-import { Pool, ProxyAgent, type Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
+import Pool from 'undici/lib/dispatcher/pool.js';
 import { proxyFor, type Proxy } from '../core/proxy.ts';
 import type { FilledOptions } from './options.ts';
 import { authorities, OriginTrust } from './origin-trust.ts';
@@ -59,6 +60,8 @@ export class Dispatchers {
     if (url.protocol === 'http:') {
       return { dispatcher: new Pool(proxy.origin, { ...pool, connect: proxyTls }), proxy, forwards: true };
     }
+    // Loaded only when needed: with it comes all of undici.
+    const { ProxyAgent } = await import('undici');
     const dispatcher = new ProxyAgent({
       ...pool,
       ...{ uri: proxy.origin, requestTls, proxyTls },

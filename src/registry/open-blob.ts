@@ -78,8 +78,6 @@ async function request(
     // A part is the best announcement of parts; not everybody who gives them says so beside them.
     if (answer.status === 206) client.ranges.announced(endpoint.origin, 'bytes');
     else if (isPartial) client.ranges.refused(endpoint.origin);
-    // It may break before anybody reads it. Whoever does still meets the fault.
-    answer.body.on('error', () => undefined);
     const body = answer.status === 206 ? answer.body : partOf(answer.body, open);
     return Promise.resolve({ body, endpoint, url: answer.url, host });
   });

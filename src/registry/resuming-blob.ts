@@ -1,5 +1,5 @@
-import { Readable } from 'node:stream';
-import { PackferryError } from '../core/errors.ts';
+import { finished, Readable } from 'node:stream';
+import { asPackferryError, PackferryError } from '../core/errors.ts';
 import type { Descriptor } from '../core/image.ts';
 import { sizeMismatch } from '../core/verify-stream.ts';
 import { connectionFault } from './connection-fault.ts';
@@ -36,20 +36,15 @@ const leastProgress = 64 * 1024;
 export async function openResuming(pull: BlobPull): Promise<Readable> {
   const stop = new AbortController();
   const signal = AbortSignal.any([stop.signal, ...(pull.signal === undefined ? [] : [pull.signal])]);
-  const first = await pull.open(pull.from, signal);
-  const stream = Readable.from(new Pulling(pull, signal).bytes(first), { objectMode: false });
-  // A reader that goes away cuts the connection, also one that is silent.
-  stream.once('close', () => {
-    stop.abort();
-  });
-  // A fault before the caller listens must not end the process; whoever reads later still meets it.
-  stream.on('error', () => undefined);
-  return stream;
+  return new ResumingBlob(pull, await pull.open(pull.from, signal), stop, signal);
 }
 
-class Pulling {
+class ResumingBlob extends Readable {
   readonly #pull: BlobPull;
+  readonly #stop: AbortController;
   readonly #signal: AbortSignal;
+  /** The body that is being read. */
+  #body: Readable | undefined;
   #reached: number;
   /** Where the tries were last counted from. */
   #mark: number;
@@ -57,47 +52,82 @@ class Pulling {
   /** Where an answer came to its end although the blob is not complete. */
   #ended: number | undefined;
 
-  constructor(pull: BlobPull, signal: AbortSignal) {
+  constructor(pull: BlobPull, first: BlobAnswer, stop: AbortController, signal: AbortSignal) {
+    super();
     this.#pull = pull;
+    this.#stop = stop;
     this.#signal = signal;
     this.#reached = this.#mark = pull.from;
+    // A fault before the caller listens must not end the process; whoever reads later still meets it.
+    this.on('error', () => undefined);
+    this.#read(first);
   }
 
-  async *bytes(first: BlobAnswer): AsyncGenerator<Buffer> {
-    const { what, policy, open } = this.#pull;
-    for (let answer = first; ;) {
-      const fault = yield* this.#pass(answer);
-      if (fault === undefined) return;
-      const isAhead = this.#reached - this.#mark >= leastProgress;
-      this.#tries = isAhead ? 0 : this.#tries + 1;
-      if (isAhead) this.#mark = this.#reached;
-      if (this.#tries > policy.retries || this.#pull.closed.aborted) throw fault;
-      await policy.waits.pause(what, fault, backOff(this.#tries, policy), this.#signal);
-      answer = await open(this.#reached, this.#signal, isAhead ? undefined : answer);
+  override _read(): void {
+    this.#body?.resume();
+  }
+
+  /** A reader that goes away cuts the connection, also one that is silent. */
+  override _destroy(fault: Error | null, done: (fault?: Error | null) => void): void {
+    this.#stop.abort();
+    this.#body?.destroy();
+    done(fault);
+  }
+
+  #read(answer: BlobAnswer): void {
+    const { body, host } = answer;
+    this.#body = body;
+    this.#pull.onServed?.(host);
+    finished(body, { writable: false }, (fault) => {
+      this.#goOn(answer, fault).catch((why: unknown) => {
+        this.destroy(asPackferryError(why));
+      });
+    });
+    body.on('data', (chunk: Buffer) => {
+      this.#pass(chunk, answer);
+    });
+  }
+
+  #pass(chunk: Buffer, { body, host }: BlobAnswer): void {
+    const { blob, to, what } = this.#pull;
+    this.#reached += chunk.length;
+    if (this.#reached > to) {
+      this.destroy(sizeMismatch(`${what} from ${host}`, blob.size, `at least ${this.#reached}`));
+    } else if (!this.push(chunk)) body.pause();
+  }
+
+  /** An answer has ended: so does the blob when it is complete, else it is asked for once more. */
+  async #goOn(answer: BlobAnswer, broken: unknown): Promise<void> {
+    if (this.destroyed) return;
+    const fault = this.#faultOf(answer, broken);
+    if (fault === undefined) {
+      this.push(null);
+      return;
     }
+    const { what, policy, open, closed } = this.#pull;
+    const isAhead = this.#reached - this.#mark >= leastProgress;
+    this.#tries = isAhead ? 0 : this.#tries + 1;
+    if (isAhead) this.#mark = this.#reached;
+    if (this.#tries > policy.retries || closed.aborted) throw fault;
+    await policy.waits.pause(what, fault, backOff(this.#tries, policy), this.#signal);
+    const next = await open(this.#reached, this.#signal, isAhead ? undefined : answer);
+    // Whoever went away meanwhile has aborted the request, and with it the body.
+    this.#read(next);
   }
 
-  /** Passes the bytes of one answer on. Returns why it broke off; undefined when the blob is complete. */
-  async *#pass(answer: BlobAnswer): AsyncGenerator<Buffer, PackferryError | undefined> {
-    const { blob, to, what, signal, onServed } = this.#pull;
-    onServed?.(answer.host);
-    const name = `${what} from ${answer.host}`;
-    try {
-      for await (const chunk of answer.body as AsyncIterable<Buffer>) {
-        this.#reached += chunk.length;
-        if (this.#reached > to) {
-          throw sizeMismatch(name, blob.size, `at least ${this.#reached}`);
-        }
-        yield chunk;
-      }
-    } catch (fault) {
+  /** Why an answer broke off; undefined when the blob is complete. Throws what trying again does not help with. */
+  #faultOf(answer: BlobAnswer, broken: unknown): PackferryError | undefined {
+    const { blob, to, what, signal } = this.#pull;
+    if (broken !== undefined && broken !== null) {
       if (signal?.aborted === true) throw interrupted(signal, what);
-      if (fault instanceof PackferryError) throw fault;
-      return connectionFault(fault, answer.url, what);
+      if (broken instanceof PackferryError) throw broken;
+      return connectionFault(broken, answer.url, what);
     }
     if (this.#reached === to) return undefined;
     // A proxy may pass off a broken answer as a whole one. Twice at the same byte, and it is the blob that ends there.
-    if (this.#ended === this.#reached) throw sizeMismatch(name, blob.size, String(this.#reached));
+    if (this.#ended === this.#reached) {
+      throw sizeMismatch(`${what} from ${answer.host}`, blob.size, String(this.#reached));
+    }
     this.#ended = this.#reached;
     const message = `${what}: ${answer.host} sends ${this.#reached} of ${to} bytes`;
     return new PackferryError('E_SOURCE_UNREACHABLE', message);

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { PackferryError } from '../core/errors.ts';
 import { isLoopback } from '../core/hosts.ts';
@@ -6,6 +7,7 @@ import { connectionFault } from './connection-fault.ts';
 import { Dispatchers, type Route } from './dispatchers.ts';
 import { untilAborted } from './interrupted.ts';
 import type { FilledOptions } from './options.ts';
+import { send } from './send.ts';
 
 /** The registry on whose behalf a request is sent, also where it redirects to. */
 export interface Registry {
@@ -37,7 +39,7 @@ export interface Get {
 export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  readonly body: Dispatcher.ResponseData['body'];
+  readonly body: Readable;
   /** Where the answer came from: not the address that was asked when it redirected. */
   readonly url: URL;
   /** Did another origin than the one that was asked give the answer? */
@@ -46,6 +48,8 @@ export interface Answer {
 
 const redirects = new Set([301, 302, 303, 307, 308]);
 const maxRedirects = 5;
+/** Bytes of an unwanted body that are read for the sake of the connection. */
+const mostToDiscard = 64 * 1024;
 
 /** Sends requests to registries and follows redirects. Knows nothing of images, tokens and repetition. */
 export class Transport {
@@ -89,20 +93,25 @@ export class Transport {
     const { registry = request } = request;
     const route = await this.#dispatchers.routeTo(url, elsewhere ? undefined : request.host, registry);
     try {
-      const sent = route.dispatcher.request(this.#requestOf(request, url, elsewhere, route));
-      // undici looks at the signal only once it has a connection.
-      const { statusCode, headers, body } = await untilAborted(sent, signal, what);
-      const answer = { status: statusCode, headers, body, url, elsewhere };
-      if (statusCode !== 407 || route.proxy === undefined) return answer;
+      const sending = send(route.dispatcher, this.#requestOf(request, url, elsewhere, route), signal);
+      // A request that waits for a connection cannot be taken back.
+      const sent = await untilAborted(sending, signal, what);
+      const answer = { ...sent, url, elsewhere };
+      if (sent.status !== 407 || route.proxy === undefined) return answer;
       await discard(answer);
-      throw proxyRefusal(statusCode, route.proxy, url, what);
+      throw proxyRefusal(sent.status, route.proxy, url, what);
     } catch (fault) {
       throw connectionFault(fault, url, what, route.proxy);
     }
   }
 
-  #requestOf(request: Get, url: URL, elsewhere: boolean, { proxy, forwards }: Route): RequestOptions {
-    const { form, signal } = request;
+  #requestOf(
+    request: Get,
+    url: URL,
+    elsewhere: boolean,
+    { proxy, forwards }: Route,
+  ): Dispatcher.DispatchOptions {
+    const { form } = request;
     const authorization = elsewhere ? undefined : request.authorization;
     const toProxy = forwards ? proxy?.authorization : undefined;
     return {
@@ -120,12 +129,9 @@ export class Transport {
         ...(toProxy === undefined ? {} : { 'proxy-authorization': toProxy }),
       },
       ...(form === undefined ? {} : { body: form.toString() }),
-      ...(signal === undefined ? {} : { signal }),
     };
   }
 }
-
-type RequestOptions = Parameters<Dispatcher['request']>[0];
 
 /** The first value of a header. */
 export function headerOf(answer: Pick<Answer, 'headers'>, name: string): string | undefined {
@@ -135,7 +141,15 @@ export function headerOf(answer: Pick<Answer, 'headers'>, name: string): string 
 
 /** Throws a body away; a short one is read to its end so that the connection can be used again. */
 export async function discard(answer: Answer): Promise<void> {
-  await answer.body.dump({ limit: 64 * 1024 }).catch(() => undefined);
+  let left = mostToDiscard;
+  try {
+    for await (const chunk of answer.body as AsyncIterable<Buffer>) {
+      left -= chunk.length;
+      if (left < 0) return;
+    }
+  } catch {
+    // Nobody wanted it.
+  }
 }
 
 function nextUrl(location: string, from: URL, what: string): URL {

@@ -1,4 +1,4 @@
-import { copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
 import { withFolder } from '../helpers/bundle-fixture.ts';
@@ -42,3 +42,26 @@ for (const script of scripts) {
     });
   });
 }
+
+test('packferry runs the files that load faster, but not when the compiler has run since they were made', async (t) => {
+  await withClone(async (bin) => {
+    const dist = path.join(bin, '../dist');
+    for (const folder of ['src', 'program']) {
+      await mkdir(path.join(dist, folder, 'cli'), { recursive: true });
+      const main = `export const main = () => console.log('${folder}');`;
+      await writeFile(path.join(dist, folder, 'cli/main.js'), main);
+    }
+    const said = async (): Promise<string> => {
+      const { stdout } = await execTool(process.execPath, [path.join(bin, 'packferry.js')]);
+      return stdout.trim();
+    };
+    t.is(await said(), 'program', 'as installed: nothing says when the compiler ran');
+
+    const compiled = path.join(dist, '.tsbuildinfo');
+    await writeFile(compiled, '');
+    await utimes(compiled, 1000, 1000);
+    t.is(await said(), 'program');
+    await utimes(path.join(dist, 'program/cli/main.js'), 900, 900);
+    t.is(await said(), 'src');
+  });
+});

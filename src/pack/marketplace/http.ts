@@ -1,5 +1,5 @@
 import { rootCertificates } from 'node:tls';
-import { Pool, ProxyAgent, type Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
 import { PackferryError } from '../../core/errors.ts';
 import { proxyFor, type Proxy } from '../../core/proxy.ts';
 import { connectionFault, refuseAborted } from './fault.ts';
@@ -36,7 +36,7 @@ const maxRedirects = 5;
 export class Http {
   readonly #options: FilledOptions;
   /** By origin, direct or through a proxy. */
-  readonly #routes = new Map<string, Route>();
+  readonly #routes = new Map<string, Promise<Route>>();
   readonly #signal: AbortSignal | undefined;
   // Requests that wait for a connection do not look at a signal, so an abort cuts everything.
   readonly #cut = (): void => {
@@ -74,12 +74,12 @@ export class Http {
 
   async #destroy(): Promise<void> {
     const open = [...this.#routes.values()];
-    await Promise.all(open.map(async ({ dispatcher }) => dispatcher.destroy()));
+    await Promise.all(open.map(async (route) => (await route).dispatcher.destroy()));
   }
 
   async #sendTo(url: URL, { method, headers, what }: Request): Promise<Answer> {
     refuseAborted(this.#signal, what);
-    const { dispatcher, proxy, forwards } = this.#routeTo(url);
+    const { dispatcher, proxy, forwards } = await this.#routeTo(url);
     const toProxy = forwards ? proxy?.authorization : undefined;
     try {
       const answer = await dispatcher.request({
@@ -104,7 +104,7 @@ export class Http {
     }
   }
 
-  #routeTo(url: URL): Route {
+  async #routeTo(url: URL): Promise<Route> {
     const known = this.#routes.get(url.origin);
     if (known !== undefined) return known;
     const route = openRoute(url, this.#options);
@@ -114,7 +114,12 @@ export class Http {
 }
 
 /** A way to an origin, of at most `concurrency` connections. Plain HTTP is forwarded by a proxy, HTTPS tunnelled. */
-function openRoute(url: URL, { timeouts, ca, concurrency, proxy: settings }: FilledOptions): Route {
+async function openRoute(
+  url: URL,
+  { timeouts, ca, concurrency, proxy: settings }: FilledOptions,
+): Promise<Route> {
+  // Loaded only when needed: it takes long.
+  const { Pool, ProxyAgent } = await import('undici');
   const pool = { connections: concurrency, headersTimeout: timeouts.headers, bodyTimeout: timeouts.body };
   const tls = { timeout: timeouts.connect, ...(ca === undefined ? {} : { ca: [...rootCertificates, ca] }) };
   const proxy = proxyFor(url, settings);
