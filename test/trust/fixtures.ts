@@ -14,7 +14,7 @@ import { type AllowedSigners, parseAllowedSigners } from '../../src/trust/allowe
 import { encodeArmor } from '../../src/trust/armor.ts';
 import { ecdsaP256 } from '../../src/trust/ecdsa.ts';
 import { ed25519 } from '../../src/trust/ed25519.ts';
-import type { KeyType } from '../../src/trust/key-type.ts';
+import type { SoftwareKeyType } from '../../src/trust/key-type.ts';
 import { formatPublicKey } from '../../src/trust/public-key.ts';
 import { bundleNamespace, verifyDetached, type VerifiedSigner } from '../../src/trust/verify.ts';
 import { wireString, wireUint32 } from '../../src/trust/wire.ts';
@@ -39,7 +39,7 @@ export async function withTempDir(body: (folder: string) => Promise<void> | void
 
 /** A fresh key with its private half at hand. */
 export interface TestKey {
-  readonly type: KeyType;
+  readonly type: SoftwareKeyType;
   readonly privateKey: KeyObject;
   readonly blob: Buffer;
   /** `ssh-ed25519 AAAA...` */
@@ -51,7 +51,7 @@ export interface TestKey {
  * when the garbage collector happens to run meanwhile.
  */
 function testKey(
-  type: KeyType,
+  type: SoftwareKeyType,
   made: KeyObject,
   fieldsOf: (jwk: JsonWebKey) => (Buffer | string)[],
 ): TestKey {
