@@ -1,4 +1,4 @@
-import { PackferryError } from '../core/errors.ts';
+import { PackferryError, systemCodeOf } from '../core/errors.ts';
 import { listAgentKeys, signWithAgent, type AgentKey } from './agent.ts';
 import { type KeyEnvelope, readEnvelope, unreadableKey } from './key-envelope.ts';
 import { readKeyHalf, type KeyHalf } from './key-file.ts';
@@ -88,9 +88,8 @@ async function openBeside(
 
 /** No private key there; one that is there and unreadable is told. */
 function passOver(fault: unknown): undefined {
-  const isAbsent = fault instanceof PackferryError && fault.message.endsWith('there is no such file');
-  if (!isAbsent) throw fault;
-  return undefined;
+  if (fault instanceof PackferryError && systemCodeOf(fault.cause) === 'ENOENT') return undefined;
+  throw fault;
 }
 
 function notHeld(name: string, { loaded }: ReadPublicKey, socket: string): PackferryError {

@@ -18,7 +18,8 @@ export interface InspectOptions extends CommonOptions {
 
 /** `inspect BUNDLE` */
 export const inspect: Action<InspectOptions> = async ({ context, emit }, [dir = ''], options) => {
-  const keys = options.trustedKeys === undefined ? {} : { allowed: await trustedKeys(context, options) };
+  const isTrusting = options.trustedKeys !== undefined || options.revokedKeys !== undefined;
+  const keys = isTrusting ? { allowed: await trustedKeys(context, options) } : {};
   const report = await inspectBundle(dir, { ...keys, now: context.now, emit });
   return { report, text: inspectText(report), summary: summaryOf(report) };
 };
