@@ -186,7 +186,9 @@ test('ssh-keygen is more tolerant exactly where the list says so', async (t) => 
   await expectStricter(t, examples);
   const shown = new Set<string>(examples.map(({ reason }) => reason));
   t.deepEqual(
-    Object.keys(strictness).filter((reason) => !shown.has(reason)),
+    Object.entries(strictness).flatMap(([reason, kind]) =>
+      shown.has(reason) || kind === 'newer' ? [] : reason,
+    ),
     [],
   );
 });

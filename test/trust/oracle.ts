@@ -30,6 +30,8 @@ export interface Case {
 export const strictness = {
   'text after the END line is unsigned': 'file',
   'base64 is written in one way': 'file',
+  // OpenSSH takes CRLF since 9.5.
+  'lines end with LF alone': 'newer',
   'version 0 does not exist': 'file',
   'the reserved field is not signed': 'file',
   'numbers are written in one way': 'case',
@@ -43,7 +45,7 @@ export const strictness = {
   'times are real ones': 'case',
   'one bad line voids the file': 'case',
   'KRLs are not supported': 'case',
-} as const satisfies Readonly<Record<string, 'file' | 'case'>>;
+} as const satisfies Readonly<Record<string, 'file' | 'case' | 'newer'>>;
 
 export type Strictness = keyof typeof strictness;
 
@@ -56,6 +58,7 @@ export const blobOf = (file: Buffer): Buffer => Buffer.from(bodyOf(file), 'base6
 const shows: Readonly<Partial<Record<Strictness, (file: Buffer) => boolean>>> = {
   'text after the END line is unsigned': (file) => !/-----END SSH SIGNATURE-----\n?$/.test(latin1(file)),
   'base64 is written in one way': (file) => /[ \t\v\f\r]|\n\n/.test(bodyOf(file)),
+  'lines end with LF alone': (file) => file.includes('\r'),
   'version 0 does not exist': (file) => blobOf(file).readUInt32BE(6) === 0,
   'the reserved field is not signed': (file) => reservedLength(blobOf(file)) > 0,
 };
