@@ -49,6 +49,8 @@ export { serveContent, type ContentServer, type ServeOptions } from './registry/
 // Keys and trust
 export { parseAllowedSigners, readAllowedSigners, type AllowedSigners } from './trust/allowed-signers.ts';
 export { readKeyFile } from './trust/key-file.ts';
+export { openSigningKey, type SigningKeyOptions } from './trust/open-signing-key.ts';
+export { parseRevokedKeys, readRevokedKeys, type RevokedKeys } from './trust/revoked-keys.ts';
 export { openSigner, type Signer } from './trust/signer.ts';
 export type { VerifiedSigner } from './trust/verify.ts';
 

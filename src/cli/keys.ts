@@ -1,22 +1,35 @@
 import { createReadStream } from 'node:fs';
+import path from 'node:path';
 import { collect } from '../core/collect.ts';
 import { messageOf, PackferryError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { readAllowedSigners, type AllowedSigners } from '../trust/allowed-signers.ts';
-import { readKeyFile } from '../trust/key-file.ts';
-import { openSigner, type Signer } from '../trust/signer.ts';
+import { openSigningKey } from '../trust/open-signing-key.ts';
+import { readRevokedKeys, type RevokedKeys } from '../trust/revoked-keys.ts';
+import type { Signer } from '../trust/signer.ts';
 import { firstOf, placesOf } from './configured.ts';
 import type { Context } from './context.ts';
 import { askSecret, isInteractive } from './prompt.ts';
 import type { Session } from './session.ts';
 
-/** The keys that are trusted here: the file that was named, else the machine's, else the user's. */
-export async function trustedKeys(context: Context, named: string | undefined): Promise<AllowedSigners> {
-  if (named !== undefined) return readAllowedSigners(named);
+export interface TrustOptions {
+  /** The allowed_signers file. */
+  readonly trustedKeys?: string;
+  readonly revokedKeys?: readonly string[];
+}
+
+/** The keys that are trusted here: the file that was named, else the machine's, else the user's; without the revoked ones. */
+export async function trustedKeys(context: Context, options: TrustOptions): Promise<AllowedSigners> {
+  const file = options.trustedKeys ?? (await placeOfTrustedKeys(context));
+  const allowed = await readAllowedSigners(file);
+  return { ...allowed, revoked: await revokedKeys(context, file, options.revokedKeys ?? []) };
+}
+
+async function placeOfTrustedKeys(context: Context): Promise<string> {
   const places = placesOf('allowed_signers', context);
   const hint = 'Make it readable, or name the file of trusted keys: --trusted-keys FILE.';
   const place = await firstOf(places, 'E_TRUST_UNREADABLE', hint);
-  if (place !== undefined) return readAllowedSigners(place);
+  if (place !== undefined) return place;
   throw new PackferryError(
     'E_USAGE',
     'no trusted keys: a bundle can only be verified against keys that you trust',
@@ -26,28 +39,52 @@ export async function trustedKeys(context: Context, named: string | undefined): 
   );
 }
 
-/** Opens the key that signs; an encrypted one asks for its passphrase where somebody can answer. */
+/**
+ * Every list of revoked keys that there is counts, for a list can only refuse: those that were named, which must be
+ * there, the machine's, the user's, and the one beside the allowed_signers file in use.
+ */
+async function revokedKeys(context: Context, file: string, named: readonly string[]): Promise<RevokedKeys[]> {
+  const beside = path.join(path.dirname(file), 'revoked_keys');
+  const places = new Set([...placesOf('revoked_keys', context), beside].map((place) => path.resolve(place)));
+  const found = await Promise.all([...places].map(thereAt));
+  const files = [...named, ...found.filter((place) => place !== undefined)];
+  return Promise.all(files.map(readRevokedKeys));
+}
+
+/** Anything that is not certainly absent is read, and fails there. */
+function thereAt(place: string): Promise<string | undefined> {
+  return firstOf([place], 'E_TRUST_UNREADABLE', 'Make it readable: it may list keys that are revoked.');
+}
+
+/** Opens what signs: a key file, which asks for its passphrase where somebody can answer, an agent, or ssh-keygen. */
 export async function signingKey(
   session: Session,
   file: string,
   passphraseFile: string | undefined,
 ): Promise<Signer> {
-  const { context } = session;
+  const { context, pause, signal } = session;
   const passphrase = async (): Promise<string> => {
     if (passphraseFile !== undefined) return readPassphrase(passphraseFile);
     if (isInteractive(context)) {
-      session.pause();
+      pause();
       return askSecret(context, `Passphrase of ${file}: `);
     }
     throw new PackferryError(
       'E_KEY_PASSPHRASE',
       `${file} is encrypted and there is no terminal to ask for the passphrase`,
       {
-        hint: 'Give --passphrase-file FILE.',
+        hint: 'Give --passphrase-file FILE, or add the key to an ssh-agent and give its public key: --key FILE.pub.',
       },
     );
   };
-  return openSigner(await readKeyFile(file), passphrase);
+  const { env } = context;
+  return openSigningKey(file, {
+    passphrase,
+    env,
+    isInteractive: isInteractive(context),
+    signal,
+    beforePrompt: pause,
+  });
 }
 
 /** The first line of a passphrase file of at most `limits.passphraseFile` bytes; a pipe will do. */

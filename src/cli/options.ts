@@ -142,6 +142,14 @@ export function trustedKeysOption(): Option {
   ).env('PACKFERRY_TRUSTED_KEYS');
 }
 
+/** `--revoked-keys FILE`. */
+export function revokedKeysOption(): Option {
+  return new Option(
+    '--revoked-keys <file>',
+    'file of public keys that do not count any more, one a line; besides the files "revoked_keys" that lie beside the allowed_signers files of the machine, of the user and the one in use (repeatable)',
+  ).argParser(collectValues);
+}
+
 /** `--site NAME`. */
 export function siteOption(): Option {
   return new Option(

@@ -27,6 +27,7 @@ const codes = {
   E_IMPORTER_UNUSABLE: [2, 'the self-contained importer is missing, or the file is none'],
   E_KEY_UNREADABLE: [2, 'the key file cannot be read'],
   E_KEY_UNSUPPORTED: [2, 'this kind of key cannot sign'],
+  E_KEY_UNAVAILABLE: [2, 'an agent or ssh-keygen does not sign with this key'],
   E_KEY_PASSPHRASE: [2, 'the passphrase of a key is missing or wrong'],
   E_CREDENTIALS: [2, 'stored accounts or certificates cannot be read, used or written'],
   E_TRUST_UNREADABLE: [2, 'the file of trusted keys cannot be read'],

@@ -29,6 +29,9 @@ export const limits = {
   importer: 512 * 1024 * 1024,
   signature: 64 * 1024,
   allowedSigners: 1024 * 1024,
+  revokedKeys: 4 * 1024 * 1024,
+  /** One message of an ssh-agent; OpenSSH's own limit. */
+  agentMessage: 256 * 1024,
   keyFile: 64 * 1024,
   passphraseFile: 64 * 1024,
   /** The file with the name of this site. */

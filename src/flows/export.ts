@@ -9,9 +9,7 @@ import type { CarriedImporter } from '../bundle/importer-file.ts';
 import type { BlobLender } from '../bundle/lender.ts';
 import { openBundle } from '../bundle/open.ts';
 import { refuseUnfit } from '../bundle/take-up.ts';
-import { allowedSignersLine } from '../trust/allowed-signers-line.ts';
-import { parseAllowedSigners } from '../trust/allowed-signers.ts';
-import { bundleNamespace } from '../trust/verify.ts';
+import { onlySigner } from '../trust/only-signer.ts';
 import { writeBundle, type WrittenBundle } from '../bundle/write.ts';
 import type { BundleDocument } from '../schema/bundle.ts';
 import { reportVersion, type ExportReport } from '../schema/reports.ts';
@@ -94,12 +92,7 @@ async function checkPresent(
   { dir, signer, now, emit, signal }: ExportOptions,
   { audience }: BundleDocument,
 ): Promise<void> {
-  const line = allowedSignersLine({
-    principal: 'this-key',
-    publicKey: signer.publicKey,
-    namespace: bundleNamespace,
-  });
-  const allowed = parseAllowedSigners(Buffer.from(`${line}\n`), 'the signing key');
+  const allowed = onlySigner(signer);
   try {
     // This is not one of the sites, but where the bundle is made.
     await openBundle(dir, { allowed, now, emit, signal, site: audience?.[0] });

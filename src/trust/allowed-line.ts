@@ -10,6 +10,8 @@ export interface AllowedSigner {
   /** Counted from 1. */
   readonly line: number;
   readonly principals: PatternList;
+  /** The key signs certificates, and only signatures by certified keys count; their own names must match too. */
+  readonly certAuthority?: true;
   /** Absent: every namespace. */
   readonly namespaces?: PatternList;
   /** First and last moment at which the key is accepted, both inclusive. */
@@ -18,7 +20,7 @@ export interface AllowedSigner {
   readonly key: PublicKey;
 }
 
-type Options = Pick<AllowedSigner, 'namespaces' | 'validAfter' | 'validBefore'>;
+type Options = Pick<AllowedSigner, 'certAuthority' | 'namespaces' | 'validAfter' | 'validBefore'>;
 
 /** Characters that would let a name pose as another or break a line: controls, invisible ones, quotes. */
 export const unfitInNames = /[\p{C}\p{Z}"]/u;
@@ -36,7 +38,15 @@ export function parseAllowedLine(text: string, line: number, fail: Fail): Allowe
     throw fail(`${quote(names)} matches nobody: a pattern is empty, or all of them exclude`);
   }
   const { options, keyText } = splitOptions(rest, fail);
-  return { line, principals, ...options, key: parsePublicKey(keyText, fail) };
+  return { line, principals, ...options, key: readKey(keyText, fail) };
+}
+
+function readKey(text: string, fail: Fail): PublicKey {
+  const { type, blob, comment, loaded } = parsePublicKey(text, fail);
+  if (loaded.certificate === undefined) return { type, blob, comment };
+  throw fail(
+    'a certificate cannot stand here: list its key, or the key of its authority with "cert-authority"',
+  );
 }
 
 /** Options are what stands between the principals and the key, if that is no key type yet. */
@@ -75,9 +85,9 @@ function readOptions(values: ReadonlyMap<string, string | undefined>, fail: Fail
         options = { ...options, validBefore: readTime(name, value, fail) };
         break;
       case 'cert-authority':
-        throw fail(
-          '"cert-authority": certificates are not supported; list the keys of the signers themselves',
-        );
+        if (value !== undefined) throw fail('"cert-authority" takes no value');
+        options = { ...options, certAuthority: true };
+        break;
       default:
         throw fail(`unknown option ${quote(name)}`);
     }

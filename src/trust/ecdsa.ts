@@ -1,9 +1,9 @@
 import { createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
-import { type KeyType, readSignature, writeSignature } from './key-type.ts';
+import { proofIf, readSignature, type SoftwareKeyType, writeSignature } from './key-type.ts';
 import { type Fail, WireReader, wireMpint } from './wire.ts';
 
 /** A curve in the names of SSH and of JSON Web Keys, with the hash that belongs to it (RFC 5656 section 6.2.1). */
-interface Curve {
+export interface Curve {
   readonly ssh: string;
   readonly jwk: string;
   /** Bytes of a coordinate, and of r and s. */
@@ -11,29 +11,52 @@ interface Curve {
   readonly hash: string;
 }
 
-function ecdsa(curve: Curve): KeyType {
+export const p256: Curve = { ssh: 'nistp256', jwk: 'P-256', size: 32, hash: 'sha256' };
+const p384: Curve = { ssh: 'nistp384', jwk: 'P-384', size: 48, hash: 'sha384' };
+const p521: Curve = { ssh: 'nistp521', jwk: 'P-521', size: 66, hash: 'sha512' };
+
+const encoding = { dsaEncoding: 'ieee-p1363' } as const;
+
+function ecdsa(curve: Curve): SoftwareKeyType {
   const name = `ecdsa-sha2-${curve.ssh}`;
-  const encoding = { dsaEncoding: 'ieee-p1363' } as const;
   return {
     name,
+    certificateName: `${name}-cert-v01@openssh.com`,
     readKey(reader, fail) {
-      if (reader.text('the curve name') !== curve.ssh) throw fail(`its curve is not ${curve.ssh}`);
-      return pointToKey(reader.string('the point'), curve, fail);
+      const key = readPoint(reader, curve, fail);
+      return (signature, data, failSignature) => {
+        const bytes = readSignature(signature, name, failSignature);
+        return proofIf(verifyEcdsa(key, curve, bytes, data, failSignature));
+      };
     },
     sign(key, data) {
       const pair = sign(curve.hash, data, { key, ...encoding });
       const numbers = [pair.subarray(0, curve.size), pair.subarray(curve.size)].map(wireMpint);
       return writeSignature(name, Buffer.concat(numbers));
     },
-    verify(key, signature, data, fail) {
-      const reader = new WireReader(readSignature(signature, name, fail), fail);
-      const r = reader.mpint('the number r');
-      const s = reader.mpint('the number s');
-      reader.end('the number s');
-      const pair = Buffer.concat([padTo(curve.size, r, fail), padTo(curve.size, s, fail)]);
-      return verify(curve.hash, data, { key, ...encoding }, pair);
-    },
   };
+}
+
+/** Reads the name of the curve and the point. */
+export function readPoint(reader: WireReader, curve: Curve, fail: Fail): KeyObject {
+  if (reader.text('the curve name') !== curve.ssh) throw fail(`its curve is not ${curve.ssh}`);
+  return pointToKey(reader.string('the point'), curve, fail);
+}
+
+/** Checks the pair r and s, given as two mpints. */
+export function verifyEcdsa(
+  key: KeyObject,
+  curve: Curve,
+  numbers: Buffer,
+  data: Buffer,
+  fail: Fail,
+): boolean {
+  const reader = new WireReader(numbers, fail);
+  const r = reader.mpint('the number r');
+  const s = reader.mpint('the number s');
+  reader.end('the number s');
+  const pair = Buffer.concat([padTo(curve.size, r, fail), padTo(curve.size, s, fail)]);
+  return verify(curve.hash, data, { key, ...encoding }, pair);
 }
 
 /** The key of an uncompressed point (SEC 1 section 2.3.3); a point off the curve is refused. */
@@ -58,4 +81,6 @@ function padTo(size: number, number: Buffer, fail: Fail): Buffer {
 }
 
 /** ECDSA on P-256 with SHA-256: what hosts in FIPS mode take in place of Ed25519. */
-export const ecdsaP256 = ecdsa({ ssh: 'nistp256', jwk: 'P-256', size: 32, hash: 'sha256' });
+export const ecdsaP256 = ecdsa(p256);
+export const ecdsaP384 = ecdsa(p384);
+export const ecdsaP521 = ecdsa(p521);

@@ -12,6 +12,8 @@ export interface KeyFile {
 /** What a private key file says without its passphrase (OpenSSH, PROTOCOL.key). */
 export interface KeyEnvelope {
   readonly encrypted: boolean;
+  /** The name of a cipher that only ssh-keygen can open. */
+  readonly foreignCipher?: string;
   readonly publicKey: Buffer;
   /** The whole file again, in one spelling. */
   readonly armored: string;
@@ -58,13 +60,15 @@ export function readEnvelope({ name, text }: KeyFile): KeyEnvelope {
   reader.string('the sealed part');
 
   const tagLength = ciphers.get(cipher);
-  if (tagLength === undefined) throw unsupportedCipher(name, cipher);
-  reader.raw(tagLength, 'the tag of the sealed part');
-  reader.end('the sealed part');
+  if (tagLength !== undefined) {
+    reader.raw(tagLength, 'the tag of the sealed part');
+    reader.end('the sealed part');
+  }
   if (kdf !== (cipher === 'none' ? 'none' : 'bcrypt')) throw fail(`its key derivation is ${quote(kdf)}`);
   if (kdf === 'bcrypt') checkRounds(kdfOptions, fail);
   return {
     encrypted: cipher !== 'none',
+    ...(tagLength === undefined ? { foreignCipher: cipher } : {}),
     publicKey,
     armored: `${begin}\n${bytes.toString('base64')}\n${end}\n`,
   };
@@ -100,12 +104,4 @@ function foreignFormat(name: string, text: string): PackferryError {
     });
   }
   return unreadableKey(name)('it has not the form of one');
-}
-
-function unsupportedCipher(name: string, cipher: string): PackferryError {
-  return new PackferryError(
-    'E_KEY_UNSUPPORTED',
-    `${name}: encrypted with ${quote(cipher)}, which is not supported`,
-    { hint: `Encrypt a copy of it anew: ssh-keygen -p -Z aes256-ctr -f ${name}` },
-  );
 }

@@ -5,17 +5,19 @@ import type { KeyFile } from './key-envelope.ts';
 import { isKeyTypeName } from './key-types.ts';
 import { readSmallFile, type SmallFile } from './read-file.ts';
 
+/** The file of one half of a key. */
+export interface KeyHalf extends KeyFile {
+  /** The public half, or a certificate. */
+  readonly isPublic: boolean;
+}
+
 /**
  * Reads a private key file, at most `limits.keyFile` bytes. As ssh does, it refuses one of your own that others may
  * read. Everything that is wrong is `E_KEY_UNREADABLE`; the content is judged by `openSigner`.
  */
 export async function readKeyFile(path: string): Promise<KeyFile> {
-  const file = await readSmallFile(path, {
-    maxBytes: limits.keyFile,
-    code: 'E_KEY_UNREADABLE',
-    hint: 'Name the file of a private key, or make one: packferry keygen',
-  });
-  if (isPublicKey(file)) {
+  const { name, text, isPublic } = await readKeyHalf(path);
+  if (isPublic) {
     throw new PackferryError(
       'E_KEY_UNREADABLE',
       `${path}: this is a public key; signing needs the private one`,
@@ -26,13 +28,24 @@ export async function readKeyFile(path: string): Promise<KeyFile> {
       },
     );
   }
-  if (isOpenToOthers(file)) {
+  return { name, text };
+}
+
+/** Reads the file of a private or a public key, with the limits and errors of `readKeyFile`. */
+export async function readKeyHalf(path: string): Promise<KeyHalf> {
+  const file = await readSmallFile(path, {
+    maxBytes: limits.keyFile,
+    code: 'E_KEY_UNREADABLE',
+    hint: 'Name the file of a private key, or make one: packferry keygen',
+  });
+  const isPublic = isPublicKey(file);
+  if (!isPublic && isOpenToOthers(file)) {
     const mode = (file.stats.mode & 0o777).toString(8).padStart(4, '0');
     throw new PackferryError('E_KEY_UNREADABLE', `${path}: others may read this private key (mode ${mode})`, {
       hint: `chmod 600 ${path}`,
     });
   }
-  return { name: path, text: file.bytes };
+  return { name: path, text: file.bytes, isPublic };
 }
 
 function isPublicKey({ bytes }: SmallFile): boolean {

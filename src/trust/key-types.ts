@@ -1,47 +1,39 @@
-import type { KeyObject } from 'node:crypto';
-import { ecdsaP256 } from './ecdsa.ts';
+import { ecdsaP256, ecdsaP384, ecdsaP521 } from './ecdsa.ts';
 import { ed25519 } from './ed25519.ts';
-import type { KeyType } from './key-type.ts';
-import { type Fail, WireReader } from './wire.ts';
+import type { KeyType, SoftwareKeyType } from './key-type.ts';
+import { rsa } from './rsa.ts';
+import { skEcdsaP256, skEd25519 } from './security-key.ts';
 
-const supported: ReadonlyMap<string, KeyType> = new Map(
-  [ed25519, ecdsaP256].map((type) => [type.name, type]),
+const software: readonly SoftwareKeyType[] = [ed25519, ecdsaP256, ecdsaP384, ecdsaP521, rsa];
+const types: readonly KeyType[] = [...software, skEd25519, skEcdsaP256];
+
+const byName: ReadonlyMap<string, KeyType> = new Map(types.map((type) => [type.name, type]));
+const byCertificate: ReadonlyMap<string, KeyType> = new Map(
+  types.map((type) => [type.certificateName, type]),
+);
+const softwareByName: ReadonlyMap<string, SoftwareKeyType> = new Map(
+  software.map((type) => [type.name, type]),
 );
 
-/** Types that OpenSSH writes into public key lines and that are not supported here. */
-const known: ReadonlySet<string> = new Set([
-  'ssh-rsa',
-  'ecdsa-sha2-nistp384',
-  'ecdsa-sha2-nistp521',
-  'sk-ssh-ed25519@openssh.com',
-  'sk-ecdsa-sha2-nistp256@openssh.com',
-]);
-
 /** For hints: what to use when a key is of another type. */
-export const supportedKeyTypes = 'Ed25519 and ECDSA P-256';
+export const supportedKeyTypes = 'Ed25519, ECDSA, RSA and security keys, and certificates of these';
 
-/** Is this a type name of a public key line, supported or not? */
+/** The type of a plain key. */
+export function keyTypeOf(name: string): KeyType | undefined {
+  return byName.get(name);
+}
+
+/** The type of the key in a certificate. */
+export function certifiedTypeOf(name: string): KeyType | undefined {
+  return byCertificate.get(name);
+}
+
+/** The type of a private key that can be used without hardware. */
+export function softwareTypeOf(name: string): SoftwareKeyType | undefined {
+  return softwareByName.get(name);
+}
+
+/** Is this the type name of a public key line, or of a certificate? */
 export function isKeyTypeName(name: string): boolean {
-  return supported.has(name) || known.has(name);
-}
-
-/** A public key that is ready to verify. */
-export interface LoadedKey {
-  readonly type: KeyType;
-  readonly key: KeyObject;
-}
-
-/** The type name at the start of a public key blob. */
-export function typeNameOf(blob: Buffer, fail: Fail): string {
-  return new WireReader(blob, fail).text('the key type');
-}
-
-/** Reads a public key blob to its last byte; undefined when its type is not supported. */
-export function loadPublicKey(blob: Buffer, fail: Fail): LoadedKey | undefined {
-  const reader = new WireReader(blob, fail);
-  const type = supported.get(reader.text('the key type'));
-  if (type === undefined) return undefined;
-  const key = type.readKey(reader, fail);
-  reader.end('the public key');
-  return { type, key };
+  return byName.has(name) || byCertificate.has(name);
 }

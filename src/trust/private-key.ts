@@ -2,17 +2,17 @@ import { createPrivateKey, type KeyObject } from 'node:crypto';
 import type { ParsedKey, utils } from 'ssh2';
 import { PackferryError } from '../core/errors.ts';
 import { type KeyEnvelope, type KeyFile, readEnvelope, unreadableKey } from './key-envelope.ts';
-import type { KeyType } from './key-type.ts';
-import { loadPublicKey, type LoadedKey, supportedKeyTypes, typeNameOf } from './key-types.ts';
+import type { SoftwareKeyType } from './key-type.ts';
+import { softwareTypeOf } from './key-types.ts';
+import { loadPublicKey } from './loaded-key.ts';
 import { quote } from './quote.ts';
-import type { Fail } from './wire.ts';
 
 /** Asks a person or a file for the passphrase; called once at most. */
 export type AskPassphrase = () => Promise<string>;
 
 /** A private key that is ready to sign. */
 export interface OpenedKey {
-  readonly type: KeyType;
+  readonly type: SoftwareKeyType;
   readonly privateKey: KeyObject;
   /** The public key as an SSH blob. */
   readonly publicKey: Buffer;
@@ -26,16 +26,20 @@ export interface OpenedKey {
 export async function openPrivateKey(file: KeyFile, ask: AskPassphrase | undefined): Promise<OpenedKey> {
   const fail = unreadableKey(file.name);
   const envelope = readEnvelope(file);
-  const loaded = loadPublicKey(envelope.publicKey, fail);
-  if (loaded === undefined) throw unsupportedType(file.name, typeNameOf(envelope.publicKey, fail));
+  const { type: plainType, verify, certificate } = loadPublicKey(envelope.publicKey, fail);
+  if (certificate !== undefined) throw fail('its public part is a certificate');
+  const type = softwareTypeOf(plainType.name);
+  if (type === undefined) throw unsupportedType(file.name, plainType.name);
+  if (envelope.foreignCipher !== undefined) throw unsupportedCipher(file.name, envelope.foreignCipher);
 
   const parsed = await unseal(file.name, envelope, ask);
-  if (parsed.type !== loaded.type.name) throw fail('its private and public parts are of different types');
+  if (parsed.type !== type.name) throw fail('its private and public parts are of different types');
   try {
     const privateKey = createPrivateKey(parsed.getPrivatePEM());
-    if (!belongTogether(privateKey, loaded, fail))
+    const trial = Buffer.from('packferry');
+    if (verify(type.sign(privateKey, trial), trial, fail) === undefined)
       throw fail('its private and public parts do not belong together');
-    return { type: loaded.type, privateKey, publicKey: envelope.publicKey, comment: parsed.comment };
+    return { type, privateKey, publicKey: envelope.publicKey, comment: parsed.comment };
   } catch (cause) {
     if (cause instanceof PackferryError) throw cause;
     throw new PackferryError('E_KEY_UNREADABLE', `${file.name}: its private part is malformed`, { cause });
@@ -80,13 +84,20 @@ async function passphraseFor(name: string, ask: AskPassphrase | undefined): Prom
   });
 }
 
-function belongTogether(privateKey: KeyObject, { type, key }: LoadedKey, fail: Fail): boolean {
-  const data = Buffer.from('packferry');
-  return type.verify(key, type.sign(privateKey, data), data, fail);
+function unsupportedType(name: string, type: string): PackferryError {
+  return new PackferryError(
+    'E_KEY_UNSUPPORTED',
+    `${name}: a key of type ${quote(type)} is kept in hardware`,
+    {
+      hint: 'ssh-keygen or an ssh-agent signs with it.',
+    },
+  );
 }
 
-function unsupportedType(name: string, type: string): PackferryError {
-  return new PackferryError('E_KEY_UNSUPPORTED', `${name}: a key of type ${quote(type)} cannot sign here`, {
-    hint: `Use a key of type ${supportedKeyTypes}, for instance from: ssh-keygen -t ed25519`,
-  });
+function unsupportedCipher(name: string, cipher: string): PackferryError {
+  return new PackferryError(
+    'E_KEY_UNSUPPORTED',
+    `${name}: encrypted with ${quote(cipher)}, which cannot be read here`,
+    { hint: `Encrypt a copy of it anew: ssh-keygen -p -Z aes256-ctr -f ${name}` },
+  );
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { decodeBase64 } from './base64.ts';
-import { isKeyTypeName, loadPublicKey, typeNameOf } from './key-types.ts';
+import { isKeyTypeName } from './key-types.ts';
+import { loadPublicKey, type LoadedKey, typeNameOf } from './loaded-key.ts';
 import type { Fail } from './wire.ts';
 
 /** A public key as it stands in `.pub` files and in allowed_signers. */
@@ -11,7 +12,7 @@ export interface PublicKey {
   readonly comment: string;
 }
 
-/** The fingerprint that `ssh-keygen -l` prints: `SHA256:` and 43 characters of base64. */
+/** The fingerprint that `ssh-keygen -l` prints: `SHA256:` and 43 characters of base64. Of a certificate, give the plain key. */
 export function fingerprintOf(blob: Buffer): string {
   return `SHA256:${createHash('sha256').update(blob).digest('base64').replace(/=+$/, '')}`;
 }
@@ -21,17 +22,19 @@ export function formatPublicKey(key: Pick<PublicKey, 'type' | 'blob'>): string {
   return `${key.type} ${key.blob.toString('base64')}`;
 }
 
-/**
- * Reads `TYPE BASE64 [COMMENT]`. Keys of supported types are checked to the last byte, others only for their type
- * name: they may stand in a file that other tools use too.
- */
-export function parsePublicKey(text: string, fail: Fail): PublicKey {
+/** A public key or certificate as text, and ready to verify. */
+export interface ReadPublicKey extends PublicKey {
+  readonly loaded: LoadedKey;
+}
+
+/** Reads `TYPE BASE64 [COMMENT]`, a key or a certificate, and checks it to the last byte. */
+export function parsePublicKey(text: string, fail: Fail): ReadPublicKey {
   const [, type = '', base64 = '', comment = ''] = /^(\S+)(?:[ \t]+(\S+))?(?:[ \t]+(.*))?$/.exec(text) ?? [];
   if (!isKeyTypeName(type)) throw fail('there is no public key of a known type');
   const blob = decodeBase64(base64);
   if (blob === undefined) throw fail('the public key is no proper base64');
   const inKey: Fail = (reason) => fail(`the public key is malformed: ${reason}`);
   if (typeNameOf(blob, inKey) !== type) throw inKey(`inside, it is not of type ${type}`);
-  loadPublicKey(blob, inKey);
-  return { type, blob, comment: comment.trim() };
+  const loaded = loadPublicKey(blob, inKey);
+  return { type, blob, comment: comment.trim(), loaded };
 }

@@ -1,31 +1,34 @@
 import { PackferryError } from '../core/errors.ts';
 import type { KeyFile } from './key-envelope.ts';
+import { loadPublicKey } from './loaded-key.ts';
 import { type AskPassphrase, openPrivateKey } from './private-key.ts';
 import { fingerprintOf, formatPublicKey } from './public-key.ts';
-import { encodeSshsig, signedData } from './sshsig.ts';
+import { encodeSshsig, signedData, type SshSignature } from './sshsig.ts';
+import { checkSignature } from './verify.ts';
 
-/** Something that signs: a key file now, whatever else holds a key later. */
+/** Something that signs: a key file, an ssh-agent, or ssh-keygen with a key in hardware. */
 export interface Signer {
   /** For instance `ssh-ed25519`. */
   readonly keyType: string;
   /** `SHA256:...`, as `ssh-keygen -l` prints it. */
   readonly fingerprint: string;
-  /** `ssh-ed25519 AAAA...`, without a comment. */
+  /** `ssh-ed25519 AAAA...`, without a comment; or a certificate. */
   readonly publicKey: string;
   /** Whatever text stands with the key. */
   readonly comment: string;
-  /** The armored SSHSIG file of a message (OpenSSH, PROTOCOL.sshsig). */
+  /** The armored SSHSIG file of a message (OpenSSH, PROTOCOL.sshsig). Every signature is checked before it is given out. */
   sign(message: Uint8Array, namespace: string): Promise<string>;
 }
 
 /** A public key, and whatever can use its private half. */
 export interface KeyHolder {
-  readonly keyType: string;
-  /** As an SSH blob. */
+  /** The file, for messages. */
+  readonly name: string;
+  /** As an SSH blob; may be a certificate. */
   readonly publicKey: Buffer;
   readonly comment: string;
-  /** Signs `data`: algorithm name and signature, as they stand in SSHSIG. */
-  readonly sign: (data: Buffer) => Promise<Buffer>;
+  /** Signs for a namespace. What comes back is not believed. */
+  readonly sign: (message: Uint8Array, namespace: string) => Promise<SshSignature>;
 }
 
 /**
@@ -34,21 +37,52 @@ export interface KeyHolder {
  */
 export async function openSigner(keyFile: KeyFile, passphrase?: AskPassphrase): Promise<Signer> {
   const { type, privateKey, publicKey, comment } = await openPrivateKey(keyFile, passphrase);
-  const sign = (data: Buffer): Promise<Buffer> => Promise.resolve(type.sign(privateKey, data));
-  return signerOf({ keyType: type.name, publicKey, comment, sign });
+  return signerOf({
+    name: keyFile.name,
+    publicKey,
+    comment,
+    sign: signingData(publicKey, (data) => Promise.resolve(type.sign(privateKey, data))),
+  });
 }
 
-/** Makes SSHSIG files with a key, wherever it is kept. */
-export function signerOf({ keyType, publicKey, comment, sign }: KeyHolder): Signer {
+/** Makes SSHSIG out of what signs bare bytes: `sign` gives algorithm name and signature, as they stand in SSHSIG. */
+export function signingData(publicKey: Buffer, sign: (data: Buffer) => Promise<Buffer>): KeyHolder['sign'] {
+  return async (message, namespace) => {
+    const signature = await sign(signedData(namespace, 'sha512', message));
+    return { publicKey, namespace, hash: 'sha512', signature };
+  };
+}
+
+/** Makes SSHSIG files with a key, wherever it is kept. `E_KEY_UNAVAILABLE` when that made no good signature. */
+export function signerOf({ name, publicKey, comment, sign }: KeyHolder): Signer {
+  const key = loadPublicKey(
+    publicKey,
+    (reason) => new PackferryError('E_KEY_UNREADABLE', `${name}: ${reason}`),
+  );
+  const { certificate, type, plain } = key;
+  const keyType = certificate === undefined ? type.name : type.certificateName;
   return {
     keyType,
-    fingerprint: fingerprintOf(publicKey),
+    fingerprint: fingerprintOf(plain),
     publicKey: formatPublicKey({ type: keyType, blob: publicKey }),
     comment,
     async sign(message, namespace) {
       if (namespace === '') throw new PackferryError('E_USAGE', 'a signature needs a namespace');
-      const signature = await sign(signedData(namespace, 'sha512', message));
-      return encodeSshsig({ publicKey, namespace, hash: 'sha512', signature });
+      const signature = await sign(message, namespace);
+      try {
+        checkSignature(signature, { signatureName: 'the new signature', namespace, message });
+      } catch (cause) {
+        throw wrongSignature(name, cause);
+      }
+      if (!signature.publicKey.equals(publicKey)) throw wrongSignature(name);
+      return encodeSshsig(signature);
     },
   };
+}
+
+function wrongSignature(name: string, cause?: unknown): PackferryError {
+  return new PackferryError('E_KEY_UNAVAILABLE', `${name}: what was asked to sign made no good signature`, {
+    hint: 'Nothing was signed. Check the agent, the security key or the memory of this machine.',
+    ...(cause === undefined ? {} : { cause }),
+  });
 }

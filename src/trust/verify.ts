@@ -1,10 +1,10 @@
 import { PackferryError } from '../core/errors.ts';
-import type { AllowedSigner } from './allowed-line.ts';
 import type { AllowedSigners } from './allowed-signers.ts';
-import { loadPublicKey, supportedKeyTypes, typeNameOf } from './key-types.ts';
-import { matchesPatternList } from './pattern.ts';
+import { type Judged, judgeLine } from './judge-line.ts';
+import { loadPublicKey, type LoadedKey } from './loaded-key.ts';
 import { fingerprintOf, formatPublicKey } from './public-key.ts';
 import { quote } from './quote.ts';
+import { revocationOf } from './revoked-keys.ts';
 import { decodeSshsig, invalidSignature, signedData, type SshSignature } from './sshsig.ts';
 
 /** The namespace of signatures over a bundle's `SHA256SUMS`. */
@@ -20,85 +20,91 @@ export interface VerifyOptions {
   readonly namespace: string;
   /** Decides validity windows. Never the bundle's own date: a stolen key could backdate. */
   readonly now: Date;
+  /** Only security keys that asked their user for a PIN or a finger will do. */
+  readonly userVerification?: boolean;
 }
 
 /** Who signed, by the line of allowed_signers that admits the key. */
 export interface VerifiedSigner {
-  /** The principals of the line as written; they may be patterns. */
+  /** The principals of the line as written; they may be patterns. Of a certificate, its name that they match. */
   readonly principal: string;
+  /** Of the key, also where a certificate stands for it. */
   readonly fingerprint: string;
   readonly keyType: string;
   readonly line: number;
 }
 
+/** A signature that is good in itself. */
+interface GoodSignature {
+  readonly publicKey: Buffer;
+  readonly key: LoadedKey;
+  readonly userVerified: boolean;
+}
+
 /**
  * Checks a detached signature. `E_SIGNATURE_INVALID` when the file is malformed or the signature wrong, whoever made
- * it; `E_SIGNER_UNTRUSTED` only for a good signature whose key is not listed, or not for this namespace and time.
+ * it; `E_SIGNER_UNTRUSTED` only for a good signature whose key is revoked, not listed, or not for this namespace and time.
  */
 export function verifyDetached(options: VerifyOptions): VerifiedSigner {
-  const signature = decodeSshsig(options.signature, options.signatureName);
-  const keyType = checkSignature(signature, options);
-  const fingerprint = fingerprintOf(signature.publicKey);
+  const good = checkSignature(decodeSshsig(options.signature, options.signatureName), options);
+  const { key } = good;
+  const fingerprint = fingerprintOf(key.plain);
 
-  const lines = options.allowed.signers.filter(({ key }) => key.blob.equals(signature.publicKey));
-  const judged = lines.map((signer) => ({ signer, refusal: refusalOf(signer, options) }));
-  const admitting = judged.find(({ refusal }) => refusal === undefined)?.signer;
+  const revoked = revocation(key, options.allowed);
+  if (revoked !== undefined) throw untrusted(options, good, [revoked]);
+  const judged = options.allowed.signers.flatMap((signer) => judgeLine(signer, good, options) ?? []);
+  const admitting = judged.find((line): line is Judged & { principal: string } => 'principal' in line);
   if (admitting !== undefined) {
-    return { principal: admitting.principals.text, fingerprint, keyType, line: admitting.line };
+    const { principal, line } = admitting;
+    return { principal, fingerprint, keyType: key.type.name, line };
   }
   throw untrusted(
     options,
-    { type: keyType, blob: signature.publicKey },
-    judged.flatMap(({ refusal }) => refusal ?? []),
+    good,
+    judged.flatMap((line) => ('refusal' in line ? line.refusal : [])),
   );
 }
 
-/** Returns the key's type. */
-function checkSignature(signature: SshSignature, options: VerifyOptions): string {
-  const fail = invalidSignature(options.signatureName);
-  if (signature.namespace !== options.namespace) {
-    throw fail(`it was made for ${quote(signature.namespace)}, not for ${quote(options.namespace)}`);
+/** Checks everything that the file itself can show. Throws `E_SIGNATURE_INVALID`. */
+export function checkSignature(
+  signature: SshSignature,
+  { signatureName, namespace, message }: Pick<VerifyOptions, 'signatureName' | 'namespace' | 'message'>,
+): GoodSignature {
+  const fail = invalidSignature(signatureName);
+  if (signature.namespace !== namespace) {
+    throw fail(`it was made for ${quote(signature.namespace)}, not for ${quote(namespace)}`);
   }
-  const loaded = loadPublicKey(signature.publicKey, fail);
-  if (loaded === undefined) {
-    const type = quote(typeNameOf(signature.publicKey, fail));
-    throw fail(`it was made by a key of type ${type}; supported are ${supportedKeyTypes}`);
-  }
-  const data = signedData(signature.namespace, signature.hash, options.message);
-  if (!loaded.type.verify(loaded.key, signature.signature, data, fail)) {
-    throw fail('it does not belong to this content');
-  }
-  return loaded.type.name;
+  const key = loadPublicKey(signature.publicKey, (reason) => fail(`the key that made it: ${reason}`));
+  const data = signedData(signature.namespace, signature.hash, message);
+  const proof = key.verify(signature.signature, data, fail);
+  if (proof === undefined) throw fail('it does not belong to this content');
+  return { publicKey: signature.publicKey, key, userVerified: proof.userVerified };
 }
 
-/** Why a line does not admit its key here and now; undefined when it does. Times count in whole seconds. */
-function refusalOf(signer: AllowedSigner, { namespace, now }: VerifyOptions): string | undefined {
-  const second = Math.floor(now.getTime() / 1000) * 1000;
-  if (signer.namespaces !== undefined && !matchesPatternList(signer.namespaces, namespace)) {
-    return `line ${signer.line} admits it for ${quote(signer.namespaces.text)} only, not for ${quote(namespace)}`;
-  }
-  if (signer.validAfter !== undefined && second < signer.validAfter.getTime()) {
-    return `line ${signer.line} admits it only from ${signer.validAfter.toISOString()} on`;
-  }
-  if (signer.validBefore !== undefined && second > signer.validBefore.getTime()) {
-    return `line ${signer.line} admitted it until ${signer.validBefore.toISOString()}`;
-  }
-  return undefined;
+/** Why a key does not count any more; a revoked authority takes its certificates with it. */
+function revocation({ plain, certificate }: LoadedKey, { revoked = [] }: AllowedSigners): string | undefined {
+  const own = revocationOf(plain, revoked);
+  if (own !== undefined) return `it is revoked (${own})`;
+  const authority = certificate && revocationOf(certificate.authority, revoked);
+  return authority === undefined ? undefined : `the authority of its certificate is revoked (${authority})`;
 }
 
 function untrusted(
   { allowed, namespace, signatureName }: VerifyOptions,
-  key: { readonly type: string; readonly blob: Buffer },
+  { key: { plain, type, certificate } }: GoodSignature,
   refusals: readonly string[],
 ): PackferryError {
   const reason = refusals.length === 0 ? 'it is not listed' : refusals.join('; ');
+  const what = certificate === undefined ? 'key' : `certificate ${quote(certificate.keyId)} of the key`;
   return new PackferryError(
     'E_SIGNER_UNTRUSTED',
-    `${signatureName}: the key ${fingerprintOf(key.blob)} (${key.type}) is not trusted by ${allowed.name}: ${reason}`,
+    `${signatureName}: the ${what} ${fingerprintOf(plain)} (${type.name}) is not trusted by ${allowed.name}: ${reason}`,
     {
       hint:
-        'If its owner confirms this fingerprint over another channel, add the line: ' +
-        `PRINCIPAL namespaces="${namespace}" ${formatPublicKey(key)}`,
+        certificate === undefined
+          ? 'If its owner confirms this fingerprint over another channel, add the line: ' +
+            `PRINCIPAL namespaces="${namespace}" ${formatPublicKey({ type: type.name, blob: plain })}`
+          : `Certificates are trusted through a line with cert-authority and the key of their authority, here ${fingerprintOf(certificate.authority)}.`,
     },
   );
 }

@@ -26,8 +26,25 @@ export class WireReader {
     return part;
   }
 
+  /** How many bytes have been read. */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  get isAtEnd(): boolean {
+    return this.#offset === this.#bytes.length;
+  }
+
+  byte(what: string): number {
+    return this.raw(1, what).readUInt8();
+  }
+
   uint32(what: string): number {
     return this.raw(4, what).readUInt32BE();
+  }
+
+  uint64(what: string): bigint {
+    return this.raw(8, what).readBigUInt64BE();
   }
 
   /** A byte string: uint32 length, then the bytes. */

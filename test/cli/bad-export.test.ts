@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import test from 'ava';
 import { failureReport } from '../../src/schema/reports.ts';
 import { runCli } from '../helpers/cli-run.ts';
@@ -138,11 +138,14 @@ test('a key that does not exist', refused, {
   code: 'E_KEY_UNREADABLE',
   names: ['lost'],
 });
-test('the public half of a key', refused, {
-  arrange: ({ manifest, bundle, key }) => ['export', manifest, '-o', bundle, '--key', `${key}.pub`],
+test('the public half of a key that nobody holds', refused, {
+  arrange: async ({ at, manifest, bundle, key }) => {
+    await copyFile(`${key}.pub`, at('lonely.pub'));
+    return ['export', manifest, '-o', bundle, '--key', at('lonely.pub')];
+  },
   status: 2,
-  code: 'E_KEY_UNREADABLE',
-  names: ['key.pub', /hint: Name .*key instead/],
+  code: 'E_KEY_UNAVAILABLE',
+  names: ['lonely.pub', 'SSH_AUTH_SOCK', /hint: Add the key to the agent/],
 });
 test('a key that is none', refused, {
   arrange: async ({ at, manifest, bundle }) => {

@@ -6,13 +6,15 @@ import { PackferryError } from '../../src/core/errors.ts';
 import { limits } from '../../src/core/limits.ts';
 import type { AllowedSigner } from '../../src/trust/allowed-line.ts';
 import { parseAllowedSigners, readAllowedSigners } from '../../src/trust/allowed-signers.ts';
-import { wireString } from '../../src/trust/wire.ts';
-import { fault, newEd25519, newP256, withTempDir } from './fixtures.ts';
+import { certify } from './certificates.ts';
+import { fault, withTempDir } from './fixtures.ts';
+import { newEd25519, newP256, newRsa, newSkEd25519 } from './keys.ts';
 
 const { line: key, blob } = newEd25519();
 const base64 = blob.toString('base64');
 const { line: ecKey } = newP256();
-const rsaKey = `ssh-rsa ${Buffer.concat(['ssh-rsa', Buffer.of(1, 0, 1), Buffer.alloc(256, 0x55)].map(wireString)).toString('base64')}`;
+const { line: rsaKey } = newRsa();
+const { line: weakKey } = newRsa(1024);
 const parse = (text: string): readonly AllowedSigner[] =>
   parseAllowedSigners(Buffer.from(text, 'utf8'), 'allowed_signers').signers;
 
@@ -44,7 +46,8 @@ const principals = 'builder';
 test('a plain line', reads, `builder ${key}`, { principals });
 test('a comment', reads, `builder ${key} of  the team \t`, { principals, comment: 'of  the team' });
 test('an ECDSA key', reads, `builder ${ecKey}`, { principals });
-test('a key of a type for other tools', reads, `builder ${rsaKey}`, { principals });
+test('an RSA key', reads, `builder ${rsaKey}`, { principals });
+test('a security key', reads, `builder ${newSkEd25519().line}`, { principals });
 test('tabs and leading spaces', reads, ` \tbuilder\t ${key.replace(' ', '\t')}`, { principals });
 test('CRLF lines', reads, `# comment\r\nbuilder ${key} me\r\n`, { principals, comment: 'me' });
 test('patterns', reads, `*@example.com,!root@*,b?b ${key}`, { principals: '*@example.com,!root@*,b?b' });
@@ -95,8 +98,15 @@ test('a carriage return inside', isRefused, `builder\r${key}`);
 test('an option and no key', isRefused, 'builder namespaces="a"');
 test('an unknown option', isRefused, `builder no-touch-required ${key}`);
 test('an unknown option with a value', isRefused, `builder command="x" ${key}`);
-test('a certificate authority', isRefused, `builder cert-authority ${key}`);
-test('a certificate authority with options', isRefused, `builder namespaces="a",Cert-Authority ${key}`);
+test('a certificate authority with a value', isRefused, `builder cert-authority="yes" ${key}`);
+test('a certificate authority twice', isRefused, `builder cert-authority,cert-authority ${key}`);
+test('a certificate', isRefused, `builder ${certify(newEd25519(), newEd25519()).line}`);
+test(
+  'a certificate as authority',
+  isRefused,
+  `builder cert-authority ${certify(newEd25519(), newEd25519()).line}`,
+);
+test('an RSA key of 1024 bits', isRefused, `builder ${weakKey}`);
 test('an option twice', isRefused, `builder namespaces="a",namespaces="b" ${key}`);
 test(
   'an option twice in other letters',
@@ -137,6 +147,13 @@ test(
   isRefused,
   `builder ssh-ed25519 ${Buffer.concat([blob, Buffer.alloc(3)]).toString('base64')}`,
 );
+
+test('a certificate authority is read in any case, with other options', (t) => {
+  const [plain, authority] = parse(`a ${key}\nb namespaces="a",Cert-Authority ${key}\n`);
+  t.is(plain?.certAuthority, undefined);
+  t.true(authority?.certAuthority);
+  t.is(authority?.namespaces?.text, 'a');
+});
 
 test('all mistakes are told at once, each with its line', (t) => {
   const text = `builder ${key}\nbuilder\n# fine\n!x ${key}\nbuilder command="x" ${key}\n`;

@@ -1,23 +1,15 @@
-import {
-  createHash,
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPairSync,
-  type JsonWebKey,
-  type KeyObject,
-} from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { PackferryError, type ErrorCode } from '../../src/core/errors.ts';
 import { type AllowedSigners, parseAllowedSigners } from '../../src/trust/allowed-signers.ts';
 import { encodeArmor } from '../../src/trust/armor.ts';
-import { ecdsaP256 } from '../../src/trust/ecdsa.ts';
-import { ed25519 } from '../../src/trust/ed25519.ts';
-import type { KeyType } from '../../src/trust/key-type.ts';
-import { formatPublicKey } from '../../src/trust/public-key.ts';
 import { bundleNamespace, verifyDetached, type VerifiedSigner } from '../../src/trust/verify.ts';
 import { wireString, wireUint32 } from '../../src/trust/wire.ts';
+import type { TestKey } from './keys.ts';
+
+export { newEd25519, newP256, type TestKey } from './keys.ts';
 
 export const message = Buffer.from('what was signed\n');
 export const now = new Date('2026-11-23T12:00:00Z');
@@ -35,45 +27,6 @@ export async function withTempDir(body: (folder: string) => Promise<void> | void
   } finally {
     await rm(folder, { recursive: true });
   }
-}
-
-/** A fresh key with its private half at hand. */
-export interface TestKey {
-  readonly type: KeyType;
-  readonly privateKey: KeyObject;
-  readonly blob: Buffer;
-  /** `ssh-ed25519 AAAA...` */
-  readonly line: string;
-}
-
-/**
- * The key goes through PEM: in Node 20, exporting a key object straight from its making as JWK waits for itself for ever
- * when the garbage collector happens to run meanwhile.
- */
-function testKey(
-  type: KeyType,
-  made: KeyObject,
-  fieldsOf: (jwk: JsonWebKey) => (Buffer | string)[],
-): TestKey {
-  const privateKey = createPrivateKey(made.export({ format: 'pem', type: 'pkcs8' }));
-  const fields = fieldsOf(createPublicKey(privateKey).export({ format: 'jwk' }));
-  const blob = Buffer.concat([type.name, ...fields].map(wireString));
-  return { type, privateKey, blob, line: formatPublicKey({ type: type.name, blob }) };
-}
-
-const field = (text: string | undefined): Buffer => Buffer.from(text ?? '', 'base64url');
-
-export function newEd25519(): TestKey {
-  const { privateKey } = generateKeyPairSync('ed25519');
-  return testKey(ed25519, privateKey, ({ x }) => [field(x)]);
-}
-
-export function newP256(): TestKey {
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
-  return testKey(ecdsaP256, privateKey, ({ x, y }) => [
-    'nistp256',
-    Buffer.concat([Buffer.of(4), field(x), field(y)]),
-  ]);
 }
 
 /** What stands in a signature file, field by field. */
@@ -114,7 +67,7 @@ export function forge(key: TestKey, changes: Partial<SignatureParts> = {}): Buff
     wireUint32(parts.version),
     wireString(parts.publicKey),
     ...[parts.namespace, parts.reserved, parts.hash].map(wireString),
-    wireString(parts.signature(key.type.sign(key.privateKey, data))),
+    wireString(parts.signature(key.sign(data))),
     Buffer.from(parts.tail),
   ]);
   return Buffer.from(encodeArmor(blob));

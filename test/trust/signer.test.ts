@@ -9,16 +9,9 @@ import { openSigner } from '../../src/trust/signer.ts';
 import { bundleNamespace } from '../../src/trust/verify.ts';
 import { wireMpint, wireString, wireUint32 } from '../../src/trust/wire.ts';
 import { sshKeygen, withSshKeygen } from '../helpers/ssh-keygen.ts';
-import {
-  allowedBy,
-  fault,
-  message,
-  newEd25519,
-  newP256,
-  type TestKey,
-  verify,
-  withTempDir,
-} from './fixtures.ts';
+import { allowedBy, fault, message, verify, withTempDir } from './fixtures.ts';
+import { certify } from './certificates.ts';
+import { newEd25519, newP256, newRsa, newSkEd25519, type TestKey } from './keys.ts';
 
 const passphrase = 'correct horse';
 const ask = (): Promise<string> => Promise.resolve(passphrase);
@@ -156,14 +149,15 @@ const pem = (type: 'pkcs8' | 'sec1', key: KeyObject): string =>
   key.export({ format: 'pem', type }).toString();
 const ed = newEd25519();
 const ec = newP256();
-const rsaBlob = Buffer.concat(['ssh-rsa', Buffer.of(1, 0, 1), Buffer.alloc(256, 0x55)].map(wireString));
-const p384Blob = Buffer.concat(['ecdsa-sha2-nistp384', 'nistp384', Buffer.alloc(97, 4)].map(wireString));
-const skBlob = Buffer.concat(['sk-ssh-ed25519@openssh.com', Buffer.alloc(32), 'ssh:'].map(wireString));
 const bcrypt = (rounds: number): Buffer => Buffer.concat([wireString(Buffer.alloc(16)), wireUint32(rounds)]);
 
-test('an RSA key', isRefused, 'E_KEY_UNSUPPORTED', () => keyFile(ed, { publicKey: rsaBlob }));
-test('a P-384 key', isRefused, 'E_KEY_UNSUPPORTED', () => keyFile(ed, { publicKey: p384Blob }));
-test('a security key', isRefused, 'E_KEY_UNSUPPORTED', () => keyFile(ed, { publicKey: skBlob }));
+test('a security key', isRefused, 'E_KEY_UNSUPPORTED', () => keyFile(ed, { publicKey: newSkEd25519().blob }));
+test('a certificate for a public half', isRefused, 'E_KEY_UNREADABLE', () =>
+  keyFile(ed, { publicKey: certify(ed, newP256()).blob }),
+);
+test('the public half of an RSA key', isRefused, 'E_KEY_UNREADABLE', () =>
+  keyFile(ed, { publicKey: newRsa().blob }),
+);
 test('PKCS#8', isRefused, 'E_KEY_UNSUPPORTED', () => pem('pkcs8', ed.privateKey));
 test('an EC key in PEM', isRefused, 'E_KEY_UNSUPPORTED', () => pem('sec1', ec.privateKey));
 test('an encrypted PKCS#8 key', isRefused, 'E_KEY_UNSUPPORTED', () =>
@@ -232,6 +226,9 @@ test('an encrypted key wants its passphrase, and only the right one', async (t) 
 
 const ciphers = [
   'aes128-ctr',
+  'aes192-ctr',
+  'aes128-cbc',
+  'aes192-cbc',
   'aes256-ctr',
   'aes256-cbc',
   'aes128-gcm@openssh.com',
@@ -240,6 +237,10 @@ const ciphers = [
 const madeBySshKeygen = [
   ['ed25519', undefined],
   ['ecdsa', undefined],
+  ['ecdsa -b 384', undefined],
+  ['ecdsa -b 521', undefined],
+  ['rsa -b 2048', undefined],
+  ['rsa -b 3072', 'aes256-gcm@openssh.com'],
   ...ciphers.map((cipher) => ['ed25519', cipher] as const),
   ['ecdsa', 'aes256-ctr'],
 ] as const;
@@ -249,7 +250,9 @@ for (const [type, cipher] of madeBySshKeygen) {
     withSshKeygen(t, () =>
       withTempDir(async (folder) => {
         const sealing = cipher === undefined ? ['-N', ''] : ['-N', passphrase, '-Z', cipher, '-a', '4'];
-        sshKeygen(['-q', '-t', type, ...sealing, '-C', 'me@here', '-f', 'key'], { cwd: folder });
+        sshKeygen(['-q', '-t', ...type.split(' '), ...sealing, '-C', 'me@here', '-f', 'key'], {
+          cwd: folder,
+        });
         const signer = await openSigner(await readKeyFile(path.join(folder, 'key')), ask);
         const listed = sshKeygen(['-l', '-f', 'key.pub'], { cwd: folder }).stdout.split(' ');
         t.is(listed[1], signer.fingerprint);
@@ -265,11 +268,11 @@ for (const [type, cipher] of madeBySshKeygen) {
     ));
 }
 
-for (const type of ['ed25519', 'ecdsa']) {
+for (const type of ['ed25519', 'ecdsa', 'ecdsa -b 384', 'ecdsa -b 521', 'rsa -b 2048']) {
   test(`what ssh-keygen signs with an ${type} key is verified here`, (t) =>
     withSshKeygen(t, () =>
       withTempDir(async (folder) => {
-        sshKeygen(['-q', '-t', type, '-N', '', '-C', '', '-f', 'key'], { cwd: folder });
+        sshKeygen(['-q', '-t', ...type.split(' '), '-N', '', '-C', '', '-f', 'key'], { cwd: folder });
         const args = ['-Y', 'sign', '-n', bundleNamespace, '-f', 'key'];
         const { stdout } = sshKeygen(args, { cwd: folder, input: message });
         const signer = await openSigner(await readKeyFile(path.join(folder, 'key')));
@@ -278,7 +281,7 @@ for (const type of ['ed25519', 'ecdsa']) {
 
         const sha256 = sshKeygen([...args, '-O', 'hashalg=sha256'], { cwd: folder, input: message });
         t.is(verify(Buffer.from(sha256.stdout), allowed).principal, 'me');
-        if (type === 'ed25519') t.is(await signer.sign(message, bundleNamespace), stdout);
+        if (/^(ed25519|rsa)/.test(type)) t.is(await signer.sign(message, bundleNamespace), stdout);
       }),
     ));
 }

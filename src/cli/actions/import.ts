@@ -16,6 +16,7 @@ import { table } from '../text/table.ts';
 
 export interface ImportOptions extends CommonOptions {
   readonly trustedKeys?: string;
+  readonly revokedKeys?: readonly string[];
   readonly site?: string;
   readonly to?: readonly string[];
   readonly image?: readonly string[];
@@ -29,7 +30,7 @@ export interface ImportOptions extends CommonOptions {
 /** `import BUNDLE [--to ENDPOINT]...` */
 export const importCommand: Action<ImportOptions> = async (session, [dir = ''], options) => {
   const { context, emit, signal } = session;
-  const allowed = await trustedKeys(context, options.trustedKeys);
+  const allowed = await trustedKeys(context, options);
   const site = await siteName(context, options.site);
   // Before the bundle is read: that may take long, and a slip of the pen need not wait for it.
   const only = (options.image ?? []).map((text) => formatReference(parseReference(text)));

@@ -13,12 +13,13 @@ import { visible } from '../text/visible.ts';
 
 export interface InspectOptions extends CommonOptions {
   readonly trustedKeys?: string;
+  readonly revokedKeys?: readonly string[];
 }
 
 /** `inspect BUNDLE` */
 export const inspect: Action<InspectOptions> = async ({ context, emit }, [dir = ''], options) => {
-  const keys =
-    options.trustedKeys === undefined ? {} : { allowed: await trustedKeys(context, options.trustedKeys) };
+  const isTrusting = options.trustedKeys !== undefined || options.revokedKeys !== undefined;
+  const keys = isTrusting ? { allowed: await trustedKeys(context, options) } : {};
   const report = await inspectBundle(dir, { ...keys, now: context.now, emit });
   return { report, text: inspectText(report), summary: summaryOf(report) };
 };

@@ -12,12 +12,13 @@ import { visible } from '../text/visible.ts';
 
 export interface VerifyOptions extends CommonOptions {
   readonly trustedKeys?: string;
+  readonly revokedKeys?: readonly string[];
   readonly site?: string;
 }
 
 /** `verify BUNDLE` */
 export const verify: Action<VerifyOptions> = async ({ context, emit, signal }, [dir = ''], options) => {
-  const allowed = await trustedKeys(context, options.trustedKeys);
+  const allowed = await trustedKeys(context, options);
   const site = await siteName(context, options.site);
   const report = verifyReportOf(await openBundle(dir, { allowed, now: context.now, emit, signal, site }));
   return { report, text: '', summary: summaryOf(report) };

@@ -16,7 +16,7 @@ export const addExport: AddCommand = (program, bind) =>
     .addOption(
       new Option(
         '--key <file>',
-        'OpenSSH private key that signs the bundle (Ed25519 or P-256); without it the one that the manifest names',
+        'OpenSSH private key that signs the bundle, or the public key or certificate of one that an ssh-agent holds; without it the one that the manifest names',
       ).env('PACKFERRY_KEY'),
     )
     .addOption(passphraseOption())

@@ -1,4 +1,4 @@
-import { collectValues, jobsOption, siteOption, trustedKeysOption } from '../options.ts';
+import { collectValues, jobsOption, revokedKeysOption, siteOption, trustedKeysOption } from '../options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */
@@ -16,6 +16,7 @@ export const addImport: AddCommand = (program, bind) =>
       collectValues,
     )
     .addOption(trustedKeysOption())
+    .addOption(revokedKeysOption())
     .addOption(siteOption())
     .option('--image <reference>', 'only this image; may be repeated', collectValues)
     .option('--packs-to <dir>', 'also write the carried packs into this folder, ready for upload')

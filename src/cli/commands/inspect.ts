@@ -1,4 +1,4 @@
-import { trustedKeysOption } from '../options.ts';
+import { revokedKeysOption, trustedKeysOption } from '../options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */
@@ -11,4 +11,5 @@ export const addInspect: AddCommand = (program, bind) =>
     )
     .argument('<bundle>', 'the folder of the bundle')
     .addOption(trustedKeysOption())
+    .addOption(revokedKeysOption())
     .action(bind(async () => (await import('../actions/inspect.ts')).inspect));

@@ -1,4 +1,4 @@
-import { siteOption, trustedKeysOption } from '../options.ts';
+import { revokedKeysOption, siteOption, trustedKeysOption } from '../options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */
@@ -11,5 +11,6 @@ export const addVerify: AddCommand = (program, bind) =>
     )
     .argument('<bundle>', 'the folder of the bundle')
     .addOption(trustedKeysOption())
+    .addOption(revokedKeysOption())
     .addOption(siteOption())
     .action(bind(async () => (await import('../actions/verify.ts')).verify));

@@ -1,0 +1,94 @@
+import { type AllowedSigner, unfitInNames } from './allowed-line.ts';
+import type { Certificate } from './certificate.ts';
+import type { LoadedKey } from './loaded-key.ts';
+import { matchesPatternList } from './pattern.ts';
+import { quote } from './quote.ts';
+
+/** What a line of allowed_signers says of a key: whom it stands for, or why not here and now. */
+export type Judged =
+  { readonly line: number; readonly principal: string } | { readonly line: number; readonly refusal: string };
+
+export interface Circumstances {
+  readonly namespace: string;
+  readonly now: Date;
+  readonly userVerification?: boolean;
+}
+
+interface Signing {
+  readonly key: LoadedKey;
+  readonly userVerified: boolean;
+}
+
+/** Options of certificates that can be met here; `force-command` and the like make no sense for signatures. */
+const verifyRequired = 'verify-required';
+
+/** Undefined when the line speaks of another key. Times count in whole seconds. */
+export function judgeLine(
+  signer: AllowedSigner,
+  signing: Signing,
+  circumstances: Circumstances,
+): Judged | undefined {
+  const { certificate, plain } = signing.key;
+  const { line } = signer;
+  const speaksOf = signer.certAuthority === true ? certificate?.authority : certificate ? undefined : plain;
+  if (speaksOf?.equals(signer.key.blob) !== true) return undefined;
+  const refusal = refusalByLine(signer, signing, circumstances);
+  if (refusal !== undefined) return { line, refusal };
+  if (certificate === undefined) return { line, principal: signer.principals.text };
+  const fault = certificateFault(certificate, signing.userVerified, circumstances.now);
+  if (fault !== undefined) return { line, refusal: `by line ${line}, but its certificate ${fault}` };
+  const principal = certificate.principals.find(
+    (name) => !unfitInNames.test(name) && matchesPatternList(signer.principals, name),
+  );
+  if (principal !== undefined) return { line, principal };
+  const names = certificate.principals.map(quote).join(', ');
+  return {
+    line,
+    refusal: `line ${line} is for ${quote(signer.principals.text)}, its certificate for ${names === '' ? 'nobody' : names}`,
+  };
+}
+
+function refusalByLine(
+  signer: AllowedSigner,
+  { userVerified }: Signing,
+  { namespace, now, userVerification }: Circumstances,
+): string | undefined {
+  const second = Math.floor(now.getTime() / 1000) * 1000;
+  if (signer.namespaces !== undefined && !matchesPatternList(signer.namespaces, namespace)) {
+    return `line ${signer.line} admits it for ${quote(signer.namespaces.text)} only, not for ${quote(namespace)}`;
+  }
+  if (signer.validAfter !== undefined && second < signer.validAfter.getTime()) {
+    return `line ${signer.line} admits it only from ${signer.validAfter.toISOString()} on`;
+  }
+  if (signer.validBefore !== undefined && second > signer.validBefore.getTime()) {
+    return `line ${signer.line} admitted it until ${signer.validBefore.toISOString()}`;
+  }
+  if (userVerification === true && !userVerified) {
+    return 'a security key that asks for a PIN or a finger is required';
+  }
+  return undefined;
+}
+
+/** Why a certificate does not hold for a signature at this time. */
+function certificateFault(
+  { use, validAfter, validBefore, criticalOptions }: Certificate,
+  userVerified: boolean,
+  now: Date,
+): string | undefined {
+  if (use !== 'user') return 'is one of a host';
+  const second = BigInt(Math.floor(now.getTime() / 1000));
+  if (second < validAfter) return `is valid only from ${timeText(validAfter)} on`;
+  if (second >= validBefore) return `was valid until ${timeText(validBefore)}`;
+  const unknown = criticalOptions.filter((name) => name !== verifyRequired);
+  if (unknown.length > 0)
+    return `has critical options that a signature cannot meet: ${unknown.map(quote).join(', ')}`;
+  if (criticalOptions.includes(verifyRequired) && !userVerified)
+    return 'requires a security key that asks for a PIN or a finger';
+  return undefined;
+}
+
+/** Dates end before some certificates do. */
+function timeText(seconds: bigint): string {
+  const time = new Date(Number(seconds) * 1000);
+  return Number.isNaN(time.getTime()) ? `second ${seconds}` : time.toISOString();
+}
