@@ -37,7 +37,11 @@ export async function login(options: LoginOptions): Promise<LoginReport> {
   if (username === '' || username.includes(':')) {
     throw new PackferryError('E_USAGE', `${JSON.stringify(username)} is no user name for a registry`);
   }
-  if (password === '') throw new PackferryError('E_USAGE', 'the password is empty');
+  if (password === '') {
+    throw new PackferryError('E_USAGE', 'the password is empty', {
+      hint: 'Type it when it is asked for, or give it on standard input: --password-stdin < FILE',
+    });
+  }
   const account = { username, password };
   const checked = await checkAccount(host, account, source, signal);
   const storedIn = await storeAccount(places, host, account, { environment, signal });
