@@ -130,6 +130,8 @@ class ResumingBlob extends Readable {
     }
     this.#ended = this.#reached;
     const message = `${what}: ${answer.host} sends ${this.#reached} of ${to} bytes`;
-    return new PackferryError('E_SOURCE_UNREACHABLE', message);
+    return new PackferryError('E_SOURCE_UNREACHABLE', message, {
+      hint: 'Run the same command again: what was fetched is kept. If it stays like this, name a mirror.',
+    });
   }
 }
