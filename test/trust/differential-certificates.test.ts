@@ -36,7 +36,9 @@ const shapes: Readonly<Record<string, Partial<CertificateParts>>> = {
   'by another authority than it names': { authority: newEd25519().blob },
   'by a certified authority': { authority: certify(authority, newRsa()).blob },
   'by an authority of 31 bytes': { authority: authority.blob.subarray(0, -1) },
-  'with a changed signature': { signature: (made) => Buffer.concat([made.subarray(0, -1), Buffer.of(1)]) },
+  'with a changed signature': {
+    signature: (made) => Buffer.concat([made.subarray(0, -1), Buffer.of((made.at(-1) ?? 0) ^ 1)]),
+  },
   'with bytes after its signature': { signature: (made) => Buffer.concat([made, Buffer.of(0)]) },
 };
 
