@@ -1,6 +1,7 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import path from 'node:path';
+import { inEngineRoot } from './system-engine-root.ts';
 import { execTool, type ExecOptions, type ExecResult } from './system-exec.ts';
 import { serviceFolder, startService, usingService, type Service } from './system-service.ts';
 import { systemTools } from './system-tools.ts';
@@ -13,22 +14,39 @@ export interface Dockerd extends Service {
   run(args: readonly string[], options?: ExecOptions): Promise<ExecResult>;
 }
 
+export interface DockerdOptions {
+  /** The newer engine of the engine root (system-engine-root.ts) in place of the installed one. */
+  readonly newer?: boolean;
+  /** Where images are kept; only newer engines can have the containerd store. Default: the classic one. */
+  readonly store?: 'classic' | 'containerd';
+  /** Where the data lies; by default in the engine's own folder. */
+  readonly data?: string;
+}
+
 /** Starts an engine; several may run side by side. The caller has to `stop` it. */
-export async function startDockerd(): Promise<Dockerd> {
+export async function startDockerd(options: DockerdOptions = {}): Promise<Dockerd> {
   const tools = systemTools();
   const folder = await serviceFolder('dockerd');
   const socket = path.join(folder, 'docker.sock');
+  const settings = path.join(folder, 'daemon.json');
+  const features = { 'containerd-snapshotter': options.store === 'containerd' };
+  await writeFile(settings, JSON.stringify(options.newer === true ? { features } : {}));
+  const args = [
+    ...['--host', `unix://${socket}`],
+    ...['--config-file', settings],
+    ...['--data-root', options.data ?? path.join(folder, 'data')],
+    ...['--exec-root', path.join(folder, 'exec')],
+    ...['--pidfile', path.join(folder, 'pid')],
+    // Neither bridges nor firewall rules: the machine's own network stays as it is.
+    ...['--bridge=none', '--iptables=false', '--ip6tables=false'],
+  ];
+  const started =
+    options.newer === true
+      ? inEngineRoot(folder, { command: 'dockerd', args })
+      : { command: tools.path('dockerd'), args };
   const service = await startService({
     name: 'dockerd',
-    command: tools.path('dockerd'),
-    args: [
-      ...['--host', `unix://${socket}`],
-      ...['--data-root', path.join(folder, 'data')],
-      ...['--exec-root', path.join(folder, 'exec')],
-      ...['--pidfile', path.join(folder, 'pid')],
-      // Neither bridges nor firewall rules: the machine's own network stays as it is.
-      ...['--bridge=none', '--iptables=false', '--ip6tables=false'],
-    ],
+    ...started,
     folder,
     isReady: () => answers(socket),
   });
@@ -47,8 +65,11 @@ export async function startDockerd(): Promise<Dockerd> {
 }
 
 /** Calls `use` with a private engine that is stopped afterwards. */
-export async function withDockerd<T>(use: (dockerd: Dockerd) => Promise<T>): Promise<T> {
-  return usingService(await startDockerd(), use);
+export async function withDockerd<T>(
+  use: (dockerd: Dockerd) => Promise<T>,
+  options: DockerdOptions = {},
+): Promise<T> {
+  return usingService(await startDockerd(options), use);
 }
 
 /** Does an API answer on this socket? */

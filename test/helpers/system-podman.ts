@@ -1,5 +1,6 @@
 import { request } from 'node:http';
 import path from 'node:path';
+import { inEngineRoot, type Command } from './system-engine-root.ts';
 import { execOk } from './system-exec.ts';
 import { serviceFolder, startService, usingService, type Service } from './system-service.ts';
 import { systemTools } from './system-tools.ts';
@@ -11,28 +12,37 @@ export interface Podman extends Service {
   run(args: readonly string[]): Promise<string>;
 }
 
+export interface PodmanOptions {
+  /** The newer Podman of the engine root (system-engine-root.ts) in place of the installed one. */
+  readonly newer?: boolean;
+}
+
 /** Calls `use` with a private Podman that is stopped afterwards. */
-export async function withPodman<T>(use: (podman: Podman) => Promise<T>): Promise<T> {
+export async function withPodman<T>(
+  use: (podman: Podman) => Promise<T>,
+  options: PodmanOptions = {},
+): Promise<T> {
   const folder = await serviceFolder('podman');
   const socket = path.join(folder, 'podman.sock');
-  const command = systemTools().path('podman');
   const storage = [
     ...['--root', path.join(folder, 'root'), '--runroot', path.join(folder, 'run')],
     ...['--storage-driver', 'vfs'],
   ];
+  const podman = (args: readonly string[]): Command =>
+    options.newer === true
+      ? inEngineRoot(folder, { command: 'podman', args: [...storage, ...args] })
+      : { command: systemTools().path('podman'), args: [...storage, ...args] };
   const service = await startService({
     name: 'podman',
-    command,
-    args: [...storage, 'system', 'service', '--time', '0', `unix://${socket}`],
+    ...podman(['system', 'service', '--time', '0', `unix://${socket}`]),
     folder,
     isReady: () => answers(socket),
   });
-  const podman = {
-    ...service,
-    socket,
-    run: (args: readonly string[]) => execOk(command, [...storage, ...args]),
+  const run = (args: readonly string[]): Promise<string> => {
+    const started = podman(args);
+    return execOk(started.command, started.args);
   };
-  return usingService(podman, use);
+  return usingService({ ...service, socket, run }, use);
 }
 
 /** Does an API answer on this socket? */

@@ -1,13 +1,14 @@
 import { accessSync, constants } from 'node:fs';
 import path from 'node:path';
 import type { ExecutionContext } from 'ava';
+import { hasEngineRoot } from './system-engine-root.ts';
 
 /** Programs that system tests use. None of them is needed to build packferry or to run its other tests. */
 export type ToolName =
   'dockerd' | 'docker' | 'podman' | 'skopeo' | 'docker-registry' | 'ssh-keygen' | 'sshd' | 'busybox' | 'bash';
 
-/** What a test needs: a program, to run as root, or this kind of machine. */
-export type Need = ToolName | 'root' | 'linux-x64';
+/** What a test needs: a program, to run as root, this kind of machine, or the newer engines that `.ci/engines` brings. */
+export type Need = ToolName | 'root' | 'linux-x64' | 'newer-engines';
 
 export interface SystemTools {
   readonly root: boolean;
@@ -38,6 +39,7 @@ export function systemTools(): SystemTools {
     missing: (needs) =>
       needs.filter((need) => {
         if (need === 'root') return !root;
+        if (need === 'newer-engines') return !hasEngineRoot();
         if (need === 'linux-x64') return `${process.platform}-${process.arch}` !== need;
         return find(need) === undefined;
       }),
