@@ -62,13 +62,8 @@ export { openBundle, type OpenBundleOptions, type VerifiedBundle } from './bundl
 export { exportBundle, type ExportOptions } from './flows/export.ts';
 export { thisProcess } from './cli/context.ts';
 export type { Owner } from './bundle/export-lock.ts';
-export {
-  importBundle,
-  type Imported,
-  type ImportOptions,
-  type ImportPlan,
-  type SurveyedImage,
-} from './flows/import.ts';
+export type { SurveyedImage } from './flows/deliver.ts';
+export { importBundle, type Imported, type ImportOptions, type ImportPlan } from './flows/import.ts';
 export { inspectBundle, type InspectOptions } from './flows/inspect.ts';
 export { generateSigningKey, type KeygenOptions } from './flows/keygen.ts';
 export { loadExportManifest } from './flows/load-manifest.ts';

@@ -1,3 +1,4 @@
+import type { Digest } from '../core/digest.ts';
 import { blobsOf, type Descriptor } from '../core/image.ts';
 import { PackferryError } from '../core/errors.ts';
 import { blobPath, indexDocument, indexEntry, saveDocument, type ArchiveImage } from './save-documents.ts';
@@ -39,6 +40,8 @@ export interface PlanOptions {
    * an engine `last`: without them the engine keeps nothing of what came before.
    */
   readonly commitRecord: 'first' | 'last';
+  /** Blobs that stay out because the receiver has them: the archive is then good for that receiver alone. */
+  readonly without?: ReadonlySet<Digest>;
 }
 
 /**
@@ -52,10 +55,14 @@ export function planArchive(images: readonly ArchiveImage[], options: PlanOption
     documentEntry('index.json', indexOf(images)),
     documentEntry('manifest.json', saveDocument(images)),
   ];
-  const blobs = blobEntries(images);
-  const members =
-    options.commitRecord === 'first' ? [layout, ...commit, ...blobs] : [layout, ...blobs, ...commit];
+  const blobs = blobEntries(images).filter(({ blob }) => options.without?.has(blob.digest) !== true);
+  return layOut(
+    options.commitRecord === 'first' ? [layout, ...commit, ...blobs] : [layout, ...blobs, ...commit],
+  );
+}
 
+/** Gives every member of an archive its place. */
+export function layOut(members: readonly (DocumentEntry | BlobEntry)[]): ArchivePlan {
   let offset = 0;
   const entries = members.map((member): PlannedEntry => {
     const size = member.kind === 'document' ? member.content.length : member.blob.size;
@@ -91,6 +98,7 @@ function blobEntries(images: readonly ArchiveImage[]): BlobEntry[] {
   return [...entries.values()];
 }
 
-function documentEntry(name: string, value: unknown): DocumentEntry {
+/** A member with a JSON document. */
+export function documentEntry(name: string, value: unknown): DocumentEntry {
   return { kind: 'document', name, content: Buffer.from(JSON.stringify(value)) };
 }

@@ -39,7 +39,14 @@ export interface ImageSource {
 /** What a target says of one image before anything is sent. */
 export type Presence =
   /** `id` is what the target calls the image, where that is not the digest of the configuration. */
-  { readonly state: 'present'; readonly id?: Digest } | { readonly state: 'absent' } | Conflict;
+  { readonly state: 'present'; readonly id?: Digest } | Absence | Conflict;
+
+/** The target does not have the image, or not all of it. */
+export interface Absence {
+  readonly state: 'absent';
+  /** The blobs of it that need not be sent, as far as the target tells; absent where it tells nothing of layers. */
+  readonly held?: ReadonlySet<Digest>;
+}
 
 /** The name stands for another image there. */
 export interface Conflict {
@@ -61,6 +68,8 @@ export interface Delivery {
   readonly bytesSent: number;
   /** Bytes of blobs that the target already had. */
   readonly bytesSkipped: number;
+  /** Why all of the image was sent although the target had said that it has some: a line for people. */
+  readonly sentInFull?: string;
 }
 
 /** The target's own answer to "is exactly this image there, runnable?" */

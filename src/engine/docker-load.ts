@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { emitArchive } from '../archive/emit.ts';
-import { planArchive } from '../archive/plan.ts';
+import type { ArchivePlan } from '../archive/plan.ts';
 import { collect } from '../core/collect.ts';
 import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
 import type { LockedImage } from '../core/image.ts';
@@ -18,7 +18,7 @@ export interface LoadOptions extends DeliverOptions {
 }
 
 /**
- * Streams one image into `POST /images/load` and reads the answer. The archive ends with its commit record, which is
+ * Streams a planned archive with one image into `POST /images/load` and reads the answer. The archive ends with its commit record, which is
  * not sent before every blob has matched its digest: whatever fails earlier destroys the connection, and the engine
  * keeps nothing. What is thrown is the first cause: the abort reason, the fault of the source, or `E_LOAD_FAILED`,
  * `E_ENGINE_UNREACHABLE`, `E_ENGINE_DENIED`, `E_ENGINE_PROTOCOL` naming the image.
@@ -26,13 +26,14 @@ export interface LoadOptions extends DeliverOptions {
 export async function loadImage(
   api: DockerApi,
   image: LockedImage,
+  plan: ArchivePlan,
   source: ImageSource,
   options: LoadOptions,
 ): Promise<void> {
   const { signal, onBytes, loadIdle } = options;
   const ended = new AbortController();
   const idle = watchIdle(loadIdle);
-  const archive = emitArchive(planArchive([image], { commitRecord: 'last' }), {
+  const archive = emitArchive(plan, {
     openBlob: (blob, unwanted) => source.openBlob(image, blob, { signal: unwanted }),
     name: image.reference,
     ...(signal === undefined ? {} : { signal }),

@@ -1,4 +1,8 @@
 import pLimit from 'p-limit';
+import { planArchive, type ArchivePlan } from '../archive/plan.ts';
+import { planStubArchive } from '../archive/stub-archive.ts';
+import type { Digest } from '../core/digest.ts';
+import { PackferryError } from '../core/errors.ts';
 import { blobsOf, totalSize, type LockedImage } from '../core/image.ts';
 import type {
   Confirmation,
@@ -16,6 +20,7 @@ import type { DockerConnection } from './docker-connection.ts';
 import { learnFacts, type EngineFacts } from './docker-facts.ts';
 import { loadImage } from './docker-load.ts';
 import { compareHeld, type Comparison } from './held-image.ts';
+import { HeldLayers } from './held-layers.ts';
 import { inTime } from './patience.ts';
 
 export interface DockerTargetOptions {
@@ -58,40 +63,56 @@ class DockerTarget implements ImageTarget {
   readonly #api: DockerApi;
   readonly #facts: EngineFacts;
   readonly #patience: Patience;
+  readonly #held: HeldLayers;
 
   constructor(api: DockerApi, facts: EngineFacts, patience: Patience) {
     this.name = api.name;
     this.#patience = patience;
     this.#api = api;
     this.#facts = facts;
+    this.#held = new HeldLayers(facts);
   }
 
   async survey(images: readonly LockedImage[], signal?: AbortSignal): Promise<readonly Presence[]> {
     const limit = pLimit(inspections);
     try {
-      return await Promise.all(
-        images.map((image) => limit(async () => this.#presenceOf(image, await this.#compare(image, signal)))),
-      );
+      const compare = (image: LockedImage): Promise<Comparison> => this.#compare(image, signal);
+      const found = await Promise.all(images.map((image) => limit(compare, image)));
+      // Where nothing is missing nobody needs to know of layers.
+      if (found.some(({ state }) => state === 'absent')) await this.#held.learn(this.#api, images, signal);
+      return images.map((image, at) => this.#presenceOf(image, found[at] ?? { state: 'absent' }));
     } finally {
       // After a fault nobody waits for the rest.
       limit.clearQueue();
     }
   }
 
+  /**
+   * Sends the layers that the engine lacks, as far as the survey and earlier deliveries tell. Where that does not end in
+   * exactly this image, for instance since a base was removed meanwhile, all of it is sent.
+   */
   async deliver(image: LockedImage, source: ImageSource, options: DeliverOptions = {}): Promise<Delivery> {
     const bytes = totalSize(blobsOf(image));
     // Asked again here: between the survey and now a name may have been given to another image.
     const held = await this.#compare(image, options.signal);
     if (held.state === 'same') return { bytesSent: 0, bytesSkipped: bytes };
     if (held.state === 'other') throw tagConflict(this.name, image.reference, this.#conflict(image, held.id));
-    await loadImage(this.#api, image, source, { ...options, loadIdle: this.#patience.loadIdle });
-    return { bytesSent: bytes, bytesSkipped: 0 };
+    // An image that is there but faulty shows that the engine lacks what it says it has.
+    const without = held.state === 'absent' ? this.#held.heldOf(image) : new Set<Digest>();
+    const refused = without.size === 0 ? undefined : await this.#sendThin(image, without, source, options);
+    if (without.size > 0 && refused === undefined) {
+      const saved = totalSize(blobsOf(image).filter(({ digest }) => without.has(digest)));
+      return { bytesSent: bytes - saved, bytesSkipped: saved };
+    }
+    await this.#send(image, planArchive([image], { commitRecord: 'last' }), source, options);
+    return { bytesSent: bytes, bytesSkipped: 0, ...(refused === undefined ? {} : { sentInFull: refused }) };
   }
 
   async confirm(image: LockedImage, signal?: AbortSignal): Promise<Confirmation> {
     const held = await this.#compare(image, signal);
     switch (held.state) {
       case 'same':
+        this.#held.add(image);
         return { confirmed: true, id: held.id };
       case 'absent':
         return { confirmed: false, reason: 'the engine has no such image' };
@@ -105,6 +126,31 @@ class DockerTarget implements ImageTarget {
   close(): Promise<void> {
     this.#api.close();
     return Promise.resolve();
+  }
+
+  /** Undefined when the engine now has exactly this image; else why it does not. Other faults are thrown. */
+  async #sendThin(
+    image: LockedImage,
+    without: ReadonlySet<Digest>,
+    source: ImageSource,
+    options: DeliverOptions,
+  ): Promise<string | undefined> {
+    const plan =
+      this.#facts.product === 'podman'
+        ? planStubArchive(image, without)
+        : planArchive([image], { commitRecord: 'last', without });
+    try {
+      await this.#send(image, plan, source, options);
+      const answer = await this.confirm(image, options.signal);
+      return answer.confirmed ? undefined : answer.reason;
+    } catch (fault) {
+      if (fault instanceof PackferryError && fault.code === 'E_LOAD_FAILED') return fault.message;
+      throw fault;
+    }
+  }
+
+  #send(image: LockedImage, plan: ArchivePlan, source: ImageSource, options: DeliverOptions): Promise<void> {
+    return loadImage(this.#api, image, plan, source, { ...options, loadIdle: this.#patience.loadIdle });
   }
 
   #compare(image: LockedImage, signal: AbortSignal | undefined): Promise<Comparison> {
@@ -121,6 +167,7 @@ class DockerTarget implements ImageTarget {
       case 'other':
         return this.#conflict(image, held.id);
       case 'absent':
+        return { state: 'absent', held: this.#held.heldOf(image) };
       case 'faulty':
         return { state: 'absent' };
     }

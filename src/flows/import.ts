@@ -1,15 +1,14 @@
-import pLimit from 'p-limit';
-import type { Digest } from '../core/digest.ts';
-import { asPackferryError, PackferryError } from '../core/errors.ts';
-import { silent, type Emit } from '../core/events.ts';
-import { blobsOf, totalSize, type LockedImage } from '../core/image.ts';
-import type { ImageTarget, Presence } from '../core/ports.ts';
-import { formatReference, parseReference, tagNameOf } from '../core/reference.ts';
+import type { Emit } from '../core/events.ts';
+import { PackferryError } from '../core/errors.ts';
+import type { LockedImage } from '../core/image.ts';
+import type { ImageTarget } from '../core/ports.ts';
+import { formatReference, parseReference } from '../core/reference.ts';
 import { tagConflict } from '../core/tag-conflict.ts';
 import type { VerifiedBundle } from '../bundle/open.ts';
 import { BundleSource, lockedImageOf } from '../bundle/source.ts';
-import { reportVersion, type ImportedImage, type ImportReport } from '../schema/reports.ts';
-import { bundleHead, reportError, reportSigners } from './report.ts';
+import { reportVersion, type ImportReport } from '../schema/reports.ts';
+import { deliverImages, type SurveyedImage } from './deliver.ts';
+import { bundleHead, reportSigners } from './report.ts';
 
 export interface ImportOptions {
   readonly bundle: VerifiedBundle;
@@ -30,11 +29,6 @@ export interface ImportOptions {
 export interface ImportPlan {
   readonly bundle: VerifiedBundle;
   readonly targets: readonly { readonly target: ImageTarget; readonly images: readonly SurveyedImage[] }[];
-}
-
-export interface SurveyedImage {
-  readonly image: LockedImage;
-  readonly presence: Presence;
 }
 
 export interface Imported {
@@ -67,8 +61,14 @@ export async function importBundle(options: ImportOptions): Promise<Imported> {
   const errors: PackferryError[] = [];
   const reports: ImportReport['targets'] = [];
   if (approved) {
-    for (const { target, images: surveyed } of targets) {
-      reports.push({ name: target.name, images: await deliverAll(target, surveyed, errors, options) });
+    const source = new BundleSource(options.bundle);
+    try {
+      for (const { target, images: surveyed } of targets) {
+        const delivered = await deliverImages(target, surveyed, source, errors, options);
+        reports.push({ name: target.name, images: delivered });
+      }
+    } finally {
+      await source.close();
     }
   }
   return { report: makeReport(options, reports), errors, approved };
@@ -102,95 +102,6 @@ function refuseConflicts(targets: ImportPlan['targets']): void {
   if (conflicts.length === 1) throw first;
   const message = `nothing was sent: ${conflicts.length} names stand for other images`;
   throw new PackferryError('E_TAG_CONFLICT', message, { errors: conflicts });
-}
-
-/** Brings the images to one target and adds what failed to `errors`. After a failure, of whatever target, no more starts; a dry run goes on. */
-async function deliverAll(
-  target: ImageTarget,
-  surveyed: readonly SurveyedImage[],
-  errors: PackferryError[],
-  options: ImportOptions,
-): Promise<ImportedImage[]> {
-  const { signal } = options;
-  const emit = options.dryRun ? silent : options.emit;
-  const bytes = totalSize(surveyed.flatMap(({ image }) => blobsOf(image)));
-  emit({ type: 'planned', task: 'deliver', items: surveyed.length, bytes });
-  const limit = pLimit(options.jobs);
-  const source = new BundleSource(options.bundle);
-  const one = async ({ image, presence }: SurveyedImage): Promise<ImportedImage> => {
-    signal.throwIfAborted();
-    if (errors.length > 0 && !options.keepGoing && !options.dryRun) return pending(image);
-    const done = await deliverOne(target, image, presence, source, { ...options, emit });
-    if ('error' in done) errors.push(done.error);
-    return done.image;
-  };
-  try {
-    return await Promise.all(surveyed.map((image) => limit(one, image)));
-  } finally {
-    await source.close();
-    emit({ type: 'finished', task: 'deliver' });
-  }
-}
-
-type Outcome =
-  { readonly image: ImportedImage } | { readonly image: ImportedImage; readonly error: PackferryError };
-
-async function deliverOne(
-  target: ImageTarget,
-  image: LockedImage,
-  presence: Presence,
-  source: BundleSource,
-  options: ImportOptions,
-): Promise<Outcome> {
-  const { emit, signal } = options;
-  const item = image.reference;
-  const base = pending(image);
-  const size = totalSize(blobsOf(image));
-  if (presence.state === 'present') {
-    const { id = image.config.digest } = presence;
-    emit({ type: 'skipped', task: 'deliver', item, reason: 'already present', bytes: size });
-    noteNameless(target, image, id, emit);
-    return { image: { ...base, status: 'present', id, bytesSkipped: size } };
-  }
-  if (options.dryRun && presence.state === 'absent') return { image: base };
-  emit({ type: 'started', task: 'deliver', item, bytes: size });
-  try {
-    if (presence.state === 'conflict') throw tagConflict(target.name, item, presence);
-    const onBytes = (bytes: number): void => emit({ type: 'progress', task: 'deliver', item, bytes });
-    const delivery = await target.deliver(image, source, { signal, onBytes });
-    const answer = await target.confirm(image, signal);
-    if (!answer.confirmed) throw notConfirmed(target, image, answer.reason);
-    emit({ type: 'done', task: 'deliver', item, bytes: size });
-    noteNameless(target, image, answer.id, emit);
-    return { image: { ...base, ...delivery, status: 'loaded', id: answer.id } };
-  } catch (fault) {
-    signal.throwIfAborted();
-    const error = naming(item, asPackferryError(fault));
-    emit({ type: 'failed', task: 'deliver', item, error });
-    return { image: { ...base, status: 'failed', error: reportError(error) }, error };
-  }
-}
-
-/** Content that asks for such an image by its name would not find it. */
-function noteNameless(target: ImageTarget, { reference }: LockedImage, id: Digest, emit: Emit): void {
-  if (target.tagsOnly !== true || tagNameOf(parseReference(reference)) !== undefined) return;
-  const message = `${reference}: has no tag, hence no name on ${target.name}: it can only be run by its ID, ${id}`;
-  emit({ type: 'note', level: 'warning', message });
-}
-
-/** A fault of the disk or of a stream knows nothing of images. */
-function naming(reference: string, error: PackferryError): PackferryError {
-  return error.message.includes(reference) ? error : error.with(`${reference}: ${error.message}`);
-}
-
-function pending({ reference }: LockedImage): ImportedImage {
-  return { reference, status: 'pending', bytesSent: 0, bytesSkipped: 0 };
-}
-
-function notConfirmed(target: ImageTarget, image: LockedImage, reason: string): PackferryError {
-  return new PackferryError('E_NOT_CONFIRMED', `${image.reference}: ${target.name} took it, but ${reason}`, {
-    hint: 'Import again. If it stays like this, look into the log of the engine.',
-  });
 }
 
 function makeReport(options: ImportOptions, targets: ImportReport['targets']): ImportReport {

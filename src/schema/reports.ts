@@ -176,6 +176,8 @@ const importedImage = z.object({
   id: digest.exactOptional(),
   bytesSent: size,
   bytesSkipped: size,
+  /** In a dry run: what would be sent. Images that share layers which are missing each count them. */
+  bytesMissing: size.exactOptional(),
   error: errorReport.exactOptional(),
 });
 

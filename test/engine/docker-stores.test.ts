@@ -163,9 +163,9 @@ test(
 const asksFor = test.macro(async (t, info: Handler, expected: readonly string[]) => {
   await withFakeDocker({ info }, async ({ socket, requests }) => {
     const target = await openDockerTarget({ name: 'docker:', kind: 'unix', path: socket });
-    t.deepEqual(await target.survey([locked, untagged]), [absent, absent]);
+    t.like(await target.survey([locked, untagged]), [absent, absent]);
     t.deepEqual(
-      requests.filter((request) => request.includes('/images/')),
+      requests.filter((request) => /\/images\/.*\/json/.test(request)),
       expected,
     );
     await target.close();

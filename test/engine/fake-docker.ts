@@ -76,6 +76,7 @@ export async function withFakeDocker<T>(
 function handlerFor(answers: FakeAnswers, url: string): Handler {
   if (url === '/version') return answers.version ?? dockerVersion;
   if (url === '/info') return answers.info ?? classicInfo;
+  if (url.startsWith('/images/json')) return json([]);
   if (url.startsWith('/images/load')) return answers.load ?? json({ message: 'unexpected' }, 500);
   if (url.endsWith('/get')) return answers.save ?? noSuchImage;
   return answers.inspect ?? noSuchImage;

@@ -61,7 +61,7 @@ test.serial(
     await withTarget(async ({ dockerd, target }) => {
       const image = await runnableImage('carried across');
       const locked = lockComposed(`${repository}:1.0`, image);
-      t.deepEqual(await target.survey([locked]), [{ state: 'absent' }]);
+      t.like((await target.survey([locked]))[0], { state: 'absent' });
       t.like(await target.confirm(locked), { confirmed: false });
 
       let reported = 0;
@@ -87,7 +87,7 @@ test.serial(
     await withTarget(async ({ dockerd, target }) => {
       const image = await runnableImage('no tag');
       const locked = lockComposed(`${repository}@${image.manifest.descriptor.digest}`, image);
-      t.deepEqual(await target.survey([locked]), [{ state: 'absent' }]);
+      t.like((await target.survey([locked]))[0], { state: 'absent' });
       await target.deliver(locked, composedSource([image]));
       t.deepEqual(await target.confirm(locked), { confirmed: true, id: locked.config.digest });
       t.is(await output(dockerd, locked.config.digest), 'no tag\n');
@@ -141,7 +141,7 @@ test.serial(
       });
       await t.throwsAsync(target.deliver(locked, flipped), { code: 'E_DIGEST_MISMATCH' });
       t.is(await held(dockerd), before);
-      t.deepEqual(await target.survey([locked]), [{ state: 'absent' }]);
+      t.like((await target.survey([locked]))[0], { state: 'absent' });
 
       await target.deliver(locked, composedSource([image]));
       t.like(await target.confirm(locked), { confirmed: true });

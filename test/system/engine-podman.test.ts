@@ -15,7 +15,7 @@ test.serial(
       try {
         const image = composeImage({ files: [{ path: 'file', content: noise('podman', 1000) }] });
         const locked = lockComposed('docker.io/demisto/sample:1.0', image);
-        t.deepEqual(await target.survey([locked]), [{ state: 'absent' }]);
+        t.like((await target.survey([locked]))[0], { state: 'absent' });
         await target.deliver(locked, composedSource([image]));
         t.deepEqual(await target.confirm(locked), { confirmed: true, id: locked.config.digest });
         t.like((await target.survey([locked]))[0], { state: 'present' });

@@ -1,10 +1,11 @@
 import { formatSize } from '../../core/size.ts';
 import { asPackferryError, PackferryError } from '../../core/errors.ts';
-import { blobsOf, totalSize } from '../../core/image.ts';
+import { totalSize } from '../../core/image.ts';
 import { formatReference, parseReference } from '../../core/reference.ts';
 import { extractPacks } from '../../bundle/carried-packs.ts';
 import { openBundle, type VerifiedBundle } from '../../bundle/open.ts';
 import { closeTargets, findTargets, openTargets } from '../../flows/targets.ts';
+import { blobsToSend } from '../../flows/deliver.ts';
 import { chooseImages, importBundle, type ImportPlan } from '../../flows/import.ts';
 import type { ImportReport } from '../../schema/reports.ts';
 import { trustedKeys } from '../keys.ts';
@@ -116,8 +117,8 @@ function approval(session: Session, options: ImportOptions): (plan: ImportPlan) 
   return async ({ bundle, targets }) => {
     const { context } = session;
     const missing = targets.map(({ target, images }) => {
-      const absent = images.filter(({ presence }) => presence.state === 'absent').map(({ image }) => image);
-      return { name: target.name, images: absent.length, bytes: totalSize(absent.flatMap(blobsOf)) };
+      const absent = images.filter(({ presence }) => presence.state === 'absent');
+      return { name: target.name, images: absent.length, bytes: totalSize(blobsToSend(absent)) };
     });
     if (options.yes === true || !isInteractive(context) || missing.every(({ images }) => images === 0))
       return true;
@@ -139,7 +140,11 @@ function importText({ targets, dryRun }: ImportReport): string {
     .map(({ name, images }) => {
       const rows = table(images, [
         { title: 'STATUS', value: ({ status }) => (status === 'pending' && dryRun ? 'would load' : status) },
-        { title: 'SENT', align: 'right', value: ({ bytesSent }) => formatSize(bytesSent) },
+        {
+          title: dryRun ? 'TO SEND' : 'SENT',
+          align: 'right',
+          value: ({ bytesSent, bytesMissing = bytesSent }) => formatSize(bytesMissing),
+        },
         { title: 'IMAGE', value: ({ reference }) => reference },
       ]);
       return targets.length === 1 ? rows : `${name}\n${rows}`;

@@ -1,0 +1,94 @@
+import pLimit from 'p-limit';
+import * as z from 'zod';
+import { chainIdsOf } from '../core/chain-id.ts';
+import { isDigest, type Digest } from '../core/digest.ts';
+import type { LockedImage } from '../core/image.ts';
+import type { DockerApi } from './docker-api.ts';
+import { askDocker } from './docker-ask.ts';
+import type { EngineFacts } from './docker-facts.ts';
+import { inspectImage, type Inspection } from './inspection.ts';
+
+const listAnswer = z.array(z.object({ Id: z.string() }));
+
+/** Inspections at a time, and how many images are looked into: knowing fewer layers only costs bytes. */
+const inspections = 8;
+const imagesLookedInto = 5000;
+
+/**
+ * The layers that an engine holds, as far as it tells: no engine lists layers, but every image names its own. Docker's
+ * classic store knows a layer by its chainID, Podman by its diffID, and the containerd store needs the very blob. What
+ * is learned here may be out of date a moment later, so whoever relies on it has to confirm the result.
+ */
+export class HeldLayers {
+  readonly #facts: EngineFacts;
+  readonly #chainIds = new Set<Digest>();
+  readonly #diffIds = new Set<Digest>();
+  /** Manifests of which all content is there; and the blobs that are known through them. */
+  readonly #manifests = new Set<string>();
+  readonly #blobs = new Set<Digest>();
+
+  constructor(facts: EngineFacts) {
+    this.#facts = facts;
+  }
+
+  /**
+   * Asks the engine for all its images. `known` are images whose blobs are known, by which those of the engine's are.
+   * Throws what asking throws.
+   */
+  async learn(api: DockerApi, known: readonly LockedImage[], signal?: AbortSignal): Promise<void> {
+    const aborting = signal === undefined ? {} : { signal };
+    const list = await askDocker(api, { path: '/images/json', query: { all: '1' }, ...aborting }, listAnswer);
+    const ids = [...new Set((list ?? []).map(({ Id }) => Id))].slice(0, imagesLookedInto);
+    const limit = pLimit(inspections);
+    try {
+      const look = (id: string): Promise<Inspection | undefined> =>
+        inspectImage(api, this.#facts, id, signal);
+      // An image may be removed between the list and the question.
+      for (const found of await Promise.all(ids.map((id) => limit(look, id)))) if (found) this.#learn(found);
+    } finally {
+      limit.clearQueue();
+    }
+    for (const image of known) if (this.#manifests.has(image.manifest.digest)) this.#addBlobs(image);
+  }
+
+  /** Notes an image that is there for certain. */
+  add(image: LockedImage): void {
+    this.#addDiffIds(image.layers.map(({ diffId }) => diffId));
+    this.#addBlobs(image);
+  }
+
+  /** The blobs of an image's layers that need not be sent. */
+  heldOf(image: LockedImage): ReadonlySet<Digest> {
+    const chain = chainIdsOf(image.layers.map(({ diffId }) => diffId));
+    const isHeld = ({ digest, diffId }: LockedImage['layers'][number], at: number): boolean => {
+      if (this.#facts.product === 'podman') return this.#diffIds.has(diffId);
+      const unpacked = this.#chainIds.has(chain[at] ?? diffId);
+      return this.#facts.idOf === 'config' ? unpacked : this.#blobs.has(digest) || unpacked;
+    };
+    const missing = new Set(
+      image.layers.filter((layer, at) => !isHeld(layer, at)).map(({ digest }) => digest),
+    );
+    return new Set(image.layers.map(({ digest }) => digest).filter((digest) => !missing.has(digest)));
+  }
+
+  #learn(found: Inspection): void {
+    const { Manifests: manifests } = found;
+    if (this.#facts.idOf === 'manifest') {
+      // Engines before API 1.48 do not say whether content is there: only the image's own identity counts then.
+      if (!manifests) this.#manifests.add(found.Id);
+      for (const { Available, Descriptor } of manifests ?? [])
+        if (Available) this.#manifests.add(Descriptor.digest);
+      if (manifests?.some(({ Available }) => Available) !== true) return;
+    }
+    this.#addDiffIds((found.RootFS?.Layers ?? []).filter(isDigest));
+  }
+
+  #addDiffIds(diffIds: readonly Digest[]): void {
+    for (const chainId of chainIdsOf(diffIds)) this.#chainIds.add(chainId);
+    for (const diffId of diffIds) this.#diffIds.add(diffId);
+  }
+
+  #addBlobs({ layers }: LockedImage): void {
+    for (const { digest } of layers) this.#blobs.add(digest);
+  }
+}

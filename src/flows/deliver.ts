@@ -1,0 +1,142 @@
+import { asPackferryError, PackferryError } from '../core/errors.ts';
+import { silent, type Emit } from '../core/events.ts';
+import type { Digest } from '../core/digest.ts';
+import { blobsOf, totalSize, type Descriptor, type LockedImage } from '../core/image.ts';
+import type { ImageSource, ImageTarget, Presence } from '../core/ports.ts';
+import { parseReference, tagNameOf } from '../core/reference.ts';
+import { tagConflict } from '../core/tag-conflict.ts';
+import type { ImportedImage } from '../schema/reports.ts';
+import { deliverInOrder } from './delivery-order.ts';
+import { reportError } from './report.ts';
+
+export interface DeliveryOptions {
+  /** Nothing is sent; images that are absent stay pending. */
+  readonly dryRun: boolean;
+  /** Goes on after a failure. */
+  readonly keepGoing: boolean;
+  /** Images that are sent to one target at the same time. */
+  readonly jobs: number;
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+}
+
+export interface SurveyedImage {
+  readonly image: LockedImage;
+  readonly presence: Presence;
+}
+
+/** Blobs that a target lacks of these images, each once. */
+export function blobsToSend(surveyed: readonly SurveyedImage[]): Descriptor[] {
+  const lacking = surveyed.flatMap(({ image, presence }) => {
+    if (presence.state !== 'absent') return [];
+    return blobsOf(image).filter(({ digest }) => presence.held?.has(digest) !== true);
+  });
+  return [...new Map(lacking.map((blob) => [blob.digest, blob])).values()];
+}
+
+/**
+ * Brings images to one target, each missing layer once, and adds what failed to `errors`. After a failure, of whatever
+ * target, no more starts unless `keepGoing`; a dry run goes on. Throws the reason of the signal only.
+ */
+export async function deliverImages(
+  target: ImageTarget,
+  surveyed: readonly SurveyedImage[],
+  source: ImageSource,
+  errors: PackferryError[],
+  options: DeliveryOptions,
+): Promise<ImportedImage[]> {
+  const { signal, dryRun, keepGoing } = options;
+  const emit = dryRun ? silent : options.emit;
+  const bytes = totalSize(surveyed.flatMap(({ image }) => blobsOf(image)));
+  emit({ type: 'planned', task: 'deliver', items: surveyed.length, bytes });
+  const one = async ({ image, presence }: SurveyedImage): Promise<ImportedImage> => {
+    signal.throwIfAborted();
+    if (errors.length > 0 && !keepGoing && !dryRun) return pending(image);
+    const done = await deliverOne(target, { image, presence }, source, { ...options, emit });
+    if ('error' in done) errors.push(done.error);
+    return done.image;
+  };
+  const waiting = surveyed.map((value) => ({ value, missing: layersToBring(value) }));
+  try {
+    return await deliverInOrder(waiting, options.jobs, one, ({ status }) => status === 'loaded');
+  } finally {
+    emit({ type: 'finished', task: 'deliver' });
+  }
+}
+
+/** Layers that the image brings and that others can stand on, where the target knows layers. */
+function layersToBring(surveyed: SurveyedImage): ReadonlySet<Digest> {
+  const { image, presence } = surveyed;
+  if (presence.state !== 'absent' || presence.held === undefined) return new Set();
+  const layers = new Set(image.layers.map(({ digest }) => digest));
+  return new Set(blobsToSend([surveyed]).flatMap(({ digest }) => (layers.has(digest) ? [digest] : [])));
+}
+
+type Outcome =
+  { readonly image: ImportedImage } | { readonly image: ImportedImage; readonly error: PackferryError };
+
+async function deliverOne(
+  target: ImageTarget,
+  surveyed: SurveyedImage,
+  source: ImageSource,
+  { emit, signal, dryRun }: DeliveryOptions,
+): Promise<Outcome> {
+  const { image, presence } = surveyed;
+  const item = image.reference;
+  const base = pending(image);
+  const size = totalSize(blobsOf(image));
+  if (presence.state === 'present') {
+    const { id = image.config.digest } = presence;
+    emit({ type: 'skipped', task: 'deliver', item, reason: 'already present', bytes: size });
+    noteNameless(target, image, id, emit);
+    return { image: { ...base, status: 'present', id, bytesSkipped: size } };
+  }
+  if (dryRun && presence.state === 'absent') {
+    const bytesMissing = totalSize(blobsToSend([surveyed]));
+    return { image: { ...base, bytesMissing, bytesSkipped: size - bytesMissing } };
+  }
+  emit({ type: 'started', task: 'deliver', item, bytes: size });
+  try {
+    if (presence.state === 'conflict') throw tagConflict(target.name, item, presence);
+    const onBytes = (bytes: number): void => emit({ type: 'progress', task: 'deliver', item, bytes });
+    const { sentInFull, ...delivery } = await target.deliver(image, source, { signal, onBytes });
+    if (sentInFull !== undefined)
+      emit({ type: 'note', level: 'info', message: resent(target, image, sentInFull) });
+    const answer = await target.confirm(image, signal);
+    if (!answer.confirmed) throw notConfirmed(target, image, answer.reason);
+    emit({ type: 'done', task: 'deliver', item, bytes: size });
+    noteNameless(target, image, answer.id, emit);
+    return { image: { ...base, ...delivery, status: 'loaded', id: answer.id } };
+  } catch (fault) {
+    signal.throwIfAborted();
+    const error = naming(item, asPackferryError(fault));
+    emit({ type: 'failed', task: 'deliver', item, error });
+    return { image: { ...base, status: 'failed', error: reportError(error) }, error };
+  }
+}
+
+function resent(target: ImageTarget, { reference }: LockedImage, why: string): string {
+  return `${reference}: sent in full, since ${target.name} could not use the layers that it has: ${why}`;
+}
+
+/** Content that asks for such an image by its name would not find it. */
+function noteNameless(target: ImageTarget, { reference }: LockedImage, id: Digest, emit: Emit): void {
+  if (target.tagsOnly !== true || tagNameOf(parseReference(reference)) !== undefined) return;
+  const message = `${reference}: has no tag, hence no name on ${target.name}: it can only be run by its ID, ${id}`;
+  emit({ type: 'note', level: 'warning', message });
+}
+
+/** A fault of the disk or of a stream knows nothing of images. */
+function naming(reference: string, error: PackferryError): PackferryError {
+  return error.message.includes(reference) ? error : error.with(`${reference}: ${error.message}`);
+}
+
+function pending({ reference }: LockedImage): ImportedImage {
+  return { reference, status: 'pending', bytesSent: 0, bytesSkipped: 0 };
+}
+
+function notConfirmed(target: ImageTarget, image: LockedImage, reason: string): PackferryError {
+  return new PackferryError('E_NOT_CONFIRMED', `${image.reference}: ${target.name} took it, but ${reason}`, {
+    hint: 'Import again. If it stays like this, look into the log of the engine.',
+  });
+}
