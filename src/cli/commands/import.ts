@@ -12,7 +12,7 @@ export const addImport: AddCommand = (program, bind) =>
     .argument('<bundle>', 'the folder of the bundle')
     .option(
       '--to <endpoint>',
-      'where to: docker:, docker:unix:///PATH, oci:DIR; may be repeated (default: docker:)',
+      'where to: docker:, podman:, either with unix:///PATH, or oci:DIR; may be repeated (default: docker:)',
       collectValues,
     )
     .addOption(trustedKeysOption())
