@@ -178,6 +178,8 @@ const importedImage = z.object({
   bytesSkipped: size,
   /** In a dry run: what would be sent. Images that share layers which are missing each count them. */
   bytesMissing: size.exactOptional(),
+  /** The image from which the name was taken: what the target calls it, and the name that it has now. */
+  replaced: z.object({ id: z.string(), keptAs: z.string() }).exactOptional(),
   error: errorReport.exactOptional(),
 });
 
