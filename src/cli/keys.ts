@@ -90,6 +90,7 @@ export async function signingKey(
   const { env } = context;
   return openSigningKey(file, {
     passphrase,
+    ...(passphraseFile === undefined ? {} : { passphraseForSshKeygen: passphrase }),
     env,
     isInteractive: isInteractive(context),
     signal,

@@ -99,7 +99,7 @@ test('a signature that would not count is not made: same key, same principal, no
   }));
 
 test('a bundle is verified in full before it is signed: no second signature under what was changed or is not trusted', (t) =>
-  withSigned(t, async ({ at, bob, bundle, writeSigner, signingBy }) => {
+  withSigned(t, async ({ at, bob, bundle, signingBy }) => {
     await writeFile(
       at('only-bob'),
       await readFile(at('both'), 'utf8').then((text) => text.replace(/^.*\n/, '')),
