@@ -150,6 +150,14 @@ export function revokedKeysOption(): Option {
   ).argParser(collectValues);
 }
 
+/** `--policy FILE`. */
+export function policyOption(): Option {
+  return new Option(
+    '--policy <file>',
+    "policy.json of this site: how many principals must have signed, which bundles are taken (default: /etc/packferry/policy.json, then the one in the user's configuration folder)",
+  ).env('PACKFERRY_POLICY');
+}
+
 /** `--site NAME`. */
 export function siteOption(): Option {
   return new Option(
@@ -172,6 +180,16 @@ export function passphraseOption(): Option {
     '--passphrase-file <file>',
     'file whose first line is the passphrase of the key; without it an encrypted key is asked for on the terminal',
   ).env('PACKFERRY_PASSPHRASE_FILE');
+}
+
+/** `--passphrase-file FILE`, where several keys may sign. */
+export function passphrasesOption(): Option {
+  return new Option(
+    '--passphrase-file <file>',
+    'file whose first line is the passphrase of the key; without it an encrypted key is asked for on the terminal; with several keys, repeat it for each key in the same order, unless only one of them is encrypted',
+  )
+    .argParser(collectValues)
+    .env('PACKFERRY_PASSPHRASE_FILE');
 }
 
 /** `--witness FOLDER`. */

@@ -29,9 +29,12 @@ const codes = {
   E_KEY_UNSUPPORTED: [2, 'this kind of key cannot sign'],
   E_KEY_UNAVAILABLE: [2, 'an agent or ssh-keygen does not sign with this key'],
   E_KEY_PASSPHRASE: [2, 'the passphrase of a key is missing or wrong'],
+  E_KEY_NOT_VALID: [2, 'no site would accept a signature by this key now'],
+  E_SIGNED_ALREADY: [2, 'this key, or its principal, has signed the bundle already'],
   E_CREDENTIALS: [2, 'stored accounts or certificates cannot be read, used or written'],
-  E_TRUST_UNREADABLE: [2, 'the file of trusted keys cannot be read'],
-  E_TRUST_INVALID: [2, 'the file of trusted keys has mistakes'],
+  E_TRUST_UNREADABLE: [2, 'a file of trusted or revoked keys, or the policy, cannot be read'],
+  E_TRUST_INVALID: [2, 'a file of trusted or revoked keys, or the policy, has mistakes'],
+  E_TRUST_UNSAFE: [2, 'others could change a file that decides on trust'],
   // 3: some images failed
   E_PARTIAL: [3, 'some images failed, the others are done'],
   // 4: verification failed
@@ -44,6 +47,8 @@ const codes = {
   E_WRONG_SITE: [4, 'the bundle is for other sites'],
   E_SIGNATURE_INVALID: [4, 'the signature is broken or of something else'],
   E_SIGNER_UNTRUSTED: [4, 'the signature is good, its key is not trusted'],
+  E_THRESHOLD: [4, 'fewer principals have signed than the policy asks for'],
+  E_WRONG_STREAM: [4, 'the policy does not take bundles of this name'],
   E_DIGEST_MISMATCH: [4, 'content differs from its digest'],
   E_SIZE_MISMATCH: [4, 'content differs from its size'],
   E_LIMIT_EXCEEDED: [4, 'something from outside is larger than allowed'],

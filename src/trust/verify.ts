@@ -1,6 +1,6 @@
 import { PackferryError } from '../core/errors.ts';
 import type { AllowedSigners } from './allowed-signers.ts';
-import { type Judged, judgeLine } from './judge-line.ts';
+import { type Admitted, judgeLine } from './judge-line.ts';
 import { loadPublicKey, type LoadedKey } from './loaded-key.ts';
 import { fingerprintOf, formatPublicKey } from './public-key.ts';
 import { quote } from './quote.ts';
@@ -25,18 +25,14 @@ export interface VerifyOptions {
 }
 
 /** Who signed, by the line of allowed_signers that admits the key. */
-export interface VerifiedSigner {
-  /** The principals of the line as written; they may be patterns. Of a certificate, its name that they match. */
-  readonly principal: string;
+export interface VerifiedSigner extends Admitted {
   /** Of the key, also where a certificate stands for it. */
   readonly fingerprint: string;
   readonly keyType: string;
-  readonly line: number;
 }
 
 /** A signature that is good in itself. */
-interface GoodSignature {
-  readonly publicKey: Buffer;
+export interface GoodSignature {
   readonly key: LoadedKey;
   readonly userVerified: boolean;
 }
@@ -46,18 +42,25 @@ interface GoodSignature {
  * it; `E_SIGNER_UNTRUSTED` only for a good signature whose key is revoked, not listed, or not for this namespace and time.
  */
 export function verifyDetached(options: VerifyOptions): VerifiedSigner {
-  const good = checkSignature(decodeSshsig(options.signature, options.signatureName), options);
+  return admitSigner(
+    checkSignature(decodeSshsig(options.signature, options.signatureName), options),
+    options,
+  );
+}
+
+/** Who a key is by allowed_signers, here and now. Throws `E_SIGNER_UNTRUSTED`. */
+export function admitSigner(
+  good: GoodSignature,
+  options: Omit<VerifyOptions, 'message' | 'signature'>,
+): VerifiedSigner {
   const { key } = good;
   const fingerprint = fingerprintOf(key.plain);
 
   const revoked = revocation(key, options.allowed);
   if (revoked !== undefined) throw untrusted(options, good, [revoked]);
   const judged = options.allowed.signers.flatMap((signer) => judgeLine(signer, good, options) ?? []);
-  const admitting = judged.find((line): line is Judged & { principal: string } => 'principal' in line);
-  if (admitting !== undefined) {
-    const { principal, line } = admitting;
-    return { principal, fingerprint, keyType: key.type.name, line };
-  }
+  const admitting = judged.find((line) => 'principal' in line);
+  if (admitting !== undefined) return { ...admitting, fingerprint, keyType: key.type.name };
   throw untrusted(
     options,
     good,
@@ -78,7 +81,7 @@ export function checkSignature(
   const data = signedData(signature.namespace, signature.hash, message);
   const proof = key.verify(signature.signature, data, fail);
   if (proof === undefined) throw fail('it does not belong to this content');
-  return { publicKey: signature.publicKey, key, userVerified: proof.userVerified };
+  return { key, userVerified: proof.userVerified };
 }
 
 /** Why a key does not count any more; a revoked authority takes its certificates with it. */
@@ -90,7 +93,7 @@ function revocation({ plain, certificate }: LoadedKey, { revoked = [] }: Allowed
 }
 
 function untrusted(
-  { allowed, namespace, signatureName }: VerifyOptions,
+  { allowed, namespace, signatureName }: Pick<VerifyOptions, 'allowed' | 'namespace' | 'signatureName'>,
   { key: { plain, type, certificate } }: GoodSignature,
   refusals: readonly string[],
 ): PackferryError {

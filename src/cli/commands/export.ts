@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import { importerOption } from '../importer-option.ts';
-import { collectValues, jobsOption, passphraseOption, sourceKeysOption, witnessOption } from '../options.ts';
+import { collectValues, jobsOption, passphrasesOption, sourceKeysOption, witnessOption } from '../options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */
@@ -16,10 +16,12 @@ export const addExport: AddCommand = (program, bind) =>
     .addOption(
       new Option(
         '--key <file>',
-        'OpenSSH private key that signs the bundle, or the public key or certificate of one that an ssh-agent holds; without it the one that the manifest names',
-      ).env('PACKFERRY_KEY'),
+        'OpenSSH private key that signs the bundle, or the public key or certificate of one that an ssh-agent holds; without it those that the manifest names; several signers: repeat it',
+      )
+        .argParser(collectValues)
+        .env('PACKFERRY_KEY'),
     )
-    .addOption(passphraseOption())
+    .addOption(passphrasesOption())
     .option(
       '--volume-size <size>',
       'largest archive, for instance 700MB (default: 4 GiB - 1 byte, for FAT32)',
