@@ -36,11 +36,16 @@ export async function checkSignatures(
       });
     }
   }
-  const message = await readBundleFile(dir, bundleFiles.sums, limits.sums);
+  const message = await readBundleFile(
+    dir,
+    bundleFiles.sums,
+    limits.sums,
+    listing.files.get(bundleFiles.sums),
+  );
   const signers: VerifiedSigner[] = [];
   const untrusted: PackferryError[] = [];
   for (const name of listing.signatures) {
-    const signature = await readBundleFile(dir, name, limits.signature);
+    const signature = await readBundleFile(dir, name, limits.signature, listing.files.get(name));
     try {
       const { allowed, now } = options;
       signers.push(
