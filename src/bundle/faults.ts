@@ -17,7 +17,7 @@ export function sumOf(errors: readonly PackferryError[], sum: SumUp): PackferryE
   return new PackferryError(first.code, isOne ? first.message : `${sum.header}: ${errors.length} faults`, {
     ...(hint === undefined ? {} : { hint }),
     ...(isOne ? { cause: first.cause ?? first, errors: first.errors } : { errors }),
-    details: sum.details ?? first.details,
+    details: { ...(isOne ? first.details : {}), ...sum.details },
   });
 }
 

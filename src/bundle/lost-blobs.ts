@@ -18,8 +18,7 @@ export function lostBlobs(volume: ReadVolume, lost: readonly LostPlace[] | Loss)
       offset,
       why,
       intactIn: [],
-      images: users.map(({ reference }) => reference),
-      items: itemsOf(users),
+      images: users.map((image) => ({ reference: image.reference, items: itemsOf(image) })),
     };
   });
 }
@@ -36,10 +35,10 @@ function roleIn({ manifest, config, layers }: BundleImage, digest: Digest): Lost
   return layers.some((layer) => layer.digest === digest) ? 'layer' : undefined;
 }
 
-/** Each item once, in the order of the images. */
-function itemsOf(images: readonly BundleImage[]): ItemOfPack[] {
+/** The items that use an image, each once. */
+function itemsOf({ usedBy }: BundleImage): ItemOfPack[] {
   const items = new Map<string, ItemOfPack>();
-  for (const { pack, kind, item } of images.flatMap(({ usedBy }) => usedBy)) {
+  for (const { pack, kind, item } of usedBy) {
     items.set(JSON.stringify([pack, kind, item]), { pack, kind, item });
   }
   return [...items.values()];

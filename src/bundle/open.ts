@@ -3,7 +3,7 @@ import { asPackferryError, PackferryError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { BundleDocument } from '../schema/bundle.ts';
 import type { VerifiedSigner } from '../trust/verify.ts';
-import { checkFiles, type FilesChecked } from './check-files.ts';
+import { checkFiles, type FilesChecked, type OwnWord } from './check-files.ts';
 import { refuseExtras } from './check-listing.ts';
 import type { LayersChecked } from './check-layers.ts';
 import { describedFiles } from './document.ts';
@@ -70,11 +70,11 @@ export async function openBundle(dir: string, options: OpenBundleOptions): Promi
   const listing = await listFolder(dir);
   const list = await checkSignatures(dir, listing, options);
   refuseExtras(listing, list.sums);
-  const read = await readOwnWord(listing, list, options);
+  const { read, own } = await readOwnWord(listing, list, options);
   checkAudience(read.document, options.site);
   checkFresh(read.document, options.now);
   checkAgreement(read, list.sums);
-  const checked = await checkFiles(listing, list, read, options);
+  const checked = await checkFiles(listing, list, { read, own }, options);
   for (const name of listing.litter) {
     options.emit({
       type: 'note',
@@ -90,7 +90,7 @@ async function readOwnWord(
   listing: FolderListing,
   list: SignedList,
   options: OpenBundleOptions,
-): Promise<ReadDocument> {
+): Promise<OwnWord> {
   let bytes: Buffer;
   try {
     bytes = await readSigned(listing.dir, bundleFiles.document, limits.bundleJson, list.sums);
@@ -100,7 +100,9 @@ async function readOwnWord(
       await checkFiles(listing, list, undefined, options);
     throw fault;
   }
-  return readDocument(bytes);
+  const { document: file } = bundleFiles;
+  const sha256 = list.sums.get(file) ?? '';
+  return { read: readDocument(bytes), own: { file, bytes: bytes.length, sha256, result: 'good' } };
 }
 
 /** What a bundle says of itself, after its signature was found good; its files have not been checked. */

@@ -20,6 +20,12 @@ export interface ItemOfPack {
   readonly item: string;
 }
 
+/** An image that lacks a blob, and the items that use it. */
+export interface StrickenImage {
+  readonly reference: string;
+  readonly items: readonly ItemOfPack[];
+}
+
 /** A blob that is not there as planned, with all that cannot do without it. */
 export interface LostBlob {
   readonly digest: Digest;
@@ -31,10 +37,8 @@ export interface LostBlob {
   readonly why: Loss;
   /** Other archives of the bundle that hold it intact. */
   readonly intactIn: readonly string[];
-  /** References of the images that need it. */
-  readonly images: readonly string[];
-  /** The items that use one of these images. */
-  readonly items: readonly ItemOfPack[];
+  /** The images that need it. */
+  readonly images: readonly StrickenImage[];
 }
 
 /** A stretch of an archive between the blobs. It follows from bundle.json and need not be carried again. */

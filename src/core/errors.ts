@@ -122,6 +122,12 @@ export class PackferryError extends Error {
   }
 }
 
+/** What is lost of the bundle that an error is about, where that is known. */
+export function damageIn({ details, errors }: PackferryError): BundleDamage | undefined {
+  if (details.damage !== undefined) return details.damage;
+  return errors.map(damageIn).find((damage) => damage !== undefined);
+}
+
 /** Every code, for the generated documentation. */
 export const errorCodes: readonly ErrorCode[] = Object.keys(codes) as ErrorCode[];
 

@@ -1,4 +1,4 @@
-import { revokedKeysOption, siteOption, trustedKeysOption } from '../options.ts';
+import { deepOption, revokedKeysOption, siteOption, trustedKeysOption } from '../options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */
@@ -13,4 +13,9 @@ export const addVerify: AddCommand = (program, bind) =>
     .addOption(trustedKeysOption())
     .addOption(revokedKeysOption())
     .addOption(siteOption())
+    .addOption(deepOption())
+    .option(
+      '--damage <file>',
+      'where something is lost, write down which files and blobs: a new file, to be carried back to where the bundle was made',
+    )
     .action(bind(async () => (await import('../actions/verify.ts')).verify));
