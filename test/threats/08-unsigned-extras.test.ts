@@ -10,7 +10,7 @@ const extra = test.macro({
     await withThreatBundle(async ({ at, refused, refusedOnCommandLine, open }) => {
       await t.notThrowsAsync(open());
       await make(at(name));
-      const shown = [...name].every((letter) => letter >= ' ' && letter <= '~') ? name : '';
+      const shown = /^[ -~]+$/.test(name) ? name : '';
       const error = await refused(t, name);
       t.is(error.code, 'E_BUNDLE_EXTRA_FILE');
       await refusedOnCommandLine(t, shown);
