@@ -2,7 +2,7 @@ import { PackferryError } from '../core/errors.ts';
 import { throwAll } from './faults.ts';
 import { missingFile } from './file-check.ts';
 import type { FolderListing } from './folder.ts';
-import { bundleFiles } from './names.ts';
+import { bundleFiles, packFolder } from './names.ts';
 import type { Sums } from './sums.ts';
 
 /**
@@ -10,10 +10,12 @@ import type { Sums } from './sums.ts';
  * Files that are only missing are damage, and told with the rest of it.
  */
 export function refuseExtras(listing: FolderListing, sums: Sums): void {
-  const { dir, files, signatures } = listing;
+  const { dir, files, signatures, hasPackFolder } = listing;
   const extras = [...files.keys()].filter(
     (name) => !sums.has(name) && name !== bundleFiles.sums && !signatures.includes(name),
   );
+  const hasPacks = [...sums.keys()].some((name) => name.startsWith(`${packFolder}/`));
+  if (hasPackFolder && !hasPacks) extras.push(packFolder);
   if (extras.length === 0) return;
   const missing = [...sums.keys()].filter((name) => !files.has(name));
   // Media and tools that know only capitals, or write accents in another way, change names.

@@ -12,6 +12,8 @@ export interface FolderListing {
   /** The regular files that may belong to the bundle, by name. */
   readonly files: ReadonlyMap<string, SeenFile>;
   readonly signatures: readonly string[];
+  /** Is there a folder for packs, perhaps an empty one? */
+  readonly hasPackFolder: boolean;
   readonly litter: readonly string[];
 }
 
@@ -48,16 +50,17 @@ export async function listFolder(dir: string): Promise<FolderListing> {
       errors: faults,
     });
   }
-  return { dir, files, signatures: [...files.keys()].filter(isSignatureName), litter };
+  const signatures = [...files.keys()].filter(isSignatureName);
+  return { dir, files, signatures, hasPackFolder: names.includes(packFolder), litter };
 }
 
 /** The paths of what lies in the folder of carried packs, the only folder that a bundle may have. */
 async function namesOfPacks(dir: string, names: readonly string[]): Promise<string[]> {
   if (!names.includes(packFolder)) return [];
   const folder = path.join(dir, packFolder);
-  const inside = (await lstat(folder)).isDirectory() ? await readdir(folder) : [];
-  if (inside.length > 0) return inside.map(packPath);
-  throw new PackferryError('E_BUNDLE_EXTRA_FILE', `${packFolder} is no folder with packs in it`, {
+  const isFolder = await readingFile(packFolder, async () => (await lstat(folder)).isDirectory());
+  if (isFolder) return (await readingFile(packFolder, () => readdir(folder))).map(packPath);
+  throw new PackferryError('E_BUNDLE_EXTRA_FILE', `${packFolder} is no folder`, {
     hint: 'Copy the whole bundle again, into an empty folder.',
   });
 }

@@ -74,7 +74,6 @@ export async function openBundle(dir: string, options: OpenBundleOptions): Promi
   checkAudience(read.document, options.site);
   checkFresh(read.document, options.now);
   checkAgreement(read, list.sums);
-  const checked = await checkFiles(listing, list, { read, own }, options);
   for (const name of listing.litter) {
     options.emit({
       type: 'note',
@@ -82,6 +81,7 @@ export async function openBundle(dir: string, options: OpenBundleOptions): Promi
       message: `passed over ${name}: it does not belong to the bundle`,
     });
   }
+  const checked = await checkFiles(listing, list, { read, own }, options);
   return new VerifiedBundleFolder(read, listing, list, checked);
 }
 
@@ -96,7 +96,7 @@ async function readOwnWord(
     bytes = await readSigned(listing.dir, bundleFiles.document, limits.bundleJson, list.sums);
   } catch (fault) {
     const { code } = asPackferryError(fault);
-    if (code === 'E_DIGEST_MISMATCH' || code === 'E_BUNDLE_INCOMPLETE')
+    if (['E_DIGEST_MISMATCH', 'E_BUNDLE_INCOMPLETE', 'E_LIMIT_EXCEEDED'].includes(code))
       await checkFiles(listing, list, undefined, options);
     throw fault;
   }

@@ -44,10 +44,17 @@ test('threat 7: every file, taken away: refused by name', async (t) => {
     for (const name of files) {
       await cp(at(name), `${folder}/kept`);
       await rm(at(name));
-      // The folder of packs is then empty.
-      await refused(t, name === 'packs/Sample.zip' ? 'packs' : name, `${name} taken away`);
+      await refused(t, name, `${name} taken away`);
       await cp(`${folder}/kept`, at(name));
     }
+  });
+});
+
+test('threat 7: bundle.json that has grown beyond its limit is damage, told with all other', async (t) => {
+  await withThreatBundle(async ({ at, refused }) => {
+    await truncate(at('bundle.json'), 2 ** 40);
+    await truncate(at('images-002.tar'), 10);
+    for (const name of ['bundle.json', 'images-002.tar']) await refused(t, name);
   });
 });
 

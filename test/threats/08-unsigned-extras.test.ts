@@ -2,6 +2,7 @@ import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { Event } from '../../src/core/events.ts';
+import { withBundleFixture } from '../helpers/bundle-fixture.ts';
 import { execOk } from '../helpers/system-exec.ts';
 import { withThreatBundle } from '../helpers/threat-bundle.ts';
 
@@ -19,26 +20,26 @@ const extra = test.macro({
   title: (what) => `threat 8: refused: ${what}`,
 });
 
-const write = (file: string): Promise<void> => writeFile(file, 'x');
+const touch = (file: string): Promise<void> => writeFile(file, 'x');
 
-test('another archive', extra, 'zz.tar', write);
-test('an archive of a name that load.sh would take', extra, 'images-003.tar', write);
-test('a hidden file', extra, '.hidden', write);
-test('a program', extra, 'packferry-linux-x64', write);
+test('another archive', extra, 'zz.tar', touch);
+test('an archive of a name that load.sh would take', extra, 'images-003.tar', touch);
+test('a hidden file', extra, '.hidden', touch);
+test('a program', extra, 'packferry-linux-x64', touch);
 test('a folder', extra, 'more', (file) => mkdir(file));
 test('a link that leads nowhere', extra, 'link', (file) => symlink('/nonexistent', file));
 test('a link to a file of the bundle', extra, 'link', (file) => symlink('bundle.json', file));
-test('a file in the folder of packs', extra, 'packs/Other.zip', write);
+test('a file in the folder of packs', extra, 'packs/Other.zip', touch);
 test('a folder in the folder of packs', extra, 'packs/more', (file) => mkdir(file));
-test('a file that starts programs on Windows', extra, 'autorun.inf', write);
-test('a signature of a name that none has', extra, 'SHA256SUMS.1000.sig', write);
-test('a list of a name that differs by case', extra, 'sha256sums', write);
-test('a file whose name differs by case', extra, 'BUNDLE.JSON', write);
-test('a name with a line feed', extra, 'bundle.json\n', write);
-test('a name with a command for terminals', extra, '\u001b[2Jx', write);
-test('a name with letters that have no width', extra, 'bundle.json\u200b', write);
-test('a name that Unicode calls the same', extra, 'bundle.jso\uff4e', write);
-test('a name that begins like an option', extra, '-rf', write);
+test('a file that starts programs on Windows', extra, 'autorun.inf', touch);
+test('a signature of a name that none has', extra, 'SHA256SUMS.1000.sig', touch);
+test('a list of a name that differs by case', extra, 'sha256sums', touch);
+test('a file whose name differs by case', extra, 'BUNDLE.JSON', touch);
+test('a name with a line feed', extra, 'bundle.json\n', touch);
+test('a name with a command for terminals', extra, '\u001b[2Jx', touch);
+test('a name with letters that have no width', extra, 'bundle.json\u200b', touch);
+test('a name that Unicode calls the same', extra, 'bundle.jso\uff4e', touch);
+test('a name that begins like an option', extra, '-rf', touch);
 
 test('threat 8: refused: a name that is no UTF-8', async (t) => {
   await withThreatBundle(async ({ dir, open }) => {
@@ -46,6 +47,19 @@ test('threat 8: refused: a name that is no UTF-8', async (t) => {
     await t.throwsAsync(open(), { code: 'E_BUNDLE_EXTRA_FILE' });
   });
 });
+
+for (const inside of [[], ['.DS_Store'], ['x.zip']]) {
+  const what = inside.length === 0 ? 'an empty folder' : `a folder with ${inside.join()}`;
+  test(`threat 8: refused: ${what} for packs in a bundle that carries none`, async (t) => {
+    await withBundleFixture(async ({ folder, write, open }) => {
+      const dir = path.join(folder, 'bundle');
+      await write(dir);
+      await mkdir(path.join(dir, 'packs'));
+      for (const name of inside) await touch(path.join(dir, 'packs', name));
+      await t.throwsAsync(open(dir), { code: 'E_BUNDLE_EXTRA_FILE' });
+    });
+  });
+}
 
 const litter = [
   '.DS_Store',
@@ -105,7 +119,7 @@ for (const name of [
 ]) {
   test(`threat 8: what only resembles litter is refused: ${name}`, async (t) => {
     await withThreatBundle(async ({ at, refused }) => {
-      await write(at(name));
+      await touch(at(name));
       t.is((await refused(t, name)).code, 'E_BUNDLE_EXTRA_FILE');
     });
   });
