@@ -7,6 +7,7 @@ import { exitStatusTable } from '../src/cli/exit-status.ts';
 import type { Context } from '../src/cli/context.ts';
 import { errorCodes, meaningOfCode, statusOfCode } from '../src/core/errors.ts';
 import { bundleSchema } from '../src/schema/bundle.ts';
+import { damageSchema } from '../src/schema/damage.ts';
 import { eventLine } from '../src/schema/events.ts';
 import { exportManifestSchema } from '../src/schema/export-manifest.ts';
 import { lockSchema } from '../src/schema/lock.ts';
@@ -21,6 +22,7 @@ export function generatedFiles(context: Context): ReadonlyMap<string, string> {
     lock: lockSchema,
     bundle: bundleSchema,
     policy: policySchema,
+    damage: damageSchema,
     events: eventLine,
     'report-plan': reports.planReport,
     'report-lock': reports.lockReport,

@@ -1,7 +1,24 @@
 // The public surface of the library. What is not named here may change without notice.
 
 // Values
-export { PackferryError, errorCodes, type ErrorCode, type ExitStatus } from './core/errors.ts';
+export {
+  PackferryError,
+  damageIn,
+  errorCodes,
+  type ErrorCode,
+  type ErrorDetails,
+  type ExitStatus,
+} from './core/errors.ts';
+export type {
+  BundleDamage,
+  DamagedFile,
+  DamagedPart,
+  FileResult,
+  ItemOfPack,
+  LostBlob,
+  Loss,
+  StrickenImage,
+} from './core/damage.ts';
 export { silent, type Emit, type Event, type Task } from './core/events.ts';
 export type { Digest } from './core/digest.ts';
 export { blobsOf, totalSize, type Descriptor, type Layer, type LockedImage } from './core/image.ts';
@@ -57,6 +74,7 @@ export type { VerifiedSigner } from './trust/verify.ts';
 
 // Bundles
 export { openImporter, type CarriedImporter } from './bundle/importer-file.ts';
+export type { LayersChecked } from './bundle/check-layers.ts';
 export { openBundle, type OpenBundleOptions, type VerifiedBundle } from './bundle/open.ts';
 
 // Use cases
@@ -76,6 +94,7 @@ export { planExport, type Planned, type PlanOptions } from './flows/plan.ts';
 export { resolveAll, type Resolved, type ResolveOptions, type WantedImage } from './flows/resolve.ts';
 export { select, type Selection, type SelectOptions } from './flows/selection.ts';
 export { signBundle, type SignOptions, type SignPlan } from './flows/sign.ts';
+export { writeDamage, type DamageFacts } from './flows/damage-file.ts';
 export { verifyReportOf } from './flows/verify.ts';
 
 // Reports

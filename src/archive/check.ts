@@ -4,6 +4,11 @@ import type { Descriptor } from '../core/image.ts';
 import type { ArchivePlan } from './plan.ts';
 import { endName, regionsOf, type Region, type RegionKind } from './regions.ts';
 
+/** Bytes of an archive that cannot be read. */
+export interface Gap {
+  readonly gap: number;
+}
+
 /** One place where an archive is not what was planned. */
 export interface Damage {
   /** `short`: the archive stops there. `surplus`: there it goes on although it should have ended. */
@@ -14,22 +19,41 @@ export interface Damage {
   readonly offset: number;
   /** The blob whose content is damaged. */
   readonly digest?: Digest;
+  /** Some of it could not be read. */
+  readonly unreadable?: true;
+}
+
+/** A blob whose content is not there as planned. */
+export interface LostPlace {
+  readonly blob: Descriptor;
+  /** Where its content should start, in bytes. */
+  readonly offset: number;
+  /** `missing`: the archive ends before it, or in it. */
+  readonly why: 'damaged' | 'unreadable' | 'missing';
 }
 
 export interface ArchiveCheck {
-  /** 64 lower-case hex digits over all bytes. */
-  readonly sha256: string;
+  /** 64 lower-case hex digits over all bytes; absent when some could not be read. */
+  readonly sha256?: string;
   /** Length in bytes. */
   readonly size: number;
   /** Everything that is wrong, in the order of the archive; empty for an intact one. */
   readonly damage: readonly Damage[];
-  /** The blobs whose content is not there as planned: damaged or cut off. */
-  readonly lostBlobs: readonly Descriptor[];
+  readonly lost: readonly LostPlace[];
+}
+
+/** Sees the content of blobs as it passes, so that whatever has to look at it needs no second reading. */
+export interface BlobWatcher {
+  /** The next bytes of a blob; not yet verified. The reading waits for the promise, if there is one. */
+  take(blob: Descriptor, bytes: Buffer): Promise<void> | undefined;
+  /** The blob has ended. Only where it is `intact` did all of its bytes come, and the right ones. */
+  end(blob: Descriptor, intact: boolean): Promise<void> | undefined;
 }
 
 export interface CheckOptions {
-  /** Total bytes read so far. */
+  /** Total bytes read so far, with those that could not be. */
   readonly onBytes?: (bytes: number) => void;
+  readonly watchers?: readonly BlobWatcher[];
   readonly signal?: AbortSignal;
 }
 
@@ -39,87 +63,120 @@ export interface CheckOptions {
  * only what `chunks` throws, and the reason of the signal. Holds one chunk at a time.
  */
 export async function checkArchive(
-  chunks: AsyncIterable<Buffer>,
+  chunks: AsyncIterable<Buffer | Gap>,
   plan: ArchivePlan,
   options: CheckOptions = {},
 ): Promise<ArchiveCheck> {
   const whole = createHash('sha256');
-  const regions = new RegionCheck(plan);
+  const regions = new RegionCheck(plan, options.watchers ?? []);
   let size = 0;
+  let isWhole = true;
   for await (const chunk of chunks) {
     options.signal?.throwIfAborted();
-    whole.update(chunk);
-    regions.take(chunk);
-    size += chunk.length;
+    if ('gap' in chunk) {
+      isWhole = false;
+      size += chunk.gap;
+      await regions.skip(chunk.gap);
+    } else {
+      whole.update(chunk);
+      size += chunk.length;
+      await regions.take(chunk);
+    }
     options.onBytes?.(size);
   }
-  const { damage, lostBlobs } = regions.finish();
-  return { sha256: whole.digest('hex'), size, damage, lostBlobs };
+  const found = regions.finish();
+  return { ...(isWhole ? { sha256: whole.digest('hex') } : {}), size, ...found };
 }
 
 /** Follows the planned regions while bytes arrive in pieces of any length. */
 class RegionCheck {
   readonly #planSize: number;
+  readonly #watchers: readonly BlobWatcher[];
   readonly #regions: Generator<Region, undefined>;
   readonly #damage: Damage[] = [];
-  readonly #lostBlobs: Descriptor[] = [];
+  readonly #lost: LostPlace[] = [];
   #region: Region | undefined;
-  /** Of the current region: how many bytes were seen, whether they were as planned, and their hash. */
+  /** Of the current region: how many bytes were seen, whether they were as planned and readable, and their hash. */
   #seen = 0;
   #intact = true;
+  #readable = true;
   #hash = createHash('sha256');
 
-  constructor(plan: ArchivePlan) {
+  constructor(plan: ArchivePlan, watchers: readonly BlobWatcher[]) {
     this.#planSize = plan.size;
+    this.#watchers = watchers;
     this.#regions = regionsOf(plan);
     this.#region = this.#regions.next().value;
   }
 
-  take(chunk: Buffer): void {
+  async take(chunk: Buffer): Promise<void> {
     let at = 0;
     while (this.#region !== undefined && at < chunk.length) {
       const part = chunk.subarray(at, at + this.#region.size - this.#seen);
-      this.#compare(this.#region, part);
+      if (this.#readable) await this.#compare(this.#region, part);
       at += part.length;
-      if (this.#seen === this.#region.size) this.#conclude(this.#region);
+      await this.#advance(this.#region, part.length);
     }
     if (at < chunk.length && this.#damage.at(-1)?.kind !== 'surplus') {
       this.#damage.push({ kind: 'surplus', entry: endName, offset: this.#planSize });
     }
   }
 
+  async skip(bytes: number): Promise<void> {
+    let left = bytes;
+    while (this.#region !== undefined && left > 0) {
+      const part = Math.min(left, this.#region.size - this.#seen);
+      this.#readable = false;
+      left -= part;
+      await this.#advance(this.#region, part);
+    }
+  }
+
   /** Says what was found; what has not arrived by now is missing. */
-  finish(): Pick<ArchiveCheck, 'damage' | 'lostBlobs'> {
+  finish(): Pick<ArchiveCheck, 'damage' | 'lost'> {
     if (this.#region !== undefined) {
       const { entry, offset } = this.#region;
       this.#damage.push({ kind: 'short', entry, offset: offset + this.#seen });
     }
     for (; this.#region !== undefined; this.#region = this.#regions.next().value) {
-      if (this.#region.kind === 'blob') this.#lostBlobs.push(this.#region.blob);
+      const { kind, offset } = this.#region;
+      if (kind === 'blob') this.#lost.push({ blob: this.#region.blob, offset, why: 'missing' });
     }
-    return { damage: this.#damage, lostBlobs: this.#lostBlobs };
+    return { damage: this.#damage, lost: this.#lost };
   }
 
-  #compare(region: Region, part: Buffer): void {
-    if (region.kind === 'blob') this.#hash.update(part);
-    else this.#intact &&= part.equals(region.bytes.subarray(this.#seen, this.#seen + part.length));
-    this.#seen += part.length;
-  }
-
-  #conclude(region: Region): void {
-    const { kind, entry, offset } = region;
+  async #compare(region: Region, part: Buffer): Promise<void> {
     if (region.kind === 'blob') {
-      const { digest } = region.blob;
-      if (`sha256:${this.#hash.digest('hex')}` !== digest) {
-        this.#damage.push({ kind, entry, offset, digest });
-        this.#lostBlobs.push(region.blob);
+      this.#hash.update(part);
+      for (const watcher of this.#watchers) await watcher.take(region.blob, part);
+    } else {
+      this.#intact &&= part.equals(region.bytes.subarray(this.#seen, this.#seen + part.length));
+    }
+  }
+
+  async #advance(region: Region, bytes: number): Promise<void> {
+    this.#seen += bytes;
+    if (this.#seen === region.size) await this.#conclude(region);
+  }
+
+  async #conclude(region: Region): Promise<void> {
+    const { kind, entry, offset } = region;
+    const unreadable = this.#readable ? {} : { unreadable: true as const };
+    if (region.kind === 'blob') {
+      const { blob } = region;
+      const isIntact = this.#readable && `sha256:${this.#hash.digest('hex')}` === blob.digest;
+      if (!isIntact) {
+        this.#damage.push({ kind, entry, offset, digest: blob.digest, ...unreadable });
+        this.#lost.push({ blob, offset, why: this.#readable ? 'damaged' : 'unreadable' });
       }
+      for (const watcher of this.#watchers) await watcher.end(blob, isIntact);
       this.#hash = createHash('sha256');
-    } else if (!this.#intact) {
-      this.#damage.push({ kind, entry, offset });
+    } else if (!this.#intact || !this.#readable) {
+      this.#damage.push({ kind, entry, offset, ...unreadable });
     }
     this.#seen = 0;
     this.#intact = true;
+    this.#readable = true;
     this.#region = this.#regions.next().value;
   }
 }

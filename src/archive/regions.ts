@@ -42,3 +42,11 @@ function contentOf(entry: PlannedEntry): Region {
     ? { kind: 'document', ...place, bytes: entry.content }
     : { kind: 'blob', ...place, blob: entry.blob };
 }
+
+/** Where the content of the blob ends that a byte belongs to; the byte itself when it is of no blob. */
+export function endOfBlobAt({ entries }: ArchivePlan, offset: number): number {
+  const entry = entries.find(
+    ({ kind, dataOffset, size }) => kind === 'blob' && dataOffset <= offset && offset < dataOffset + size,
+  );
+  return entry === undefined ? offset : entry.dataOffset + entry.size;
+}

@@ -6,8 +6,8 @@ import { syncFolder, writeWhole } from '../archive/atomic-file.ts';
 import { messageOf, PackferryError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { BundleDocument } from '../schema/bundle.ts';
-import { atMost, openBundleStream, readingFile } from './folder.ts';
-import { bundleFiles, packFolder, packPath } from './names.ts';
+import { atMost, openBundleStream } from './folder.ts';
+import { packFolder, packPath } from './names.ts';
 import { damaged } from './signed-list.ts';
 
 /** A content pack that a bundle is to carry: a zip file as it can be uploaded to a server. */
@@ -73,24 +73,6 @@ async function* hashing(zip: string, hash: ReturnType<typeof createHash>): Async
   } catch (cause) {
     throw new PackferryError('E_PACK_INVALID', `${zip} cannot be read: ${messageOf(cause)}`, { cause });
   }
-}
-
-/** sha256 in hex of a file of the bundle that is no archive. Throws `E_LIMIT_EXCEEDED` before it reads one that is too large. */
-export async function hashBundleFile(dir: string, name: string, signal?: AbortSignal): Promise<string> {
-  const maxBytes = limitOf(name);
-  const aborting = signal === undefined ? {} : { signal };
-  const content = await openBundleStream(dir, name, atMost(name, maxBytes), aborting);
-  const hash = createHash('sha256');
-  const readAll = async (): Promise<void> => {
-    for await (const chunk of content as AsyncIterable<Buffer>) hash.update(chunk);
-  };
-  await readingFile(name, readAll, signal);
-  return hash.digest('hex');
-}
-
-function limitOf(name: string): number {
-  if (name === bundleFiles.importer) return limits.importer;
-  return name.startsWith(`${packFolder}/`) ? limits.carriedPack : limits.bundleText;
 }
 
 /**

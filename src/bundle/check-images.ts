@@ -1,71 +1,92 @@
+import type { BlobWatcher } from '../archive/check.ts';
 import { joinLayers, parseConfig, parseManifest } from '../archive/oci-documents.ts';
+import type { Digest } from '../core/digest.ts';
 import { asPackferryError, PackferryError } from '../core/errors.ts';
+import type { Descriptor } from '../core/image.ts';
 import { limits } from '../core/limits.ts';
-import { configFits, formatPlatform } from '../core/platform.ts';
-import type { BundleDocument, BundleImage } from '../schema/bundle.ts';
-import type { FileHandle } from 'node:fs/promises';
-import { openBundleFile, readingFile } from './folder.ts';
-import type { ReadVolume } from './read-document.ts';
+import { configFits, formatPlatform, type Platform } from '../core/platform.ts';
+import type { BundleImage } from '../schema/bundle.ts';
 
 /**
- * Compares what bundle.json says of each image with what the image's own manifest and config say: an engine goes by
- * those. The archive has been checked byte for byte before. Returns all faults.
+ * Compares what bundle.json says of the images of one archive with what their own manifests and configs say: an engine
+ * goes by those. It sees them while the archive is checked, byte for byte, and judges an image as soon as both have
+ * passed. Holds the documents of images of which one has not come yet.
  */
-export async function checkImages(
-  dir: string,
-  document: BundleDocument,
-  volumes: readonly ReadVolume[],
-): Promise<PackferryError[]> {
-  const errors: PackferryError[] = [];
-  for (const volume of volumes) {
-    const file = await openBundleFile(dir, volume.file);
-    try {
-      for (const image of volume.images) {
-        const check = (): Promise<PackferryError | undefined> => checkImage(file, volume, image, document);
-        const fault = await readingFile(volume.file, check).catch(asPackferryError);
-        if (fault !== undefined) errors.push(fault);
+export class ImageCheck implements BlobWatcher {
+  /** What was found; complete when the archive has been read. */
+  readonly errors: PackferryError[] = [];
+  readonly #platform: Platform;
+  /** The images that wait for a document to be judged. */
+  readonly #wanted = new Map<Digest, Set<BundleImage>>();
+  readonly #documents = new Map<Digest, Buffer>();
+  #parts: Buffer[] = [];
+
+  constructor(images: readonly BundleImage[], platform: Platform) {
+    this.#platform = platform;
+    for (const image of images) {
+      for (const { digest } of [image.manifest, image.config]) {
+        this.#wanted.set(digest, (this.#wanted.get(digest) ?? new Set()).add(image));
       }
-    } finally {
-      await file.close();
     }
   }
-  return errors;
+
+  take({ digest, size }: Descriptor, bytes: Buffer): undefined {
+    // A copy: the piece of the file that it is part of is much larger.
+    if (this.#wanted.has(digest) && size <= limits.imageConfig) this.#parts.push(Buffer.from(bytes));
+  }
+
+  end({ digest, size }: Descriptor, intact: boolean): undefined {
+    const images = [...(this.#wanted.get(digest) ?? [])];
+    if (images.length === 0) return;
+    const bytes = Buffer.concat(this.#parts);
+    this.#parts = [];
+    if (size > limits.imageConfig) {
+      for (const { reference } of images) {
+        const message = `${reference}: ${digest} is too large for a document`;
+        this.errors.push(new PackferryError('E_LIMIT_EXCEEDED', message));
+      }
+      return;
+    }
+    if (!intact) return;
+    this.#documents.set(digest, bytes);
+    for (const image of images) this.#judge(image);
+  }
+
+  #judge(image: BundleImage): void {
+    const manifest = this.#documents.get(image.manifest.digest);
+    const config = this.#documents.get(image.config.digest);
+    if (manifest === undefined || config === undefined) return;
+    for (const { digest } of [image.manifest, image.config]) {
+      this.#wanted.get(digest)?.delete(image);
+      if (this.#wanted.get(digest)?.size === 0) this.#documents.delete(digest);
+    }
+    try {
+      checkImage(image, manifest, config, this.#platform);
+    } catch (fault) {
+      this.errors.push(asPackferryError(fault));
+    }
+  }
 }
 
-async function checkImage(
-  file: FileHandle,
-  { plan }: ReadVolume,
+function checkImage(
   image: BundleImage,
-  { platform }: BundleDocument,
-): Promise<PackferryError | undefined> {
-  const read = async (digest: string): Promise<Buffer> => {
-    const entry = plan.entries.find(
-      (candidate) => candidate.kind === 'blob' && candidate.blob.digest === digest,
-    );
-    const size = entry?.size ?? 0;
-    if (size > limits.imageConfig) {
-      throw new PackferryError(
-        'E_LIMIT_EXCEEDED',
-        `${image.reference}: ${digest} is too large for a document`,
-      );
-    }
-    const { buffer } = await file.read(Buffer.alloc(size), 0, size, entry?.dataOffset ?? 0);
-    return buffer;
-  };
+  manifestBytes: Buffer,
+  configBytes: Buffer,
+  platform: Platform,
+): void {
   const { reference } = image;
-  const manifest = parseManifest(await read(image.manifest.digest), image.manifest, reference);
-  const config = parseConfig(await read(image.config.digest), reference);
+  const manifest = parseManifest(manifestBytes, image.manifest, reference);
+  const config = parseConfig(configBytes, reference);
   const layers = joinLayers(manifest, config, reference);
   if (manifest.config.digest !== image.config.digest || manifest.config.size !== image.config.size) {
-    return contradiction(reference, 'the manifest names another config');
+    throw contradiction(reference, 'the manifest names another config');
   }
   if (JSON.stringify(layers.map(identityOf)) !== JSON.stringify(image.layers.map(identityOf))) {
-    return contradiction(reference, 'the manifest and the config name other layers');
+    throw contradiction(reference, 'the manifest and the config name other layers');
   }
   if (!configFits(config, platform)) {
-    return contradiction(reference, `the image is for ${formatPlatform(config)}`);
+    throw contradiction(reference, `the image is for ${formatPlatform(config)}`);
   }
-  return undefined;
 }
 
 function identityOf({

@@ -1,4 +1,4 @@
-import { constants } from 'node:fs';
+import { constants, type Stats } from 'node:fs';
 import { lstat, open, readdir, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
@@ -8,11 +8,17 @@ import { bundleFiles, isLitter, isSignatureName, packFolder, packPath } from './
 
 /** What lies in a bundle's folder, by kind; nothing has been opened. */
 export interface FolderListing {
-  /** Names of regular files that may belong to the bundle. */
-  readonly files: ReadonlySet<string>;
+  readonly dir: string;
+  /** The regular files that may belong to the bundle, by name. */
+  readonly files: ReadonlyMap<string, SeenFile>;
   readonly signatures: readonly string[];
+  /** Is there a folder for packs, perhaps an empty one? */
+  readonly hasPackFolder: boolean;
   readonly litter: readonly string[];
 }
+
+/** How a file was when the folder was listed. */
+export type SeenFile = Pick<Stats, 'dev' | 'ino' | 'size' | 'mtimeMs'>;
 
 /**
  * Lists a bundle's folder by `lstat`. Links, devices, pipes and folders are refused, unless they are known litter of an
@@ -29,40 +35,47 @@ export async function listFolder(dir: string): Promise<FolderListing> {
   }
   const found = [...names, ...(await namesOfPacks(dir, names))];
   const litter = found.filter((name) => isLitter(path.basename(name)));
-  const files = found.filter((name) => !litter.includes(name) && name !== packFolder).sort();
+  const candidates = found.filter((name) => !litter.includes(name) && name !== packFolder).sort();
+  const files = new Map<string, SeenFile>();
   const faults: PackferryError[] = [];
-  for (const name of files) {
-    const what = await oddityOf(path.join(dir, name));
-    if (what !== undefined) {
-      faults.push(
-        new PackferryError('E_BUNDLE_EXTRA_FILE', `${name} is ${what}: a bundle holds regular files only`),
-      );
-    }
+  for (const name of candidates) {
+    const stats = await lstat(path.join(dir, name)).catch((fault: unknown) => String(systemCodeOf(fault)));
+    const what = typeof stats === 'string' ? `a name that leads nowhere (${stats})` : oddityOf(stats);
+    if (typeof stats !== 'string' && what === undefined) files.set(name, stats);
+    else faults.push(notRegular(name, what ?? ''));
   }
   if (faults.length > 0) {
-    throw new PackferryError('E_BUNDLE_EXTRA_FILE', `${dir} is no acceptable bundle`, { errors: faults });
+    throw new PackferryError('E_BUNDLE_EXTRA_FILE', `${dir} is no acceptable bundle`, {
+      hint: 'Copy the whole bundle again, into an empty folder.',
+      errors: faults,
+    });
   }
-  return { files: new Set(files), signatures: files.filter(isSignatureName), litter };
+  const signatures = [...files.keys()].filter(isSignatureName);
+  return { dir, files, signatures, hasPackFolder: names.includes(packFolder), litter };
 }
 
 /** The paths of what lies in the folder of carried packs, the only folder that a bundle may have. */
 async function namesOfPacks(dir: string, names: readonly string[]): Promise<string[]> {
   if (!names.includes(packFolder)) return [];
   const folder = path.join(dir, packFolder);
-  const inside = (await lstat(folder)).isDirectory() ? await readdir(folder) : [];
-  if (inside.length > 0) return inside.map(packPath);
-  throw new PackferryError('E_BUNDLE_EXTRA_FILE', `${packFolder} is no folder with packs in it`, {
+  const isFolder = await readingFile(packFolder, async () => (await lstat(folder)).isDirectory());
+  if (isFolder) return (await readingFile(packFolder, () => readdir(folder))).map(packPath);
+  throw new PackferryError('E_BUNDLE_EXTRA_FILE', `${packFolder} is no folder`, {
     hint: 'Copy the whole bundle again, into an empty folder.',
   });
 }
 
-async function oddityOf(file: string): Promise<string | undefined> {
-  const stats = await lstat(file);
+function oddityOf(stats: Stats): string | undefined {
   if (stats.isSymbolicLink()) return 'a symbolic link';
   if (stats.isDirectory()) return 'a folder';
   if (!stats.isFile()) return 'a device, pipe or socket';
   if (stats.nlink > 1) return 'a file with several names (hard links)';
   return undefined;
+}
+
+function notRegular(name: string, what: string): PackferryError {
+  const message = `${name} is ${what}: a bundle holds regular files only`;
+  return new PackferryError('E_BUNDLE_EXTRA_FILE', message);
 }
 
 function notFound(dir: string, fault: unknown): PackferryError {
@@ -71,10 +84,39 @@ function notFound(dir: string, fault: unknown): PackferryError {
   return new PackferryError('E_BUNDLE_NOT_FOUND', `${dir}: ${why}`, { hint, cause: fault });
 }
 
-/** Opens a file of the bundle for reading; a link that took its place meanwhile is refused, a pipe does not block. */
-export async function openBundleFile(dir: string, name: string): Promise<FileHandle> {
+/**
+ * Opens a file of the bundle for reading. A link that took its place meanwhile is refused, a pipe does not block, and
+ * what was opened is looked at once more: it is a regular file, and the one that was `seen` in the listing.
+ */
+export async function openBundleFile(dir: string, name: string, seen?: SeenFile): Promise<FileHandle> {
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-  return readingFile(name, () => open(path.join(dir, name), flags));
+  const file = await readingFile(name, () => open(path.join(dir, name), flags));
+  try {
+    const stats = await readingFile(name, () => file.stat());
+    const oddity = oddityOf(stats);
+    if (oddity !== undefined) throw notRegular(name, oddity);
+    if (seen !== undefined && isAnother(stats, seen)) {
+      throw new PackferryError('E_BUNDLE_MALFORMED', `${name} was changed while the bundle was verified`, {
+        hint: 'See to it that nobody writes to the medium, and verify again.',
+      });
+    }
+    return file;
+  } catch (fault) {
+    await file.close();
+    throw fault;
+  }
+}
+
+/** FAT has no numbers for files: Linux makes them up anew whenever it has forgotten a file. The time then decides. */
+function isAnother(stats: Stats, seen: SeenFile): boolean {
+  const isRenumbered = stats.ino !== seen.ino && stats.mtimeMs === seen.mtimeMs;
+  return stats.dev !== seen.dev || stats.size !== seen.size || (stats.ino !== seen.ino && !isRenumbered);
+}
+
+export interface StreamOptions {
+  /** How the file was when the folder was listed. */
+  readonly seen?: SeenFile | undefined;
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -85,15 +127,14 @@ export async function openBundleStream(
   dir: string,
   name: string,
   accept: (size: number) => void,
-  options: { readonly highWaterMark?: number; readonly signal?: AbortSignal } = {},
+  { seen, ...options }: StreamOptions = {},
 ): Promise<Readable> {
-  const file = await openBundleFile(dir, name);
+  const file = await openBundleFile(dir, name, seen);
   try {
-    const stats = await readingFile(name, () => file.stat());
-    if (!stats.isFile()) throw new PackferryError('E_BUNDLE_EXTRA_FILE', `${name} is no regular file`);
-    accept(stats.size);
+    const { size } = await readingFile(name, () => file.stat());
+    accept(size);
     // `end` is inclusive.
-    return file.createReadStream({ ...options, end: stats.size });
+    return file.createReadStream({ ...options, end: size });
   } catch (fault) {
     await file.close();
     throw fault;
@@ -110,8 +151,13 @@ export function atMost(name: string, maxBytes: number): (size: number) => void {
 }
 
 /** Reads a small file of the bundle, up to `maxBytes`. */
-export async function readBundleFile(dir: string, name: string, maxBytes: number): Promise<Buffer> {
-  const content = await openBundleStream(dir, name, atMost(name, maxBytes));
+export async function readBundleFile(
+  dir: string,
+  name: string,
+  maxBytes: number,
+  seen?: SeenFile,
+): Promise<Buffer> {
+  const content = await openBundleStream(dir, name, atMost(name, maxBytes), { seen });
   return readingFile(name, () => collect(content, maxBytes, name));
 }
 

@@ -52,20 +52,39 @@ export function isSignatureName(name: string): boolean {
   return /^SHA256SUMS(\.[1-9][0-9]{0,2})?\.sig$/.test(name);
 }
 
-/** What operating systems leave on removable media. It is reported and never opened. */
+/** What operating systems leave on removable media, in lower case. It is reported and never opened. */
 const litter: ReadonlySet<string> = new Set([
-  '.DS_Store',
-  '.Spotlight-V100',
-  '.Trashes',
+  // macOS
+  '.ds_store',
+  '.apdisk',
+  '.documentrevisions-v100',
   '.fseventsd',
-  '$RECYCLE.BIN',
-  'System Volume Information',
-  'Thumbs.db',
+  '.spotlight-v100',
+  '.temporaryitems',
+  '.trashes',
+  '.volumeicon.icns',
+  '.metadata_never_index',
+  // Windows
+  '$recycle.bin',
   'desktop.ini',
+  'recycler',
+  'system volume information',
+  'thumbs.db',
+  'ehthumbs.db',
+  // Linux
+  '.directory',
   'lost+found',
 ]);
 
-/** Is this a leftover of an operating system? AppleDouble files (`._name`) are. */
+/**
+ * Is this a leftover of an operating system? AppleDouble files (`._name`), waste-paper baskets and what `chkdsk` found are.
+ * Windows does not care for the case of names, and so it is with these.
+ */
 export function isLitter(name: string): boolean {
-  return litter.has(name) || name.startsWith('._') || /^\.Trash-[0-9]+$/.test(name);
+  return (
+    litter.has(name.toLowerCase()) ||
+    name.startsWith('._') ||
+    /^\.Trash(-[0-9]+)?$/.test(name) ||
+    /^found\.[0-9]{3}$/i.test(name)
+  );
 }

@@ -1,16 +1,18 @@
+import type { FileResult } from '../core/damage.ts';
 import { asPackferryError, PackferryError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { BundleDocument } from '../schema/bundle.ts';
 import type { VerifiedSigner } from '../trust/verify.ts';
-import { hashBundleFile } from './carried-packs.ts';
-import { checkArchiveFile } from './check-archive.ts';
-import { checkImages } from './check-images.ts';
+import { checkFiles, type FilesChecked, type OwnWord } from './check-files.ts';
+import { refuseExtras } from './check-listing.ts';
+import type { LayersChecked } from './check-layers.ts';
 import { checkStream } from './check-stream.ts';
 import { describedFiles } from './document.ts';
+import { throwAll } from './faults.ts';
 import { listFolder, type FolderListing } from './folder.ts';
 import { bundleFiles, looksLikeArchive, packFolder } from './names.ts';
 import { readDocument, type ReadDocument } from './read-document.ts';
-import { checkSignatures, damaged, readSigned, type SignatureOptions } from './signed-list.ts';
+import { checkSignatures, readSigned, type SignatureOptions, type SignedList } from './signed-list.ts';
 import type { Sums } from './sums.ts';
 
 /**
@@ -25,19 +27,19 @@ class VerifiedBundleFolder {
   readonly sumsSha256: string;
   /** Leftovers of operating systems that were passed over. */
   readonly litter: readonly string[];
+  /** What was found of every file of the signed list, in its order: all of them are good. */
+  readonly files: readonly FileResult[];
+  /** What was found of the content of layers, where this was asked for. */
+  readonly layersChecked: LayersChecked | undefined;
 
-  constructor(
-    dir: string,
-    read: ReadDocument,
-    signers: readonly VerifiedSigner[],
-    sumsSha256: string,
-    litter: readonly string[],
-  ) {
-    this.dir = dir;
+  constructor(read: ReadDocument, { dir, litter }: FolderListing, list: SignedList, checked: FilesChecked) {
     this.#read = read;
-    this.signers = signers;
-    this.sumsSha256 = sumsSha256;
+    this.dir = dir;
+    this.signers = list.signers;
+    this.sumsSha256 = list.sumsSha256;
     this.litter = litter;
+    this.files = checked.files;
+    this.layersChecked = checked.layers;
   }
 
   get document(): BundleDocument {
@@ -54,25 +56,26 @@ export type VerifiedBundle = VerifiedBundleFolder;
 export interface OpenBundleOptions extends SignatureOptions {
   /** The name of this site; without one, only bundles for every site are accepted. */
   readonly site?: string | undefined;
+  /** Decompress every layer too, and compare its content with what the image's config promises. */
+  readonly deep?: boolean;
   readonly signal?: AbortSignal;
 }
 
 /**
  * Verifies a bundle in full: the folder's listing, the signature over SHA256SUMS, every file against that list, and
  * every archive, byte for byte, against the plan that follows from bundle.json. Nothing is opened before the
- * signature is good, except the list and the signature themselves. All damage is reported at once.
+ * signature is good, except the list and the signature themselves. Every file is read once. All damage is reported at
+ * once, in words and in `details` of the error.
  */
 export async function openBundle(dir: string, options: OpenBundleOptions): Promise<VerifiedBundle> {
   const listing = await listFolder(dir);
-  const { sums, signers, sumsSha256 } = await checkSignatures(dir, listing, options);
-  checkListing(dir, listing, sums);
-
-  const read = await readSigned(dir, bundleFiles.document, limits.bundleJson, sums).then(readDocument);
+  const list = await checkSignatures(dir, listing, options);
+  refuseExtras(listing, list.sums);
+  const { read, own } = await readOwnWord(listing, list, options);
   checkStream(read.document, options.policy);
   checkAudience(read.document, options.site);
   checkFresh(read.document, options.now);
-  checkAgreement(read, sums);
-  await checkFiles(dir, read, sums, options);
+  checkAgreement(read, list.sums);
   for (const name of listing.litter) {
     options.emit({
       type: 'note',
@@ -80,7 +83,28 @@ export async function openBundle(dir: string, options: OpenBundleOptions): Promi
       message: `passed over ${name}: it does not belong to the bundle`,
     });
   }
-  return new VerifiedBundleFolder(dir, read, signers, sumsSha256, listing.litter);
+  const checked = await checkFiles(listing, list, { read, own }, options);
+  return new VerifiedBundleFolder(read, listing, list, checked);
+}
+
+/** bundle.json. Where it is lost, the other files are checked by their sums alone, so that all damage is told at once. */
+async function readOwnWord(
+  listing: FolderListing,
+  list: SignedList,
+  options: OpenBundleOptions,
+): Promise<OwnWord> {
+  let bytes: Buffer;
+  try {
+    bytes = await readSigned(listing.dir, bundleFiles.document, limits.bundleJson, list.sums);
+  } catch (fault) {
+    const { code } = asPackferryError(fault);
+    if (['E_DIGEST_MISMATCH', 'E_BUNDLE_INCOMPLETE', 'E_LIMIT_EXCEEDED'].includes(code))
+      await checkFiles(listing, list, undefined, options);
+    throw fault;
+  }
+  const { document: file } = bundleFiles;
+  const sha256 = list.sums.get(file) ?? '';
+  return { read: readDocument(bytes), own: { file, bytes: bytes.length, sha256, result: 'good' } };
 }
 
 /** What a bundle says of itself, after its signature was found good; its files have not been checked. */
@@ -97,25 +121,6 @@ export async function checkSignature(dir: string, options: SignatureOptions): Pr
   const { sums, signers } = await checkSignatures(dir, await listFolder(dir), options);
   const bytes = await readSigned(dir, bundleFiles.document, limits.bundleJson, sums);
   return { document: readDocument(bytes).document, signers };
-}
-
-/** The folder holds what is on the list, no more and no less. */
-function checkListing(dir: string, listing: FolderListing, sums: Sums): void {
-  const errors: PackferryError[] = [];
-  for (const name of sums.keys()) {
-    if (!listing.files.has(name))
-      errors.push(new PackferryError('E_BUNDLE_INCOMPLETE', `${name} is missing`));
-  }
-  for (const name of listing.files) {
-    if (!sums.has(name) && name !== bundleFiles.sums && !listing.signatures.includes(name)) {
-      errors.push(new PackferryError('E_BUNDLE_EXTRA_FILE', `${name} is not on the signed list`));
-    }
-  }
-  throwAll(
-    errors,
-    `${dir} does not hold what was signed`,
-    'Copy the whole bundle again, into an empty folder.',
-  );
 }
 
 /** Throws `E_BUNDLE_EXPIRED`. */
@@ -151,62 +156,5 @@ function checkAgreement({ document }: ReadDocument, sums: Sums): void {
       const message = `${bundleFiles.document} and ${bundleFiles.sums} differ on ${file}`;
       return new PackferryError('E_BUNDLE_MALFORMED', message);
     });
-  throwAll(errors, 'the bundle contradicts itself');
-}
-
-/** Reads everything once: small files by their sums, archives against their plans. */
-async function checkFiles(
-  dir: string,
-  read: ReadDocument,
-  sums: Sums,
-  options: OpenBundleOptions,
-): Promise<void> {
-  const errors: PackferryError[] = [];
-  const { emit } = options;
-  const archives = new Set(read.volumes.map(({ file }) => file));
-  for (const [name, sha256] of sums) {
-    options.signal?.throwIfAborted();
-    if (archives.has(name)) continue;
-    const fault = await checkSum(dir, name, sha256, options.signal);
-    if (fault !== undefined) errors.push(fault);
-  }
-  const bytes = read.volumes.reduce((sum, { plan }) => sum + plan.size, 0);
-  emit({ type: 'planned', task: 'verify', items: read.volumes.length, bytes });
-  for (const volume of read.volumes) {
-    options.signal?.throwIfAborted();
-    const found = await checkArchiveFile(dir, volume, sums.get(volume.file) ?? '', options);
-    errors.push(...found);
-  }
-  if (errors.length === 0) errors.push(...(await checkImages(dir, read.document, read.volumes)));
-  emit({ type: 'finished', task: 'verify' });
-  throwAll(errors, 'the bundle is damaged', 'Copy the damaged files again from where the bundle was made.');
-}
-
-/** What is wrong with a file that is no archive; one that cannot be read does not hide the damage of others. */
-async function checkSum(
-  dir: string,
-  name: string,
-  sha256: string,
-  signal: AbortSignal | undefined,
-): Promise<PackferryError | undefined> {
-  try {
-    const got = await hashBundleFile(dir, name, signal);
-    return got === sha256 ? undefined : damaged(name, sha256, got);
-  } catch (fault) {
-    signal?.throwIfAborted();
-    return asPackferryError(fault);
-  }
-}
-
-function throwAll(errors: readonly PackferryError[], header: string, hint?: string): void {
-  const [first] = errors;
-  if (first === undefined) return;
-  throw new PackferryError(
-    first.code,
-    errors.length === 1 ? first.message : `${header}: ${errors.length} faults`,
-    {
-      ...((first.hint ?? hint) === undefined ? {} : { hint: first.hint ?? hint ?? '' }),
-      ...(errors.length === 1 ? {} : { errors }),
-    },
-  );
+  throwAll(errors, { header: 'the bundle contradicts itself' });
 }

@@ -1,6 +1,7 @@
 import { PackferryError } from '../core/errors.ts';
 import { parseStrictJson } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
+import type { Platform } from '../core/platform.ts';
 import { formatReference, parseReference, tagNameOf } from '../core/reference.ts';
 import { planArchive, type ArchivePlan } from '../archive/plan.ts';
 import { bundleSchema, bundleSchemaId, type BundleDocument, type BundleImage } from '../schema/bundle.ts';
@@ -12,6 +13,8 @@ export interface ReadVolume {
   readonly file: string;
   readonly plan: ArchivePlan;
   readonly images: readonly BundleImage[];
+  /** The one of all images of the bundle. */
+  readonly platform: Platform;
 }
 
 export interface ReadDocument {
@@ -86,7 +89,7 @@ function planVolume(document: BundleDocument, file: string): ReadVolume {
   if (JSON.stringify(planned) !== JSON.stringify(stated)) {
     throw malformed(`what it says of ${file} does not follow from the images in it`);
   }
-  return { file, plan, images };
+  return { file, plan, images, platform: document.platform };
 }
 
 /** A digest has one size, wherever it stands. */

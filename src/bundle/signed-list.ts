@@ -40,13 +40,18 @@ export async function checkSignatures(
       });
     }
   }
-  const message = await readBundleFile(dir, bundleFiles.sums, limits.sums);
   const { allowed, policy = defaultPolicy, now } = options;
   const trust = { allowed, namespace: bundleNamespace, now };
+  const message = await readBundleFile(
+    dir,
+    bundleFiles.sums,
+    limits.sums,
+    listing.files.get(bundleFiles.sums),
+  );
   const signers: VerifiedSigner[] = [];
   const untrusted: PackferryError[] = [];
   for (const name of listing.signatures) {
-    const signature = await readBundleFile(dir, name, limits.signature);
+    const signature = await readBundleFile(dir, name, limits.signature, listing.files.get(name));
     try {
       const userVerification = policy.requireUserVerification;
       signers.push(verifyDetached({ message, signature, signatureName: name, ...trust, userVerification }));

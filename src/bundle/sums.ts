@@ -19,6 +19,7 @@ export function formatSums(sums: Sums): string {
 export function parseSums(text: string): Sums {
   const sums = new Map<string, string>();
   if (!text.endsWith('\n')) throw malformed(1, 'the list does not end with a line feed');
+  const folded = new Set<string>();
   let previous: string | undefined;
   for (const [index, line] of text.slice(0, -1).split('\n').entries()) {
     const [, hex, name] =
@@ -27,7 +28,10 @@ export function parseSums(text: string): Sums {
       throw malformed(index + 1, 'no "sha256, two spaces, file name"');
     if (previous !== undefined && byBytes(previous, name) >= 0)
       throw malformed(index + 1, 'not sorted, or a name twice');
-    if (name.startsWith(bundleFiles.sums))
+    // On FAT and exFAT they would be one file.
+    if (folded.size === folded.add(name.toLowerCase()).size)
+      throw malformed(index + 1, 'a name that differs from another one only by case');
+    if (name.toUpperCase().startsWith(bundleFiles.sums))
       throw malformed(index + 1, 'the list cannot cover itself or its signatures');
     sums.set(name, hex);
     previous = name;

@@ -9,7 +9,7 @@ import type { Signers } from '../trust/signer.ts';
 import { ArchiveFile } from './archive-file.ts';
 import { blobJobs, type BlobJob } from './blob-job.ts';
 import { writePacks } from './carried-packs.ts';
-import { checkImages } from './check-images.ts';
+import { checkWritten } from './check-written.ts';
 import {
   blobPlaces,
   contentIdentity,
@@ -118,7 +118,7 @@ function checkReadable(volumes: readonly PlannedVolume[], { content, now, tool }
 /** An image whose manifest says something else than the lock is found here, and not on the closed side. */
 async function checkProduct(document: BundleDocument, dir: string): Promise<void> {
   const { volumes } = readDocument(Buffer.from(documentText(document)));
-  const errors = await checkImages(dir, document, volumes);
+  const errors = await checkWritten(dir, volumes);
   const [first] = errors;
   if (first === undefined) return;
   if (errors.length === 1) throw first;

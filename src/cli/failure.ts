@@ -1,14 +1,16 @@
-import type { PackferryError } from '../core/errors.ts';
-import { reportError } from '../flows/report.ts';
+import { damageIn, type PackferryError } from '../core/errors.ts';
+import { damageReport, reportError } from '../flows/report.ts';
 import { reportVersion } from '../schema/versions.ts';
 import type { FailureReport } from '../schema/reports.ts';
 
 /** What `--json` prints of a command that failed. */
 export function failureText(error: PackferryError): string {
   const errors = partsOf(error).map(reportError);
+  const damage = damageIn(error);
   const report: FailureReport = {
     schemaVersion: reportVersion,
     error: { ...reportError(error), ...(errors.length === 0 ? {} : { errors }) },
+    ...(damage === undefined ? {} : { damage: damageReport(damage) }),
   };
   return `${JSON.stringify(report, null, 2)}\n`;
 }

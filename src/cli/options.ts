@@ -166,6 +166,14 @@ export function siteOption(): Option {
   ).env('PACKFERRY_SITE');
 }
 
+/** `--deep` */
+export function deepOption(): Option {
+  return new Option(
+    '--deep',
+    'decompress every layer too, and compare its content with what the image promises: takes longer',
+  );
+}
+
 /** `--trusted-keys FILE`, where bundles are a source of images. */
 export function sourceKeysOption(): Option {
   return new Option(

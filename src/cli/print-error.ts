@@ -1,5 +1,6 @@
 import type { PackferryError } from '../core/errors.ts';
 import { colours } from './text/colours.ts';
+import { damageLines } from './text/damage.ts';
 import { visible, visibleLines } from './text/visible.ts';
 import type { Context } from './context.ts';
 
@@ -24,7 +25,9 @@ function errorText(context: Context, error: PackferryError, debug: boolean): str
 }
 
 /** What an error sums up, each part on a line of its own, parts of parts indented below. */
-function partsOf({ errors }: PackferryError, indent: string): string[] {
+function partsOf({ errors, details: { damage } }: PackferryError, indent: string): string[] {
+  // Grouped by file, blob and image it says more than fault by fault.
+  if (damage !== undefined) return damageLines(damage).map((line) => `${indent}${line}`);
   return errors.flatMap((part) => [`${indent}${visible(part.message)}`, ...partsOf(part, `${indent}  `)]);
 }
 

@@ -91,7 +91,13 @@ const groups: readonly Group[] = [
   {
     title: 'Closed side:',
     commands: [
-      { add: addVerify, examples: ['packferry verify /media/usb/soc --trusted-keys allowed_signers'] },
+      {
+        add: addVerify,
+        examples: [
+          'packferry verify /media/usb/soc --trusted-keys allowed_signers',
+          'packferry verify /media/usb/soc --deep --damage lost.json',
+        ],
+      },
       {
         add: addImport,
         examples: [

@@ -1,3 +1,5 @@
+import type { BundleDamage, FileResult } from './damage.ts';
+
 /**
  * Every error code, with the exit status that it leads to and a word on what it means. A code names a kind of fault, not a place; the message
  * names the image, file or volume, and the hint says what to do.
@@ -90,6 +92,15 @@ export interface ErrorExtras {
   readonly cause?: unknown;
   /** The faults that this one sums up, for instance one per image. Complete, in the order of the images. */
   readonly errors?: readonly PackferryError[];
+  readonly details?: ErrorDetails;
+}
+
+/** What is known of a fault beyond words. */
+export interface ErrorDetails {
+  /** What is lost of a bundle. */
+  readonly damage?: BundleDamage;
+  /** What was found of every file of a bundle. */
+  readonly files?: readonly FileResult[];
 }
 
 /** The one error class. `message` says what happened and names its object; `hint` says what to do. */
@@ -98,19 +109,28 @@ export class PackferryError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
   readonly errors: readonly PackferryError[];
+  readonly details: ErrorDetails;
 
   constructor(code: ErrorCode, message: string, extras: ErrorExtras = {}) {
     super(message, extras.cause === undefined ? undefined : { cause: extras.cause });
     this.code = code;
     this.hint = extras.hint;
     this.errors = extras.errors ?? [];
+    this.details = extras.details ?? {};
   }
 
   /** The same fault in other words, for instance with the place that asked for what failed. */
   with(message: string): PackferryError {
     const hint = this.hint === undefined ? {} : { hint: this.hint };
-    return new PackferryError(this.code, message, { ...hint, cause: this, errors: this.errors });
+    const { errors, details } = this;
+    return new PackferryError(this.code, message, { ...hint, cause: this, errors, details });
   }
+}
+
+/** What is lost of the bundle that an error is about, where that is known. */
+export function damageIn({ details, errors }: PackferryError): BundleDamage | undefined {
+  if (details.damage !== undefined) return details.damage;
+  return errors.map(damageIn).find((damage) => damage !== undefined);
 }
 
 /** Every code, for the generated documentation. */

@@ -19,6 +19,8 @@ export const limits = {
   /** How often larger than its compressed form a layer, or a whole archive, may be; and what it may have in any case. */
   layerRatio: 200,
   layerContentOfAny: 1024 * 1024 * 1024,
+  /** What a layer may have when it is decompressed, whatever its size; the largest images are some 20 GB in all. */
+  layerContent: 64 * 1024 * 1024 * 1024,
   bundleJson: 20 * 1024 * 1024,
   sums: 4 * 1024 * 1024,
   /** Files of a bundle beside archives and packs: `README.txt`, `load.sh` and their like. */

@@ -1,7 +1,9 @@
+import type { BundleDamage } from '../core/damage.ts';
 import type { PackferryError } from '../core/errors.ts';
 import { blobsOf, totalSize, uniqueBlobs, type LockedImage } from '../core/image.ts';
 import type { PlannedVolume } from '../bundle/document.ts';
 import type { BundleDocument } from '../schema/bundle.ts';
+import type { DamageReport } from '../schema/damage.ts';
 import type { ErrorReport, PlanReport, Totals, VerifyReport } from '../schema/reports.ts';
 import type { VerifiedSigner } from '../trust/verify.ts';
 
@@ -59,4 +61,9 @@ export function reportSigner({
 /** Signers as reports show them. */
 export function reportSigners(signers: readonly VerifiedSigner[]): VerifyReport['signers'] {
   return signers.map(reportSigner);
+}
+
+/** What is lost of a bundle, as reports and damage files have it. */
+export function damageReport(damage: BundleDamage): DamageReport {
+  return structuredClone(damage as DamageReport);
 }

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { bundleFinding } from './bundle.ts';
+import { bundleDamage } from './damage.ts';
 import { descriptor, digest, imageUse, platform, size, utcTime } from './parts.ts';
 import { reportVersion } from './versions.ts';
 
@@ -153,9 +154,13 @@ export const verifyReport = z.object({
   ...bundleHead,
   signers: z.array(signer),
   sumsSha256: z.string(),
+  /** Every file of the signed list, as it was found. */
+  files: z.array(z.object({ file: z.string(), bytes: size, sha256: z.string(), result: z.literal('good') })),
   archives: z.array(z.object({ file: z.string(), bytes: size })),
   importers,
   images: size,
+  /** With --deep: distinct layers that were decompressed and are what their images promise, and those that this Node cannot read. */
+  layers: z.object({ checked: size, notChecked: z.array(digest) }).exactOptional(),
 });
 
 /** What `inspect --json` prints. `signature` says what was checked. */
@@ -209,6 +214,8 @@ export const keygenReport = z.object({
 export const failureReport = z.object({
   schemaVersion,
   error: z.object({ ...errorReport.shape, errors: z.array(errorReport).exactOptional() }),
+  /** What is lost of a bundle that was verified. */
+  damage: bundleDamage.exactOptional(),
 });
 
 export type PlanReport = z.infer<typeof planReport>;

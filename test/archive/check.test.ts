@@ -39,7 +39,7 @@ const index = entryOf('index.json');
 for (const pieceSize of [7, 512, 1000, 65536, intact.length]) {
   test(`an intact archive has no damage, read in pieces of ${pieceSize} bytes`, async (t) => {
     const result = await check(intact, pieceSize);
-    t.deepEqual(result, { sha256: digestOf(intact).slice(7), size: plan.size, damage: [], lostBlobs: [] });
+    t.deepEqual(result, { sha256: digestOf(intact).slice(7), size: plan.size, damage: [], lost: [] });
   });
 }
 
@@ -47,14 +47,14 @@ const oneFlip = test.macro({
   async exec(t, place: number, kind: string, entry: string, digest?: Digest) {
     for (const pieceSize of [511, intact.length]) {
       const bytes = flipped(place);
-      const { damage, lostBlobs, sha256, size } = await check(bytes, pieceSize);
+      const { damage, lost, sha256, size } = await check(bytes, pieceSize);
       t.is(damage.length, 1);
       t.like(damage[0], { kind, entry, ...(digest === undefined ? {} : { digest }) });
       t.is(damage[0]?.digest, digest);
       t.true(damage[0] !== undefined && damage[0].offset <= place);
       t.deepEqual(
-        lostBlobs.map((blob) => blob.digest),
-        digest === undefined ? [] : [digest],
+        lost.map(({ blob, why }) => `${why} ${blob.digest}`),
+        digest === undefined ? [] : [`damaged ${digest}`],
       );
       t.is(sha256, digestOf(bytes).slice(7));
       t.is(size, plan.size);
@@ -76,25 +76,27 @@ test('in the last byte of the archive', oneFlip, plan.size - 1, 'end', 'end of a
 
 test('all damage is found in one run, in the order of the archive', async (t) => {
   const places = blobs.flatMap(({ headerOffset, dataOffset }) => [headerOffset, dataOffset]);
-  const { damage, lostBlobs } = await check(flipped(...places, plan.endOffset), 333);
+  const { damage, lost } = await check(flipped(...places, plan.endOffset), 333);
   t.deepEqual(
     damage.map(({ kind, entry }) => `${kind} ${entry}`),
     [...blobs.flatMap(({ name }) => [`header ${name}`, `blob ${name}`]), 'end end of archive'],
   );
   t.deepEqual(
-    lostBlobs,
-    blobs.map(({ blob }) => blob),
+    lost,
+    blobs.map(({ blob, dataOffset }) => ({ blob, offset: dataOffset, why: 'damaged' })),
   );
 });
 
 const cut = test.macro({
-  async exec(t, length: number, entry: string, lost: number) {
-    const { damage, lostBlobs, size } = await check(intact.subarray(0, length), 1000);
+  async exec(t, length: number, entry: string, gone: number) {
+    const { damage, lost, size } = await check(intact.subarray(0, length), 1000);
     t.deepEqual(damage, [{ kind: 'short', entry, offset: length }]);
     t.is(size, length);
     t.deepEqual(
-      lostBlobs,
-      blobs.slice(blobs.length - lost).map(({ blob }) => blob),
+      lost,
+      blobs
+        .slice(blobs.length - gone)
+        .map(({ blob, dataOffset }) => ({ blob, offset: dataOffset, why: 'missing' })),
     );
   },
   title: (what) => `a cut archive loses what follows: ${what}`,
@@ -110,9 +112,9 @@ test('cut by one byte', cut, plan.size - 1, 'end of archive', 0);
 for (const surplus of [1, 512, 5000]) {
   test(`${surplus} surplus bytes are found once, and are part of the sum`, async (t) => {
     const bytes = Buffer.concat([intact, Buffer.alloc(surplus)]);
-    const { damage, lostBlobs, size, sha256 } = await check(bytes, 100);
+    const { damage, lost, size, sha256 } = await check(bytes, 100);
     t.deepEqual(damage, [{ kind: 'surplus', entry: 'end of archive', offset: plan.size }]);
-    t.deepEqual(lostBlobs, []);
+    t.deepEqual(lost, []);
     t.is(size, bytes.length);
     t.is(sha256, digestOf(bytes).slice(7));
   });

@@ -43,13 +43,20 @@ function told(fault: unknown): string[] {
 const grown = test.macro({
   async exec(t, name: string, size: number, code: ErrorCode) {
     await withBundle(async ({ dir, faultOf }) => {
+      const planned = (await stat(path.join(dir, name))).size;
       await truncate(path.join(dir, name), size);
       const events: Event[] = [];
       t.deepEqual(told(await faultOf((event) => events.push(event))), [`${code} ${name}`]);
-      t.false(events.some((event) => event.type === 'progress' && event.item === name));
+      const read = events.flatMap((event) =>
+        event.type === 'progress' && event.item === name ? [event.bytes] : [],
+      );
+      t.true(
+        read.every((bytes) => bytes <= planned),
+        'nothing behind the planned end is read',
+      );
     });
   },
-  title: (what) => `${what} that has grown beyond all bounds is refused unread`,
+  title: (what) => `${what} that has grown beyond all bounds is refused, and not read on`,
 });
 test('an archive', grown, 'images-001.tar', 2 ** 40, 'E_SIZE_MISMATCH');
 test('a text', grown, 'README.txt', 2 ** 40, 'E_LIMIT_EXCEEDED');

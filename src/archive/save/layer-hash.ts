@@ -80,7 +80,8 @@ export class LayerHash {
 
   #take(chunk: Buffer): void {
     this.#read += chunk.length;
-    if (this.#read > Math.max(limits.layerContentOfAny, this.#written * limits.layerRatio)) {
+    const most = Math.max(limits.layerContentOfAny, this.#written * limits.layerRatio);
+    if (this.#read > Math.min(most, limits.layerContent)) {
       this.#isBroken = true;
       this.#stream?.destroy();
     } else {

@@ -21,6 +21,7 @@ export interface ImportOptions extends CommonOptions {
   readonly revokedKeys?: readonly string[];
   readonly policy?: string;
   readonly site?: string;
+  readonly deep?: boolean;
   readonly to?: readonly string[];
   readonly image?: readonly string[];
   readonly packsTo?: string;
@@ -40,7 +41,8 @@ export const importCommand: Action<ImportOptions> = async (session, [dir = ''], 
   // Before the bundle is read: that may take long, and a slip of the pen need not wait for it.
   const only = (options.image ?? []).map((text) => formatReference(parseReference(text)));
   const found = await findTargets(options.to ?? ['docker:'], { environment: context.env });
-  const bundle = await openBundle(dir, { allowed, policy, now: context.now, emit, signal, site });
+  const { deep = false } = options;
+  const bundle = await openBundle(dir, { allowed, policy, now: context.now, emit, signal, site, deep });
   // Before a target is touched: the bundle may not hold what is asked for.
   chooseImages(bundle, only);
   const targets = await openTargets(found, signal);

@@ -1,9 +1,11 @@
+import { asPackferryError, damageIn, PackferryError } from '../../core/errors.ts';
 import { formatSize } from '../../core/size.ts';
 import { openBundle } from '../../bundle/open.ts';
+import { checkDamagePlace, writeDamage } from '../../flows/damage-file.ts';
 import { verifyReportOf } from '../../flows/verify.ts';
 import type { VerifyReport } from '../../schema/reports.ts';
 import { trustedKeys } from '../keys.ts';
-import type { Action, CommonOptions } from '../session.ts';
+import type { Action, CommonOptions, Session } from '../session.ts';
 import { sitePolicy } from '../site-policy.ts';
 import { siteName } from '../site.ts';
 import { audienceLines } from '../text/audience.ts';
@@ -16,30 +18,55 @@ export interface VerifyOptions extends CommonOptions {
   readonly revokedKeys?: readonly string[];
   readonly policy?: string;
   readonly site?: string;
+  readonly deep?: boolean;
+  readonly damage?: string;
 }
 
 /** `verify BUNDLE` */
 export const verify: Action<VerifyOptions> = async (session, [dir = ''], options) => {
   const { context, emit, signal } = session;
+  // Before the bundle is read: that may take long, and a slip of the pen need not wait for it.
+  if (options.damage !== undefined) await checkDamagePlace(options.damage, dir);
   const allowed = await trustedKeys(context, options, emit);
   const policy = await sitePolicy(session, options);
   const site = await siteName(context, options.site);
-  const { now } = context;
-  const report = verifyReportOf(await openBundle(dir, { allowed, policy, now, emit, signal, site }));
-  return { report, text: '', summary: summaryOf(report) };
+  const { deep = false } = options;
+  const opening = openBundle(dir, { allowed, policy, now: context.now, emit, signal, site, deep });
+  const bundle = await opening.catch(async (fault: unknown) => {
+    throw await writingDamage(session, asPackferryError(fault), options.damage);
+  });
+  const report = verifyReportOf(bundle);
+  return { report, text: '', summary: summaryOf(report, options.damage) };
 };
 
-function summaryOf({
-  dir,
-  name,
-  sequence,
-  createdAt,
-  audience,
-  signers,
-  archives,
-  importers,
-  images,
-}: VerifyReport): string {
+/** Writes down what is lost, where this was asked for. Returns what is to be thrown. */
+async function writingDamage(
+  { context, emit, signal }: Session,
+  error: PackferryError,
+  file: string | undefined,
+): Promise<PackferryError> {
+  if (file === undefined || signal.aborted) return error;
+  const damage = damageIn(error);
+  if (damage === undefined) {
+    const message = `${file} was not written: what is wrong with the bundle is not that something of it is lost`;
+    emit({ type: 'note', level: 'warning', message });
+    return error;
+  }
+  try {
+    await writeDamage(file, damage, context);
+  } catch (fault) {
+    const unwritten = asPackferryError(fault);
+    return new PackferryError(error.code, error.message, { errors: [error, unwritten], cause: fault });
+  }
+  const { code, message, errors, details } = error;
+  const hint = `${file} says what is lost: carry it back to where the bundle was made.`;
+  return new PackferryError(code, message, { hint, errors, details, cause: error });
+}
+
+function summaryOf(
+  { dir, name, sequence, createdAt, audience, signers, archives, importers, images, layers }: VerifyReport,
+  damageFile: string | undefined,
+): string {
   const size = formatSize(archives.reduce((sum, { bytes }) => sum + bytes, 0));
   const who = signers
     .map(({ principal, fingerprint }) => `${visible(principal)} (${fingerprint})`)
@@ -47,7 +74,14 @@ function summaryOf({
   return [
     `${dir} is good: ${name} ${sequence} of ${createdAt}, ${count(images, 'image')} in ${count(archives.length, 'archive')}, ${size}.`,
     `Signed by ${who}.`,
+    ...layerLines(layers),
+    ...(damageFile === undefined ? [] : [`Nothing is lost: ${damageFile} was not written.`]),
     ...importers.map(carriedImporter),
     ...audienceLines(audience),
   ].join('\n');
+}
+
+function layerLines(layers: VerifyReport['layers']): string[] {
+  if (layers === undefined) return [];
+  return [`${count(layers.checked, 'layer')} decompressed: their content is what the images promise.`];
 }

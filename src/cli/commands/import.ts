@@ -1,5 +1,6 @@
 import {
   collectValues,
+  deepOption,
   jobsOption,
   policyOption,
   revokedKeysOption,
@@ -26,6 +27,7 @@ export const addImport: AddCommand = (program, bind) =>
     .addOption(revokedKeysOption())
     .addOption(policyOption())
     .addOption(siteOption())
+    .addOption(deepOption())
     .option('--image <reference>', 'only this image; may be repeated', collectValues)
     .option('--packs-to <dir>', 'also write the carried packs into this folder, ready for upload')
     .option(

@@ -1,4 +1,4 @@
-import { policyOption, revokedKeysOption, siteOption, trustedKeysOption } from '../options.ts';
+import { deepOption, policyOption, revokedKeysOption, siteOption, trustedKeysOption } from '../options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */
@@ -14,4 +14,9 @@ export const addVerify: AddCommand = (program, bind) =>
     .addOption(revokedKeysOption())
     .addOption(policyOption())
     .addOption(siteOption())
+    .addOption(deepOption())
+    .option(
+      '--damage <file>',
+      'where something is lost, write down which files and blobs: a new file, to be carried back to where the bundle was made',
+    )
     .action(bind(async () => (await import('../actions/verify.ts')).verify));
