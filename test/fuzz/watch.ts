@@ -36,7 +36,6 @@ export async function runWatched(job: Omit<Job, 'progress'>): Promise<Tally> {
   }, 500);
   try {
     const [tally] = (await once(worker, 'message', { signal: ended.signal })) as [Tally];
-    await once(worker, 'exit');
     return tally;
   } catch (fault) {
     if (ended.signal.aborted) return brokenOff(`hangs: no end after ${patience / 1000} s`);

@@ -40,16 +40,11 @@ export const json: Target = {
   read: (input) => {
     const value = parseStrictJson(input, { name: 'a.json', maxBytes: 200_000 });
     assert.deepEqual(JSON.parse(input.toString('utf8')), value);
-    // JSON has no words for what 1e999 is to JavaScript; schemas refuse it where a number stands.
     const again = parseStrictJson(jsonInput(value), { name: 'a.json', maxBytes: 2_000_000 });
-    if (!isEndless(value)) assert.deepEqual(again, value);
+    // As texts, since JSON has no words for -0 and for what 1e999 is to JavaScript.
+    assert.equal(JSON.stringify(again), JSON.stringify(value));
   },
 };
-
-function isEndless(value: unknown): boolean {
-  if (typeof value === 'number') return !Number.isFinite(value);
-  return typeof value === 'object' && value !== null && Object.values(value).some(isEndless);
-}
 
 export const reference: Target = {
   name: 'core/reference',

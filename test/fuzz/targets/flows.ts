@@ -19,11 +19,11 @@ packs:
   - { marketplace: Sample, version: 1.2.3, dependencies: all }
 images:
   - demisto/python3:1.10
-  - { reference: demisto/crypto:1.0, from: [docker-archive:x.tar, registry] }
+  - { reference: demisto/crypto:1.0, from: ['docker-archive:x.tar', 'registry:'] }
   - { pattern: 'demisto/*', from: 'oci:layout' }
 platform: linux/amd64
 exclude: ['demisto/ml:*']
-include: { native: ['8.8'], alternatives: true }
+include: { native: ['8.8'], nativeConfig: native.json, alternatives: true }
 policy: { latest: error, organizations: [demisto] }
 registries:
   docker.io: { mirrors: ['mirror.example:5000/hub'], plainHttp: true }
@@ -68,15 +68,15 @@ export const endpoints: Target = {
   name: 'flows/endpoints',
   valid: () =>
     [
-      'registry',
+      'registry:',
       'registry://mirror.example:5000/hub',
       'docker-archive:save.tar',
       'oci:layout',
-      'docker',
+      'docker:',
       'demisto/x:1',
     ].map((text) => Buffer.from(text)),
   mutations: anyText,
-  codes: ['E_ENDPOINT_INVALID', 'E_USAGE', 'E_REFERENCE_INVALID'],
+  codes: ['E_ENDPOINT_INVALID', 'E_USAGE', 'E_REFERENCE_INVALID', 'E_MANIFEST_INVALID'],
   runs: 800,
   read: (input) => {
     const text = input.toString('utf8');
