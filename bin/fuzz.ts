@@ -20,7 +20,7 @@ too much memory, throws what it should not, or accepts what it does not give bac
   npm run fuzz -- --fixed                       each target's runs of the test suite
   npm run fuzz -- --list                        the names of the targets
 
-The first run of all has the number of --seed (default: by the clock), the next one the next number; the number decides
+A run of more than --patience seconds (default: 60) hangs. The first run of all has the number of --seed (default: by the clock), the next one the next number; the number decides
 on the input. What is found is saved in --out (default: fuzz-findings).
 `;
 
@@ -35,6 +35,8 @@ const { values } = parseArgs({
     seconds: { type: 'string' },
     input: { type: 'string' },
     out: { type: 'string', default: 'fuzz-findings' },
+    // Much more than what is called slow: the machine may be busy with other things.
+    patience: { type: 'string', default: '60' },
     fixed: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -58,7 +60,7 @@ async function report(target: Target, { run, what }: Finding): Promise<void> {
 
 async function fuzz(target: Target, from: number, runs: number, until: number): Promise<number> {
   const started = Date.now();
-  const tally = await runWatched({ name: target.name, from, runs, until });
+  const tally = await runWatched({ name: target.name, from, runs, until }, Number(values.patience) * 1000);
   for (const finding of tally.findings) await report(target, finding);
   const rate = Math.round((tally.runs * 1000) / Math.max(1, Date.now() - started));
   const { accepted, refused, slowest } = tally;
@@ -84,7 +86,7 @@ async function fuzzAll(): Promise<void> {
   const until = values.seconds === undefined ? Infinity : Date.now() + Number(values.seconds) * 1000;
   let from = values.seed === undefined ? Date.now() % 2 ** 31 : Number(values.seed);
   if (values.fixed) {
-    for (const target of chosen) await fuzz(target, 1, target.runs ?? 400, Infinity);
+    for (const target of chosen) await fuzz(target, 1, target.runs ?? 200, Infinity);
     return;
   }
   while (Date.now() < until) {

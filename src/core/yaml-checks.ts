@@ -1,4 +1,13 @@
-import { isScalar, Lexer, Parser, visit, type Document, type LineCounter, type ParsedNode } from 'yaml';
+import {
+  isCollection,
+  isScalar,
+  Lexer,
+  Parser,
+  visit,
+  type Document,
+  type LineCounter,
+  type ParsedNode,
+} from 'yaml';
 import type { PackferryError } from './errors.ts';
 import { limits } from './limits.ts';
 
@@ -37,8 +46,8 @@ function linesIn(text: string): number {
   return count;
 }
 
-/** One error for each key that stands in its mapping a second time. */
-export function duplicateKeys(document: Document<ParsedNode>, mistake: MistakeAt): PackferryError[] {
+/** One error for each key that stands in its mapping a second time, and for each alias of what it stands in. */
+export function treeMistakes(document: Document<ParsedNode>, mistake: MistakeAt): PackferryError[] {
   const faults: PackferryError[] = [];
   visit(document, {
     Map: (_, map) => {
@@ -50,6 +59,10 @@ export function duplicateKeys(document: Document<ParsedNode>, mistake: MistakeAt
         }
         seen.add(key.value);
       }
+    },
+    Alias: (_, { source, range }, path) => {
+      if (!path.some((outer) => isCollection(outer) && outer.anchor === source)) return;
+      faults.push(mistake(range?.[0] ?? 0, `*${source} stands for what it is a part of`));
     },
   });
   return faults;

@@ -122,7 +122,8 @@ class Outline {
     const indent = at - this.#at;
     const map = this.#collection(false, indent);
     this.#count += 1;
-    if (this.#count > mostEntries || map === undefined || map.keys.has(key) || specialKey.test(key)) return false;
+    if (this.#count > mostEntries || map === undefined || map.keys.has(key) || specialKey.test(key))
+      return false;
     map.keys.add(key);
     const value = skipSpaces(text, colon);
     const isBlock = text[value] === '|' || text[value] === '>';

@@ -36,6 +36,7 @@ const slow = 4000;
 const large = 200 * 1024 * 1024;
 /** Bytes that may be held longer than a run: caches fill at first. */
 const kept = 48 * 1024 * 1024;
+const warmAfter = 50;
 const mostFindings = 5;
 
 /** Runs a target on inputs of its own, and judges every run. */
@@ -44,7 +45,6 @@ export async function runTarget(target: Target, options: RunOptions): Promise<Ta
   const count = { runs: 0, accepted: 0, refused: 0, slowest: 0 };
   const findings: Finding[] = [];
   let held = heldMemory();
-  let isWarm = false;
   for (let run = options.from; run < options.from + options.runs && Date.now() < options.until; run += 1) {
     options.onRun(run);
     const { input, isValid } = inputOf(target, valid, run);
@@ -62,15 +62,12 @@ export async function runTarget(target: Target, options: RunOptions): Promise<Ta
               ? `takes ${bytes} bytes of memory for ${input.length} bytes`
               : undefined;
     if (what !== undefined) findings.push({ run, what });
-    else count['code' in outcome && outcome.code !== undefined ? 'refused' : 'accepted'] += 1;
+    else count['code' in outcome ? 'refused' : 'accepted'] += 1;
     if (findings.length >= mostFindings) break;
-    if (!isWarm && count.runs === 50) {
-      held = heldMemory();
-      isWarm = true;
-    }
+    if (count.runs === warmAfter) held = heldMemory();
   }
   const growth = heldMemory() - held;
-  if (isWarm && growth > kept) {
+  if (count.runs > warmAfter && growth > kept) {
     findings.push({ run: options.from, what: `${growth} bytes are still held after ${count.runs} runs` });
   }
   return { ...count, findings };

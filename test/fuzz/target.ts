@@ -20,7 +20,7 @@ export interface Target {
    * first run and stays for all of them.
    */
   readonly read: (input: Buffer, folder: string) => unknown;
-  /** Runs in `npm test`. Default: 400. */
+  /** Runs in `npm test`. Default: 200. */
   readonly runs?: number;
 }
 

@@ -13,11 +13,8 @@ export interface Job {
   readonly progress: SharedArrayBuffer;
 }
 
-/** Milliseconds after which a run hangs. Much more than `slow`: the machine may be busy with other things. */
-const patience = 60_000;
-
-/** Runs a target in a thread of its own. A run that hangs, or that brings down the thread, is a finding and the last. */
-export async function runWatched(job: Omit<Job, 'progress'>): Promise<Tally> {
+/** Runs a target in a thread of its own. A run that hangs, or that brings down the thread, is a finding and the last. @param patience milliseconds */
+export async function runWatched(job: Omit<Job, 'progress'>, patience: number): Promise<Tally> {
   const progress = new SharedArrayBuffer(16);
   const seen = new Float64Array(progress);
   seen.set([job.from, Date.now()]);

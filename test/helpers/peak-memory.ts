@@ -9,8 +9,17 @@ export interface Measured extends ExecResult {
   readonly peak: number;
 }
 
-/** Loaded before the program: writes down the peak when it ends. */
-const note = `import fs from 'node:fs';process.on('exit',()=>fs.writeFileSync(process.env.PEAK_FILE,String(process.resourceUsage().maxRSS)))`;
+/**
+ * Loaded before the program: writes down the peak when it ends. From Linux itself, since what Node tells is not less than
+ * what the process that started this one had.
+ */
+const note = `
+  import fs from 'node:fs';
+  process.on('exit', () => {
+    const status = fs.readFileSync('/proc/self/status', 'utf8');
+    fs.writeFileSync(process.env.PEAK_FILE, /VmHWM:\\s+(\\d+)/.exec(status)[1]);
+  });
+`;
 
 /** Runs packferry as a process of its own and measures its memory; files of the measurement go to `folder`. */
 export async function measuredRun(

@@ -7,6 +7,7 @@ import * as flows from './flows.ts';
 import * as pack from './pack.ts';
 import * as registryAnswers from './registry-answers.ts';
 import * as registry from './registry.ts';
+import * as selfTest from './self-test.ts';
 import * as trust from './trust.ts';
 import * as yaml from './yaml.ts';
 
@@ -17,7 +18,7 @@ const files = [core, yaml, archive, bundle, trust, pack, registry, registryAnswe
 export const targets: readonly Target[] = files.flatMap((file) => Object.values<Target>(file));
 
 export function targetNamed(name: string): Target {
-  const found = targets.find((target) => target.name === name);
+  const found = [...targets, ...Object.values(selfTest)].find((target) => target.name === name);
   if (found === undefined) throw new RangeError(`there is no target ${name}; see npm run fuzz -- --list`);
   return found;
 }

@@ -45,7 +45,7 @@ export const save: Target = {
   valid: saves,
   mutations: anyTar,
   codes,
-  runs: 2000,
+  runs: 1000,
   read: async (input) => {
     const { images } = savedImages(await readSave(pieces(input), { name: 'x.tar' }));
     for (const { config, layers } of images) {
@@ -88,7 +88,7 @@ export const dockerArchive: Target = {
     inDocuments,
   ],
   codes: [...codes, 'E_SOURCE_UNREACHABLE'],
-  runs: 400,
+  runs: 200,
   read: async (input, folder) => {
     const file = path.join(folder, 'save.tar');
     await writeFile(file, input);
@@ -123,7 +123,7 @@ export const layoutIndex: Target = {
   ],
   mutations: anyJson,
   codes: [...codes, 'E_SOURCE_UNREACHABLE', 'E_SIZE_MISMATCH', 'E_LAYER_FOREIGN'],
-  runs: 500,
+  runs: 250,
   read: async (input, folder) => {
     const dir = path.join(folder, 'layout');
     await mkdir(dir, { recursive: true });
@@ -157,7 +157,7 @@ export const ociDocuments: Target = {
   ],
   mutations: anyJson,
   codes: ['E_IMAGE_MALFORMED', 'E_JSON_INVALID', 'E_LIMIT_EXCEEDED', 'E_LAYER_FOREIGN'],
-  runs: 2000,
+  runs: 1000,
   read: (input) => {
     const text = input.toString('latin1');
     if (text.includes('"manifests"')) {
@@ -186,7 +186,7 @@ export const pax: Target = {
   ],
   mutations: anyBytes,
   codes: ['E_ARCHIVE_MALFORMED'],
-  runs: 2000,
+  runs: 1000,
   read: (input) => {
     // The header is padded to its block; its length is that of the records.
     const records = input.subarray(0, input.lastIndexOf(10) + 1);

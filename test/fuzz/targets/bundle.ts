@@ -34,7 +34,7 @@ export const sums: Target = {
   ],
   mutations: anyText,
   codes: ['E_BUNDLE_MALFORMED'],
-  runs: 2000,
+  runs: 1000,
   read: (input) => {
     const text = input.toString('utf8');
     const list = parseSums(text);
@@ -67,7 +67,7 @@ export const document: Target = {
     'E_LIMIT_EXCEEDED',
     'E_REFERENCE_INVALID',
   ],
-  runs: 1500,
+  runs: 700,
   read: (input) => {
     const read = readDocument(input);
     const names = read.document.images.map(({ reference }) => reference);
@@ -119,7 +119,7 @@ export const journal: Target = {
   },
   mutations: anyText,
   codes: [],
-  runs: 500,
+  runs: 250,
   read: async (input, folder) => {
     await writeFile(path.join(folder, bundleFiles.journal), input);
     const state = await readJournal(folder);

@@ -37,7 +37,7 @@ export const loadAnswer: Target = {
   ],
   mutations: anyJson,
   codes: ['E_LOAD_FAILED', 'E_ENGINE_PROTOCOL'],
-  runs: 1500,
+  runs: 700,
   read: async (input) => {
     await readLoadAnswer(stream(input), 'demisto/sample:1.0');
     assert.match(input.toString('utf8'), /Loaded image/);
@@ -70,7 +70,7 @@ export const engineAnswers: Target = {
   ],
   mutations: anyJson,
   codes: ['E_ENGINE_PROTOCOL'],
-  runs: 1000,
+  runs: 500,
   read: async (input) => {
     const api = engineThatSays(input);
     await learnFacts(api, 10_000);
@@ -91,7 +91,7 @@ export const dockerContext: Target = {
   ],
   mutations: anyJson,
   codes: ['E_ENDPOINT_INVALID'],
-  runs: 500,
+  runs: 250,
   read: async (input, folder) => {
     const meta = path.join(folder, 'contexts', 'meta', contextId);
     await mkdir(meta, { recursive: true });

@@ -33,7 +33,7 @@ sign: { keys: [~/key] }
   ],
   mutations: anyYaml,
   codes: ['E_MANIFEST_INVALID', 'E_MANIFEST_UNREADABLE'],
-  runs: 800,
+  runs: 350,
   read: async (input, folder) => {
     const file = path.join(folder, 'soc.yml');
     await writeFile(file, input);
@@ -55,7 +55,7 @@ export const witnessPage: Target = {
   ],
   mutations: anyText,
   codes: [],
-  runs: 800,
+  runs: 350,
   read: (input) => {
     const page = readWitnessPage(input.toString('utf8'), 'demisto/python3:3.12.13.1', '3.12.13.1');
     for (const found of [page?.imageId, page?.manifest])
@@ -77,7 +77,7 @@ export const endpoints: Target = {
     ].map((text) => Buffer.from(text)),
   mutations: anyText,
   codes: ['E_ENDPOINT_INVALID', 'E_USAGE', 'E_REFERENCE_INVALID', 'E_MANIFEST_INVALID'],
-  runs: 800,
+  runs: 350,
   read: (input) => {
     const text = input.toString('utf8');
     if (/^[a-z]+\/|:[0-9.]+$/.test(text)) parseImageName(text);

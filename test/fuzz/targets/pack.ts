@@ -54,7 +54,7 @@ export const packZip: Target = {
   valid: () => [zip, nested],
   mutations: anyBytes,
   codes: ['E_PACK_INVALID', 'E_PACK_NOT_FOUND'],
-  runs: 800,
+  runs: 350,
   read: (input, folder) => scanned(input, folder, 'packs.zip'),
 };
 
@@ -63,7 +63,7 @@ export const packTar: Target = {
   valid: () => [tar, gzipSync(tar)],
   mutations: [...anyTar, ...anyBytes],
   codes: ['E_PACK_INVALID', 'E_PACK_NOT_FOUND'],
-  runs: 800,
+  runs: 350,
   read: (input, folder) => scanned(input, folder, 'packs.tar'),
 };
 
@@ -86,7 +86,7 @@ export const marketplaceIndex: Target = {
   ],
   mutations: anyBytes,
   codes: ['E_SOURCE_PROTOCOL', 'E_LIMIT_EXCEEDED', 'E_PACK_INVALID'],
-  runs: 600,
+  runs: 250,
   read: async (input, folder) => {
     const file = path.join(folder, 'index.zip');
     await writeFile(file, input);
@@ -112,7 +112,7 @@ export const packDocuments: Target = {
   ],
   mutations: anyJson,
   codes: ['E_PACK_INVALID'],
-  runs: 1000,
+  runs: 500,
   read: (input) => {
     const text = input.toString('latin1');
     if (text.includes('revision')) readState(input, 'index.json');
@@ -147,7 +147,7 @@ export const vendorLists: Target = {
   ],
   mutations: anyJson,
   codes: ['E_MANIFEST_INVALID', 'E_MANIFEST_UNREADABLE'],
-  runs: 600,
+  runs: 250,
   read: async (input, folder) => {
     const file = path.join(folder, 'list.json');
     await writeFile(file, input);
@@ -171,7 +171,7 @@ export const imageMetadata: Target = {
   valid: () => [Buffer.from(metadata)],
   mutations: anyText,
   codes: [],
-  runs: 800,
+  runs: 350,
   read: (input) => {
     const read = parseMetadata(input.toString('utf8'));
     // Fields of the index are set apart by white space.
@@ -197,7 +197,7 @@ export const metadataIndex: Target = {
   valid: () => [indexFile()],
   mutations: anyBytes,
   codes: [],
-  runs: 600,
+  runs: 250,
   read: (input) => {
     const index = decodeIndex(input, key);
     assert.equal(index !== undefined, input.equals(indexFile()));

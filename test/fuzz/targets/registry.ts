@@ -38,7 +38,7 @@ export const challenge: Target = {
     ].map((text) => Buffer.from(text)),
   mutations: anyText,
   codes: ['E_SOURCE_DENIED', 'E_SOURCE_PROTOCOL'],
-  runs: 2000,
+  runs: 1000,
   read: (input) => {
     const header = input.toString('utf8');
     for (const { scheme } of parseChallenges(header)) assert.equal(scheme, scheme.toLowerCase());
@@ -57,7 +57,7 @@ export const link: Target = {
     ].map((text) => Buffer.from(text)),
   mutations: anyText,
   codes: [],
-  runs: 1500,
+  runs: 700,
   read: (input) => {
     const url = new URL('https://registry.example/v2/a/b/tags/list?n=2');
     const query = nextQuery({ headers: { link: input.toString('utf8') }, url });
@@ -81,7 +81,7 @@ export const manifestDocument: Target = {
   ],
   mutations: anyJson,
   codes: ['E_IMAGE_MALFORMED', 'E_SOURCE_PROTOCOL'],
-  runs: 2000,
+  runs: 1000,
   read: (input) => {
     const document = { digest: digestOf(input), mediaType: '', bytes: input };
     if (input.includes('"rootfs"')) {
@@ -103,7 +103,7 @@ export const range: Target = {
   valid: () => ['bytes=0-9', 'bytes=5-', 'bytes=-5', 'bytes=0-0,5-6'].map((text) => Buffer.from(text)),
   mutations: anyText,
   codes: [],
-  runs: 2000,
+  runs: 1000,
   read: (input) => {
     for (const size of [0, 1, 10, Number.MAX_SAFE_INTEGER]) {
       const wanted = wantedRange(input.toString('utf8'), size);
@@ -122,7 +122,7 @@ export const refusalWords: Target = {
   ],
   mutations: anyJson,
   codes: [],
-  runs: 1000,
+  runs: 500,
   read: async (input) => {
     const { text } = await readRefusalWords(Readable.from([input], { objectMode: false }));
     // It goes to a terminal.
@@ -148,7 +148,7 @@ export const authFile: Target = {
   ],
   mutations: anyJson,
   codes: ['E_CREDENTIALS'],
-  runs: 800,
+  runs: 350,
   read: async (input, folder) => {
     const file = path.join(folder, 'config.json');
     await writeFile(file, input);

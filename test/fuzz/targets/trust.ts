@@ -43,7 +43,7 @@ export const signature: Target = {
   valid: () => signatures.map((name) => sample(`${name}.sig`)),
   mutations: [...anyText, ...Array.from({ length: 12 }, () => inBase64(anyWire))],
   codes: ['E_SIGNATURE_INVALID', 'E_SIGNER_UNTRUSTED'],
-  runs: 1500,
+  runs: 700,
   read: (input) => {
     const allowed = parseAllowedSigners(sample('allowed_signers'), 'allowed_signers');
     const content = { message: Buffer.from('what was signed\n'), namespace: bundleNamespace, now };
@@ -60,7 +60,7 @@ export const allowedSigners: Target = {
   valid: () => [sample('allowed_signers')],
   mutations: [...anyText, inBase64(anyWire), inBase64(anyWire)],
   codes: ['E_TRUST_INVALID'],
-  runs: 300,
+  runs: 150,
   read: (input) => {
     const { signers } = parseAllowedSigners(input, 'allowed_signers');
     assert.ok(signers.length > 0);
@@ -84,7 +84,7 @@ export const revokedKeys: Target = {
   ],
   mutations: [...anyText, inBase64(anyWire), inBase64(anyWire)],
   codes: ['E_TRUST_INVALID'],
-  runs: 300,
+  runs: 150,
   read: (input) => {
     const { lines } = parseRevokedKeys(input, 'revoked_keys');
     for (const line of lines.values()) assert.ok(line >= 1);
@@ -104,7 +104,7 @@ export const publicKey: Target = {
   },
   mutations: anyWire,
   codes: ['E_SIGNATURE_INVALID'],
-  runs: 2000,
+  runs: 1000,
   read: (input) => {
     const { plain, certificate } = loadPublicKey(input, fail);
     if (certificate === undefined) assert.deepEqual(plain, input);
@@ -138,7 +138,7 @@ export const privateKey: Target = {
   valid: () => [privateKeyFile()],
   mutations: anyWire,
   codes: ['E_KEY_UNREADABLE', 'E_KEY_UNSUPPORTED', 'E_KEY_PASSPHRASE'],
-  runs: 600,
+  runs: 250,
   read: async (input) => {
     const [begin, end] = ['-----BEGIN OPENSSH PRIVATE KEY-----', '-----END OPENSSH PRIVATE KEY-----'];
     const text = Buffer.from(`${begin}\n${input.toString('base64').replace(/.{70}/g, '$&\n')}\n${end}\n`);
