@@ -1,4 +1,7 @@
 import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { messageOf } from '../../src/core/errors.ts';
 import type { Finding, Tally } from './run-target.ts';
@@ -6,6 +9,7 @@ import type { Finding, Tally } from './run-target.ts';
 /** What a thread is told. */
 export interface Job {
   readonly name: string;
+  readonly folder: string;
   readonly from: number;
   readonly runs: number;
   readonly until: number;
@@ -14,12 +18,13 @@ export interface Job {
 }
 
 /** Runs a target in a thread of its own. A run that hangs, or that brings down the thread, is a finding and the last. @param patience milliseconds */
-export async function runWatched(job: Omit<Job, 'progress'>, patience: number): Promise<Tally> {
+export async function runWatched(job: Omit<Job, 'progress' | 'folder'>, patience: number): Promise<Tally> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'packferry-fuzz-'));
   const progress = new SharedArrayBuffer(16);
   const seen = new Float64Array(progress);
   seen.set([job.from, Date.now()]);
   const worker = new Worker(new URL('./worker.js', import.meta.url), {
-    workerData: { ...job, progress } satisfies Job,
+    workerData: { ...job, folder, progress } satisfies Job,
     resourceLimits: { maxOldGenerationSizeMb: 512 },
   });
   const ended = new AbortController();
@@ -40,5 +45,6 @@ export async function runWatched(job: Omit<Job, 'progress'>, patience: number): 
   } finally {
     clearInterval(watch);
     await worker.terminate();
+    await rm(folder, { recursive: true, force: true });
   }
 }
