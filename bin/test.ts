@@ -1,5 +1,6 @@
 // Runs the tests: AVA on the compiled files. Arguments are patterns of compiled test files, or options of AVA. Ends with
-// one line that counts, whatever way the run ended.
+// one line that counts, whatever way the run ended; before it stand again the counts of inputs that were compared with
+// ssh-keygen and of those that were made by fuzzing, which the list of tests would bury.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -19,10 +20,12 @@ const child = spawn(process.execPath, [ava, ...process.argv.slice(2)], {
 
 let passed = 0;
 let faults = 0;
+const counts: string[] = [];
 createInterface({ input: child.stdout }).on('line', (line) => {
   process.stdout.write(`${line}\n`);
   const plain = line.replace(/\u001b\[[0-9;]*m/g, '').trim();
   if (plain.startsWith('✔ ')) passed += 1;
+  if (/^ℹ (?:differential|fuzz): /.test(plain)) counts.push(plain.slice(2));
   // The reporter's summary: failed tests and hooks, exceptions, rejections, files that could not be run.
   const [, number] =
     /^(\d+) (?:tests? failed|hooks? failed|uncaught exceptions?|unhandled rejections?|tests? remained pending)/.exec(
@@ -33,6 +36,7 @@ createInterface({ input: child.stdout }).on('line', (line) => {
 child.on('close', (status) => {
   rmSync(cache, { recursive: true, force: true });
   const failed = status === 0 ? faults : Math.max(1, faults);
+  for (const line of counts.sort()) process.stdout.write(`${line}\n`);
   process.stdout.write(`${passed} passed, ${failed} failed\n`);
   process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
 });

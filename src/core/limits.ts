@@ -100,6 +100,10 @@ export const limits = {
   engineLine: 1024 * 1024,
   /** Nesting of JSON and YAML, in levels. */
   depth: 64,
+  /** Words, marks, spaces and lines of one YAML text; the largest items have some 60,000. */
+  yamlParts: 500_000,
+  /** Keys, objects, lists and what is in these, of one JSON document; the largest bundle has some 100,000. */
+  jsonParts: 2_000_000,
   /** Layers of one image; engines stop at 127. */
   layers: 500,
 } as const;

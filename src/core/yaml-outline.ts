@@ -29,8 +29,9 @@ interface Collection {
   isOpen: boolean;
 }
 
-/** Deeper texts are left to the full parser. */
+/** Deeper texts are left to the full parser, and so are those with more keys. */
 const mostLevels = 30;
+const mostEntries = 100_000;
 
 const plainKey = /([A-Za-z_][\w.-]{0,200}) *:(?=[ \n]|$)/y;
 
@@ -57,6 +58,7 @@ class Outline {
   /** The collections around the current line, outermost first. */
   readonly #open: Collection[] = [];
   #at = 0;
+  #count = 0;
 
   constructor(text: string) {
     this.#text = text;
@@ -119,7 +121,9 @@ class Outline {
     const text = this.#text;
     const indent = at - this.#at;
     const map = this.#collection(false, indent);
-    if (map === undefined || map.keys.has(key) || specialKey.test(key)) return false;
+    this.#count += 1;
+    if (this.#count > mostEntries || map === undefined || map.keys.has(key) || specialKey.test(key))
+      return false;
     map.keys.add(key);
     const value = skipSpaces(text, colon);
     const isBlock = text[value] === '|' || text[value] === '>';

@@ -1,7 +1,7 @@
 import { Composer, isNode, LineCounter, type Document } from 'yaml';
 import { messageOf, PackferryError, type ErrorCode } from './errors.ts';
 import { sumUp } from './sum-up.ts';
-import { duplicateKeys, shallowTokens } from './yaml-checks.ts';
+import { treeMistakes, shallowTokens } from './yaml-checks.ts';
 import { indentQuoted } from './yaml-quotes.ts';
 
 /** A place in a text file; line and column count from 1. */
@@ -87,7 +87,7 @@ function composeStrictly(text: string, { name, code }: YamlOptions): Composed {
   const [document, second] = composer.compose(shallowTokens(text, lines, mistake), true, text.length);
   if (document === undefined) throw mistake(0, 'no document');
   const faults = document.errors.map((fault) => mistake(fault.pos[0], fault.message));
-  faults.push(...duplicateKeys(document, mistake));
+  faults.push(...treeMistakes(document, mistake));
   if (second !== undefined) faults.push(mistake(second.range[0], 'a second document; only one is expected'));
   return { document, at, faults };
 }

@@ -47,6 +47,8 @@ test('keys that differ by case: Go reads them as one', refused, '{"Config":"a","
 test('a duplicate key written with an escape', refused, String.raw`{"config":1,"\u0063onfig":2}`);
 test('a key twin with a Kelvin sign', refused, '{"k":1,"\u212a":2}');
 test('a key twin with a long s', refused, '{"digests":1,"dige\u017fts":2}');
+test('a key twin in a letter that has three forms', refused, '{"σ":1,"ς":2}');
+test('a key twin with a capital sharp s', refused, '{"ß":1,"ẞ":2}');
 test('a second document', refused, '{"a":1}{"a":2}');
 test('a second document on a line of its own', refused, '{"a":1}\n{"a":2}\n');
 test('text behind the end', refused, '{"a":1} x');
@@ -100,3 +102,16 @@ test('a string of backslashes only', hostile, JSON.stringify('\\'.repeat(5 * mil
 test('an unclosed string of escaped quotes', hostile, '"' + '\\"'.repeat(5 * million), 'E_JSON_INVALID');
 test('brackets only', hostile, '['.repeat(10 * million), 'E_JSON_INVALID');
 test('quotes only', hostile, '"'.repeat(10 * million), 'E_JSON_INVALID');
+test(
+  'objects in tens of megabytes, each of which would take twenty times its text',
+  hostile,
+  `[${'{},'.repeat(5 * million)}1]`,
+  'E_JSON_INVALID',
+);
+test('numbers without end', hostile, `[${'1,'.repeat(5 * million)}1]`, 'E_JSON_INVALID');
+test(
+  'a key whose normal form would be eighteen times as long',
+  hostile,
+  `{"${'\ufdfa'.repeat(5 * million)}":1}`,
+  undefined,
+);

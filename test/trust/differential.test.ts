@@ -105,7 +105,7 @@ test('no mutated blob is a second spelling of a signature', (t) => {
       }
     }
   }
-  t.log(`${count} mutated signatures, all refused`);
+  t.log(`differential: ${count} mutated signatures, all refused`);
 });
 
 const fail = invalidSignature('test');

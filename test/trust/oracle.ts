@@ -154,7 +154,7 @@ export function compareAll(t: ExecutionContext, cases: readonly Case[]): Promise
         ),
       );
       t.log(
-        `${cases.length} cases like ssh-keygen: ${count.accepted} accepted, ${count.refused} refused, ${count.stricter} refused here only, on purpose`,
+        `differential: ${cases.length} cases like ssh-keygen: ${count.accepted} accepted, ${count.refused} refused, ${count.stricter} refused here only, on purpose`,
       );
     }),
   );

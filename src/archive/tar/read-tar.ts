@@ -27,6 +27,9 @@ export interface TarOptions {
 /** Takes a member; what it leaves of the content is passed over. */
 export type TakeMember = (member: TarMember, content: AsyncIterable<Buffer>) => Promise<void>;
 
+/** Records of tapes have 10 KiB, those of the largest writers some MiB. A whole archive of zeros is none. */
+const mostZeros = 16 * 1024 * 1024;
+
 /** Sizes that do not fit into the eleven octal digits of a header. */
 const largeSize = 8 * 1024 ** 3;
 
@@ -150,16 +153,18 @@ class TarReading {
     if (!isZero(padding)) throw this.#fault('something in the gap behind it', name);
   }
 
-  /** The second zero block, and nothing but zeros behind it. */
+  /** The second zero block, and nothing but zeros behind it, as many as fill the last record of whoever wrote it. */
   async #end(): Promise<void> {
     const second = await this.#cursor.upTo(blockSize);
     if (second.length < blockSize || !isZero(second)) throw this.#fault('only half of an end mark');
-    for (;;) {
+    for (let seen = 0; seen <= mostZeros;) {
       this.#options.signal?.throwIfAborted();
-      const more = await this.#cursor.some(1024 * 1024);
+      const more = await this.#cursor.some(zeros.length);
       if (more === undefined) return;
       if (!isZero(more)) throw this.#fault('data behind the end of the archive');
+      seen += more.length;
     }
+    throw this.#fault(`more than ${mostZeros} zeros behind the end of the archive`);
   }
 
   #fault(why: string, name?: string): Error {
@@ -167,6 +172,9 @@ class TarReading {
   }
 }
 
+const zeros = Buffer.alloc(64 * 1024);
+
+/** @param bytes at most as many as `zeros` has */
 function isZero(bytes: Buffer): boolean {
-  return bytes.every((byte) => byte === 0);
+  return bytes.equals(zeros.subarray(0, bytes.length));
 }
