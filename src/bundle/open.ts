@@ -1,16 +1,19 @@
 import { asPackferryError, PackferryError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { BundleDocument } from '../schema/bundle.ts';
+import type { FreshnessVerdict } from '../trust/freshness.ts';
 import type { VerifiedSigner } from '../trust/verify.ts';
 import { hashBundleFile } from './carried-packs.ts';
 import { checkArchiveFile } from './check-archive.ts';
 import { checkImages } from './check-images.ts';
 import { describedFiles } from './document.ts';
 import { listFolder, type FolderListing } from './folder.ts';
+import { checkFreshness, type FreshnessOptions } from './freshness.ts';
 import { bundleFiles, looksLikeArchive, packFolder } from './names.ts';
 import { readDocument, type ReadDocument } from './read-document.ts';
 import { checkSignatures, damaged, readSigned, type SignatureOptions } from './signed-list.ts';
 import type { Sums } from './sums.ts';
+import { throwAll } from './throw-all.ts';
 
 /**
  * A bundle of which every byte has been checked against a trusted signature. Only `openBundle` makes one, and only
@@ -22,6 +25,8 @@ class VerifiedBundleFolder {
   readonly signers: readonly VerifiedSigner[];
   /** sha256 in hex of SHA256SUMS: the identity of the bundle. */
   readonly sumsSha256: string;
+  /** How it stood to the bundles before it, when it was opened. */
+  readonly freshness: FreshnessVerdict;
   /** Leftovers of operating systems that were passed over. */
   readonly litter: readonly string[];
 
@@ -30,12 +35,14 @@ class VerifiedBundleFolder {
     read: ReadDocument,
     signers: readonly VerifiedSigner[],
     sumsSha256: string,
+    freshness: FreshnessVerdict,
     litter: readonly string[],
   ) {
     this.dir = dir;
     this.#read = read;
     this.signers = signers;
     this.sumsSha256 = sumsSha256;
+    this.freshness = freshness;
     this.litter = litter;
   }
 
@@ -53,6 +60,8 @@ export type VerifiedBundle = VerifiedBundleFolder;
 export interface OpenBundleOptions extends SignatureOptions {
   /** The name of this site; without one, only bundles for every site are accepted. */
   readonly site?: string | undefined;
+  /** What this site remembers and asks; without, only that it has not expired, and a clock that can be right. */
+  readonly freshness?: FreshnessOptions | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -68,7 +77,11 @@ export async function openBundle(dir: string, options: OpenBundleOptions): Promi
 
   const read = await readSigned(dir, bundleFiles.document, limits.bundleJson, sums).then(readDocument);
   checkAudience(read.document, options.site);
-  checkFresh(read.document, options.now);
+  const freshness = await checkFreshness(
+    { document: read.document, sumsSha256, now: options.now },
+    options.freshness ?? {},
+    options.emit,
+  );
   checkAgreement(read, sums);
   await checkFiles(dir, read, sums, options);
   for (const name of listing.litter) {
@@ -78,13 +91,15 @@ export async function openBundle(dir: string, options: OpenBundleOptions): Promi
       message: `passed over ${name}: it does not belong to the bundle`,
     });
   }
-  return new VerifiedBundleFolder(dir, read, signers, sumsSha256, listing.litter);
+  return new VerifiedBundleFolder(dir, read, signers, sumsSha256, freshness, listing.litter);
 }
 
 /** What a bundle says of itself, after its signature was found good; its files have not been checked. */
 export interface SignedDocument {
   readonly document: BundleDocument;
   readonly signers: readonly VerifiedSigner[];
+  /** sha256 in hex of SHA256SUMS. */
+  readonly sumsSha256: string;
 }
 
 /**
@@ -92,9 +107,9 @@ export interface SignedDocument {
  * bundle says of itself, not to deliver it. Returns the very document that was checked, and the signers.
  */
 export async function checkSignature(dir: string, options: SignatureOptions): Promise<SignedDocument> {
-  const { sums, signers } = await checkSignatures(dir, await listFolder(dir), options);
+  const { sums, signers, sumsSha256 } = await checkSignatures(dir, await listFolder(dir), options);
   const bytes = await readSigned(dir, bundleFiles.document, limits.bundleJson, sums);
-  return { document: readDocument(bytes).document, signers };
+  return { document: readDocument(bytes).document, signers, sumsSha256 };
 }
 
 /** The folder holds what is on the list, no more and no less. */
@@ -114,15 +129,6 @@ function checkListing(dir: string, listing: FolderListing, sums: Sums): void {
     `${dir} does not hold what was signed`,
     'Copy the whole bundle again, into an empty folder.',
   );
-}
-
-/** Throws `E_BUNDLE_EXPIRED`. */
-export function checkFresh(document: BundleDocument, now: Date): void {
-  if (document.expiresAt === undefined || now.getTime() <= Date.parse(document.expiresAt)) return;
-  const message = `the bundle ${document.name} ${document.sequence} expired at ${document.expiresAt}`;
-  throw new PackferryError('E_BUNDLE_EXPIRED', message, {
-    hint: 'Ask for a newer bundle, and check the clock of this machine.',
-  });
 }
 
 function checkAudience({ name, sequence, audience }: BundleDocument, site: string | undefined): void {
@@ -194,17 +200,4 @@ async function checkSum(
     signal?.throwIfAborted();
     return asPackferryError(fault);
   }
-}
-
-function throwAll(errors: readonly PackferryError[], header: string, hint?: string): void {
-  const [first] = errors;
-  if (first === undefined) return;
-  throw new PackferryError(
-    first.code,
-    errors.length === 1 ? first.message : `${header}: ${errors.length} faults`,
-    {
-      ...((first.hint ?? hint) === undefined ? {} : { hint: first.hint ?? hint ?? '' }),
-      ...(errors.length === 1 ? {} : { errors }),
-    },
-  );
 }

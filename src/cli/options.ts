@@ -166,6 +166,22 @@ export function stateOption(): Option {
   );
 }
 
+/** `--state-copy DIR`. */
+export function stateCopyOption(): Option {
+  return new Option(
+    '--state-copy <dir>',
+    'folder, best on another disk, with a second copy of what was accepted, which must agree (environment: PACKFERRY_STATE_COPY)',
+  );
+}
+
+/** `--allow-rollback REASON`. */
+export function allowRollbackOption(): Option {
+  return new Option(
+    '--allow-rollback <reason>',
+    'take a bundle although a newer one of its stream was accepted before; the reason is kept',
+  );
+}
+
 /** `--trusted-keys FILE`, where bundles are a source of images. */
 export function sourceKeysOption(): Option {
   return new Option(

@@ -142,6 +142,17 @@ export const exportReport = z.object({
   totals,
 });
 
+/** How a bundle stands to what was accepted here before; absent where nothing is remembered. */
+const standing = z
+  .object({
+    is: z.enum(['first-use', 'first-of-stream', 'newer', 'again', 'rollback']),
+    /** The highest sequence of the stream that was accepted before. */
+    highest: z.int().exactOptional(),
+    /** Why an older bundle was taken. */
+    rollback: z.object({ from: z.int(), reason: z.string() }).exactOptional(),
+  })
+  .exactOptional();
+
 const signer = z.object({ principal: z.string(), fingerprint: z.string(), keyType: z.string() });
 
 /** What `verify --json` prints. */
@@ -150,6 +161,7 @@ export const verifyReport = z.object({
   ...bundleHead,
   signers: z.array(signer),
   sumsSha256: z.string(),
+  standing,
   archives: z.array(z.object({ file: z.string(), bytes: size })),
   importers,
   images: size,
@@ -184,7 +196,7 @@ const importedImage = z.object({
 /** What `import --json` prints. */
 export const importReport = z.object({
   schemaVersion,
-  bundle: z.object({ ...bundleHead, sumsSha256: z.string(), signers: z.array(signer) }),
+  bundle: z.object({ ...bundleHead, sumsSha256: z.string(), signers: z.array(signer), standing }),
   dryRun: z.boolean(),
   targets: z.array(z.object({ name: z.string(), images: z.array(importedImage) })),
   /** The zips of carried packs that were written out; absent when this was not asked for. */

@@ -2,6 +2,7 @@ import { formatSize } from '../../core/size.ts';
 import { openBundle } from '../../bundle/open.ts';
 import { verifyReportOf } from '../../flows/verify.ts';
 import type { VerifyReport } from '../../schema/reports.ts';
+import { freshnessOf, tellUnknown, type RollbackOptions } from '../freshness.ts';
 import { trustedKeys } from '../keys.ts';
 import type { Action, CommonOptions } from '../session.ts';
 import { siteName } from '../site.ts';
@@ -10,18 +11,21 @@ import { count } from '../text/plural.ts';
 import { carriedImporter } from '../text/importer.ts';
 import { visible } from '../text/visible.ts';
 
-export interface VerifyOptions extends CommonOptions {
+export interface VerifyOptions extends CommonOptions, RollbackOptions {
   readonly trustedKeys?: string;
   readonly revokedKeys?: readonly string[];
   readonly site?: string;
-  readonly state?: string;
 }
 
 /** `verify BUNDLE` */
 export const verify: Action<VerifyOptions> = async ({ context, emit, signal }, [dir = ''], options) => {
   const allowed = await trustedKeys(context, options);
   const site = await siteName(context, options.site);
-  const report = verifyReportOf(await openBundle(dir, { allowed, now: context.now, emit, signal, site }));
+  const freshness = await freshnessOf(context, options);
+  const { now } = context;
+  const bundle = await openBundle(dir, { allowed, now, emit, signal, site, freshness });
+  tellUnknown(bundle, freshness, 'info', emit);
+  const report = verifyReportOf(bundle);
   return { report, text: '', summary: summaryOf(report) };
 };
 

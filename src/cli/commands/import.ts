@@ -3,6 +3,8 @@ import {
   jobsOption,
   revokedKeysOption,
   siteOption,
+  stateCopyOption,
+  allowRollbackOption,
   stateOption,
   trustedKeysOption,
 } from '../options.ts';
@@ -26,6 +28,8 @@ export const addImport: AddCommand = (program, bind) =>
     .addOption(revokedKeysOption())
     .addOption(siteOption())
     .addOption(stateOption())
+    .addOption(stateCopyOption())
+    .addOption(allowRollbackOption())
     .option('--image <reference>', 'only this image; may be repeated', collectValues)
     .option('--packs-to <dir>', 'also write the carried packs into this folder, ready for upload')
     .option('--dry-run', 'verify and compare, load nothing')

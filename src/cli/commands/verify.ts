@@ -1,4 +1,11 @@
-import { revokedKeysOption, siteOption, stateOption, trustedKeysOption } from '../options.ts';
+import {
+  revokedKeysOption,
+  siteOption,
+  stateOption,
+  stateCopyOption,
+  allowRollbackOption,
+  trustedKeysOption,
+} from '../options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */
@@ -14,4 +21,6 @@ export const addVerify: AddCommand = (program, bind) =>
     .addOption(revokedKeysOption())
     .addOption(siteOption())
     .addOption(stateOption())
+    .addOption(stateCopyOption())
+    .addOption(allowRollbackOption())
     .action(bind(async () => (await import('../actions/verify.ts')).verify));
