@@ -190,6 +190,21 @@ export function sourceKeysOption(): Option {
   ).env('PACKFERRY_TRUSTED_KEYS');
 }
 
+/** `--sequence N`. */
+export function sequenceOption(): Option {
+  return new Option(
+    '--sequence <n>',
+    'number of the bundle among those of its name, which only rises (default: the clock, in seconds since 1970)',
+  ).argParser(parseSequence);
+}
+
+function parseSequence(text: string): number {
+  const sequence = Number(text);
+  if (!/^[0-9]{1,16}$/.test(text) || !Number.isSafeInteger(sequence))
+    throw new InvalidArgumentError('A whole number from 0 to 9007199254740991 is wanted.');
+  return sequence;
+}
+
 /** `--passphrase-file FILE`. */
 export function passphraseOption(): Option {
   return new Option(

@@ -203,6 +203,37 @@ export const importReport = z.object({
   packs: z.array(z.string()).exactOptional(),
 });
 
+const acceptance = z.object({
+  sequence: z.int(),
+  sumsSha256: z.string(),
+  createdAt: z.string(),
+  acceptedAt: z.string(),
+  signers: z.array(z.object({ principal: z.string(), fingerprint: z.string() })),
+  /** Present when a higher sequence had been accepted before. */
+  rollback: z.object({ from: z.int(), reason: z.string() }).exactOptional(),
+});
+
+/** What `history --json` prints. All records have been checked. */
+export const historyReport = z.object({
+  schemaVersion,
+  file: z.string(),
+  copy: z.string().exactOptional(),
+  records: size,
+  /** Of the last record, which stands for all before it; absent where there is no history. */
+  sha256: z.string().exactOptional(),
+  streams: z.array(
+    z.object({
+      stream: z.string(),
+      /** What newer bundles must not be older than; absent after a reset. */
+      highest: acceptance.exactOptional(),
+      accepted: size,
+      rollbacks: size,
+    }),
+  ),
+  /** Of the stream that was asked for: the latest ones, the last one last. */
+  latest: z.array(acceptance).exactOptional(),
+});
+
 /** What `keygen --json` prints. */
 export const keygenReport = z.object({
   schemaVersion,
@@ -225,6 +256,7 @@ export type VerifyReport = z.infer<typeof verifyReport>;
 export type InspectReport = z.infer<typeof inspectReport>;
 export type ImportReport = z.infer<typeof importReport>;
 export type ImportedImage = z.infer<typeof importedImage>;
+export type HistoryReport = z.infer<typeof historyReport>;
 export type KeygenReport = z.infer<typeof keygenReport>;
 export type ErrorReport = z.infer<typeof errorReport>;
 export type FailureReport = z.infer<typeof failureReport>;

@@ -81,13 +81,7 @@ export async function addRecord(
 ): Promise<void> {
   await completeHistory(place, read);
   let previous = read.end.sha256;
-  const first: NewRecord = {
-    kind: 'began',
-    schema: historySchemaId,
-    id: randomBytes(16).toString('hex'),
-    at: record.at,
-  };
-  for (const one of read.end.records === 0 ? [first, record] : [record]) {
+  for (const one of read.end.records === 0 ? [began(record.at), record] : [record]) {
     const { bytes, sha256 } = formatHistoryLine(previous, one);
     await writeSynced(path.join(place.dir, pendingFile), bytes, 'w');
     await syncFolder(place.dir);
@@ -96,6 +90,11 @@ export async function addRecord(
   }
   for (const dir of foldersOf(place)) await syncFolder(dir);
   await rm(path.join(place.dir, pendingFile), { force: true });
+}
+
+/** The first record of a new history. */
+export function began(at: string): NewRecord {
+  return { kind: 'began', schema: historySchemaId, id: randomBytes(16).toString('hex'), at };
 }
 
 function foldersOf({ dir, copy }: HistoryPlace): string[] {
