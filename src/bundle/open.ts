@@ -6,6 +6,7 @@ import type { VerifiedSigner } from '../trust/verify.ts';
 import { hashBundleFile } from './carried-packs.ts';
 import { checkArchiveFile } from './check-archive.ts';
 import { checkImages } from './check-images.ts';
+import { checkStream } from './check-stream.ts';
 import { describedFiles } from './document.ts';
 import { listFolder, type FolderListing } from './folder.ts';
 import { checkFreshness, type FreshnessOptions } from './freshness.ts';
@@ -76,6 +77,7 @@ export async function openBundle(dir: string, options: OpenBundleOptions): Promi
   checkListing(dir, listing, sums);
 
   const read = await readSigned(dir, bundleFiles.document, limits.bundleJson, sums).then(readDocument);
+  checkStream(read.document, options.policy);
   checkAudience(read.document, options.site);
   const freshness = await checkFreshness(
     { document: read.document, sumsSha256, now: options.now },

@@ -6,8 +6,6 @@ import type { Emit } from '../core/events.ts';
 import type { FreshnessRules } from '../trust/freshness.ts';
 import { historyFile } from '../trust/history-chain.ts';
 import type { HistoryPlace } from '../trust/history.ts';
-import { defaultPolicy, readPolicy } from '../trust/read-policy.ts';
-import { firstOf, placesOf } from './configured.ts';
 import type { Context } from './context.ts';
 import { stateFolderOf } from './state-folder.ts';
 
@@ -35,22 +33,19 @@ export function historyPlaceOf(context: Context, options: StateOptions): History
 }
 
 /** What a bundle is judged by. Throws `E_USAGE` for a reason that is none. */
-export async function freshnessOf(context: Context, options: RollbackOptions): Promise<FreshnessOptions> {
+export function freshnessOf(
+  context: Context,
+  options: RollbackOptions,
+  rules: FreshnessRules,
+): FreshnessOptions {
   const { allowRollback } = options;
   return {
     history: historyPlaceOf(context, options),
-    rules: await siteRules(context),
+    rules,
     ...(allowRollback === undefined
       ? {}
       : { rollbackReason: checkedReason(allowRollback, '--allow-rollback') }),
   };
-}
-
-/** What the policy of this site says of freshness. */
-export async function siteRules(context: Context): Promise<FreshnessRules> {
-  const hint = 'Make it readable: it says what this site accepts.';
-  const file = await firstOf(placesOf('policy.json', context), 'E_TRUST_UNREADABLE', hint);
-  return file === undefined ? defaultPolicy : readPolicy(file);
 }
 
 /** A reason that is written down for those who ask later. */

@@ -32,6 +32,7 @@ const codes = {
   E_CREDENTIALS: [2, 'stored accounts or certificates cannot be read, used or written'],
   E_TRUST_UNREADABLE: [2, 'a file of trusted or revoked keys, or the policy, cannot be read'],
   E_TRUST_INVALID: [2, 'a file of trusted or revoked keys, or the policy, has mistakes'],
+  E_TRUST_UNSAFE: [2, 'others could change a file that decides on trust'],
   // 3: some images failed
   E_PARTIAL: [3, 'some images failed, the others are done'],
   // 4: verification failed
@@ -51,6 +52,8 @@ const codes = {
   E_STATE_UNUSABLE: [4, 'the history of what was accepted here cannot be read or written'],
   E_SIGNATURE_INVALID: [4, 'the signature is broken or of something else'],
   E_SIGNER_UNTRUSTED: [4, 'the signature is good, its key is not trusted'],
+  E_THRESHOLD: [4, 'fewer principals have signed than the policy asks for'],
+  E_WRONG_STREAM: [4, 'the policy does not take bundles of this name'],
   E_DIGEST_MISMATCH: [4, 'content differs from its digest'],
   E_SIZE_MISMATCH: [4, 'content differs from its size'],
   E_LIMIT_EXCEEDED: [4, 'something from outside is larger than allowed'],

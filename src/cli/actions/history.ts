@@ -1,8 +1,9 @@
 import { PackferryError } from '../../core/errors.ts';
 import { recover, resetClock, resetStream, showHistory, type ChangeOptions } from '../../flows/history.ts';
 import type { HistoryReport } from '../../schema/reports.ts';
-import { checkedReason, historyPlaceOf, siteRules, type StateOptions } from '../freshness.ts';
+import { checkedReason, historyPlaceOf, type StateOptions } from '../freshness.ts';
 import type { Action, CommonOptions, Session } from '../session.ts';
+import { sitePolicy } from '../site-policy.ts';
 import { count } from '../text/plural.ts';
 import { table } from '../text/table.ts';
 
@@ -29,7 +30,7 @@ export const history: Action<HistoryOptions> = async (session, [stream], options
 
 /** Does what an option asks for, if one does; returns what there is to say of it. */
 async function change(
-  { context }: Session,
+  session: Session,
   place: ChangeOptions['place'],
   stream: string | undefined,
   options: HistoryOptions,
@@ -42,8 +43,8 @@ async function change(
   const [one] = asked;
   if (one === undefined) return [];
   if (asked.length > 1 || (one.flag === '--reset') !== (stream !== undefined)) throw misused();
-  await checkAllowed(context);
-  const { now, owner } = context;
+  await checkAllowed(session);
+  const { now, owner } = session.context;
   const how = { place, owner, now, reason: checkedReason(one.reason, one.flag) };
   if (one.flag === '--reset-clock') {
     await resetClock(how);
@@ -72,8 +73,8 @@ function misused(): PackferryError {
 }
 
 /** These lift what stops an older bundle: where the policy forbids a way back, they are none either. */
-async function checkAllowed(context: Session['context']): Promise<void> {
-  if ((await siteRules(context)).allowRollback) return;
+async function checkAllowed(session: Session): Promise<void> {
+  if ((await sitePolicy(session, {})).allowRollback) return;
   throw new PackferryError('E_ROLLBACK', 'the policy of this site allows no way back to older bundles', {
     hint: 'Whoever is responsible for policy.json can set allowRollback for the time being.',
   });

@@ -13,6 +13,7 @@ import { freshnessOf, tellUnknown, type RollbackOptions } from '../freshness.ts'
 import { trustedKeys } from '../keys.ts';
 import { confirm, isInteractive } from '../prompt.ts';
 import type { Action, CommonOptions, Session } from '../session.ts';
+import { sitePolicy } from '../site-policy.ts';
 import { siteName } from '../site.ts';
 import { count } from '../text/plural.ts';
 import { table } from '../text/table.ts';
@@ -20,6 +21,7 @@ import { table } from '../text/table.ts';
 export interface ImportOptions extends CommonOptions, RollbackOptions {
   readonly trustedKeys?: string;
   readonly revokedKeys?: readonly string[];
+  readonly policy?: string;
   readonly site?: string;
   readonly to?: readonly string[];
   readonly image?: readonly string[];
@@ -33,14 +35,15 @@ export interface ImportOptions extends CommonOptions, RollbackOptions {
 /** `import BUNDLE [--to ENDPOINT]...` */
 export const importCommand: Action<ImportOptions> = async (session, [dir = ''], options) => {
   const { context, emit, signal } = session;
-  const allowed = await trustedKeys(context, options);
+  const allowed = await trustedKeys(context, options, emit);
+  const policy = await sitePolicy(session, options);
   const site = await siteName(context, options.site);
-  const freshness = await freshnessOf(context, options);
+  const freshness = freshnessOf(context, options, policy);
   // Before the bundle is read: that may take long, and a slip of the pen need not wait for it.
   const only = (options.image ?? []).map((text) => formatReference(parseReference(text)));
   const found = await findTargets(options.to ?? ['docker:'], { environment: context.env });
   const { now, owner } = context;
-  const bundle = await openBundle(dir, { allowed, now, emit, signal, site, freshness });
+  const bundle = await openBundle(dir, { allowed, policy, now, emit, signal, site, freshness });
   tellUnknown(bundle, freshness, 'warning', emit);
   // Before a target is touched: the bundle may not hold what is asked for.
   chooseImages(bundle, only);

@@ -5,6 +5,7 @@ import type { VerifyReport } from '../../schema/reports.ts';
 import { freshnessOf, tellUnknown, type RollbackOptions } from '../freshness.ts';
 import { trustedKeys } from '../keys.ts';
 import type { Action, CommonOptions } from '../session.ts';
+import { sitePolicy } from '../site-policy.ts';
 import { siteName } from '../site.ts';
 import { audienceLines } from '../text/audience.ts';
 import { count } from '../text/plural.ts';
@@ -14,16 +15,19 @@ import { visible } from '../text/visible.ts';
 export interface VerifyOptions extends CommonOptions, RollbackOptions {
   readonly trustedKeys?: string;
   readonly revokedKeys?: readonly string[];
+  readonly policy?: string;
   readonly site?: string;
 }
 
 /** `verify BUNDLE` */
-export const verify: Action<VerifyOptions> = async ({ context, emit, signal }, [dir = ''], options) => {
-  const allowed = await trustedKeys(context, options);
+export const verify: Action<VerifyOptions> = async (session, [dir = ''], options) => {
+  const { context, emit, signal } = session;
+  const allowed = await trustedKeys(context, options, emit);
+  const policy = await sitePolicy(session, options);
   const site = await siteName(context, options.site);
-  const freshness = await freshnessOf(context, options);
+  const freshness = freshnessOf(context, options, policy);
   const { now } = context;
-  const bundle = await openBundle(dir, { allowed, now, emit, signal, site, freshness });
+  const bundle = await openBundle(dir, { allowed, policy, now, emit, signal, site, freshness });
   tellUnknown(bundle, freshness, 'info', emit);
   const report = verifyReportOf(bundle);
   return { report, text: '', summary: summaryOf(report) };

@@ -1,6 +1,7 @@
 import {
   collectValues,
   jobsOption,
+  policyOption,
   revokedKeysOption,
   siteOption,
   stateCopyOption,
@@ -26,6 +27,7 @@ export const addImport: AddCommand = (program, bind) =>
     )
     .addOption(trustedKeysOption())
     .addOption(revokedKeysOption())
+    .addOption(policyOption())
     .addOption(siteOption())
     .addOption(stateOption())
     .addOption(stateCopyOption())

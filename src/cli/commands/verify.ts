@@ -1,4 +1,5 @@
 import {
+  policyOption,
   revokedKeysOption,
   siteOption,
   stateOption,
@@ -19,6 +20,7 @@ export const addVerify: AddCommand = (program, bind) =>
     .argument('<bundle>', 'the folder of the bundle')
     .addOption(trustedKeysOption())
     .addOption(revokedKeysOption())
+    .addOption(policyOption())
     .addOption(siteOption())
     .addOption(stateOption())
     .addOption(stateCopyOption())
