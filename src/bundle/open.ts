@@ -81,7 +81,7 @@ export async function openBundle(dir: string, options: OpenBundleOptions): Promi
   checkAudience(read.document, options.site);
   const freshness = await checkFreshness(
     { document: read.document, sumsSha256, now: options.now },
-    options.freshness ?? {},
+    { ...(options.policy === undefined ? {} : { rules: options.policy }), ...options.freshness },
     options.emit,
   );
   checkAgreement(read, sums);

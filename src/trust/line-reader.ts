@@ -1,6 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
-import { PackferryError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
+import { damagedHistory } from './history-line.ts';
 
 /** Reads a history line by line, in pieces; no line and no file is longer than its limit. */
 export class LineReader {
@@ -32,7 +32,8 @@ export class LineReader {
       const { bytesRead } = await this.#handle.read(this.#buffer, 0, this.#buffer.length, this.#offset);
       if (bytesRead === 0) return undefined;
       this.#offset += bytesRead;
-      if (this.#offset > limits.history) throw this.#tooLarge(`over ${limits.history} bytes`);
+      if (this.#offset > limits.history)
+        throw damagedHistory(this.#name, `it is over ${limits.history} bytes`);
       this.#split(Buffer.concat([this.#rest, this.#buffer.subarray(0, bytesRead)]));
     }
     return this.#ready.shift();
@@ -49,12 +50,6 @@ export class LineReader {
       this.#rest.length > limits.historyLine ||
       this.#ready.some(({ length }) => length > limits.historyLine)
     )
-      throw this.#tooLarge(`a line is over ${limits.historyLine} bytes`);
-  }
-
-  #tooLarge(what: string): PackferryError {
-    return new PackferryError('E_STATE_INVALID', `${this.#name}: ${what}, which no history has`, {
-      hint: 'Move the file away if it is no history of packferry.',
-    });
+      throw damagedHistory(this.#name, `a line is over ${limits.historyLine} bytes`);
   }
 }
