@@ -122,15 +122,17 @@ test.serial(
   'the importer runs from a folder that cannot be written, for a user without name and home',
   needing(['linux-x64', 'root'], async (t) => {
     await withCarried(t, async ({ folder: site, bundle, trusted, at, manifest }, run) => {
-      const out = at('out');
-      await mkdir(out);
-      await chown(out, nobody, nobody);
+      const [out, state] = [at('out'), at('own-state')];
+      for (const own of [out, state]) {
+        await mkdir(own);
+        await chown(own, nobody, nobody);
+      }
       for (const [dir, mode] of [
         [site, 0o755],
         [bundle, 0o555],
       ] as const)
         await chmod(dir, mode);
-      const keys = ['--trusted-keys', trusted, '--state', at('out', 'state')];
+      const keys = ['--trusted-keys', trusted, '--state', state];
       ok(t, await run(['import', bundle, ...keys, '--to', `oci:${out}`], { uid: nobody, cwd: bundle }));
       t.true((await readdir(out)).includes('index.json'));
       ok(t, await run(['plan', manifest], { uid: nobody }));
