@@ -12,6 +12,7 @@ import { exportManifestSchema } from '../src/schema/export-manifest.ts';
 import { lockSchema } from '../src/schema/lock.ts';
 import { policySchema } from '../src/schema/policy.ts';
 import * as reports from '../src/schema/reports.ts';
+import { signReport } from '../src/schema/reports-sign.ts';
 
 /** Contents by path, relative to the project. */
 export function generatedFiles(context: Context): ReadonlyMap<string, string> {
@@ -24,6 +25,7 @@ export function generatedFiles(context: Context): ReadonlyMap<string, string> {
     'report-plan': reports.planReport,
     'report-lock': reports.lockReport,
     'report-export': reports.exportReport,
+    'report-sign': signReport,
     'report-verify': reports.verifyReport,
     'report-inspect': reports.inspectReport,
     'report-import': reports.importReport,

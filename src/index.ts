@@ -51,7 +51,8 @@ export { parseAllowedSigners, readAllowedSigners, type AllowedSigners } from './
 export { readKeyFile } from './trust/key-file.ts';
 export { openSigningKey, type SigningKeyOptions } from './trust/open-signing-key.ts';
 export { parseRevokedKeys, readRevokedKeys, type RevokedKeys } from './trust/revoked-keys.ts';
-export { openSigner, type Signer } from './trust/signer.ts';
+export { defaultPolicy, parsePolicy, readPolicy, type TrustPolicy } from './trust/read-policy.ts';
+export { openSigner, type Signer, type Signers } from './trust/signer.ts';
 export type { VerifiedSigner } from './trust/verify.ts';
 
 // Bundles
@@ -74,6 +75,7 @@ export { compareLocks, makeLock, readLock, resolveFromLock, writeLock } from './
 export { planExport, type Planned, type PlanOptions } from './flows/plan.ts';
 export { resolveAll, type Resolved, type ResolveOptions, type WantedImage } from './flows/resolve.ts';
 export { select, type Selection, type SelectOptions } from './flows/selection.ts';
+export { signBundle, type SignOptions, type SignPlan } from './flows/sign.ts';
 export { verifyReportOf } from './flows/verify.ts';
 
 // Reports
@@ -90,3 +92,4 @@ export type {
   Totals,
   VerifyReport,
 } from './schema/reports.ts';
+export type { SignReport } from './schema/reports-sign.ts';

@@ -42,6 +42,11 @@ export function partName(file: string): string {
   return `${file}.part`;
 }
 
+/** The name of the signature of a signer, counted from 0. */
+export function signatureName(index: number): string {
+  return index === 0 ? bundleFiles.signature : `${bundleFiles.sums}.${index + 1}.sig`;
+}
+
 /** `SHA256SUMS.sig` of the first signer, `SHA256SUMS.2.sig`, ... of further ones. */
 export function isSignatureName(name: string): boolean {
   return /^SHA256SUMS(\.[1-9][0-9]{0,2})?\.sig$/.test(name);

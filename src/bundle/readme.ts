@@ -2,18 +2,18 @@ import { totalSize } from '../core/image.ts';
 import { formatSize } from '../core/size.ts';
 import type { BundleDocument, BundleImporter } from '../schema/bundle.ts';
 import { bundleNamespace } from '../trust/verify.ts';
-import type { Signer } from '../trust/signer.ts';
-import { bundleFiles } from './names.ts';
+import type { Signers } from '../trust/signer.ts';
+import { bundleFiles, signatureName } from './names.ts';
 
 /** README.txt of a bundle: what it is, and how to check and load it with packferry or with stock tools alone. */
-export function readmeText(document: BundleDocument, signer: Pick<Signer, 'fingerprint'>): string {
+export function readmeText(document: BundleDocument, signers: Signers): string {
   const files = document.archives.map(({ file }) => file);
   return `${document.name}, bundle ${document.sequence}
 ${'='.repeat(document.name.length + `, bundle ${document.sequence}`.length)}
 
 ${document.images.length} container images for ${document.platform.os}/${document.platform.architecture} in ${files.length} archive${files.length === 1 ? '' : 's'}, ${formatSize(totalSize(document.archives))}.
 Made ${document.createdAt} by ${document.tool.name} ${document.tool.version}.
-Signed by the key ${signer.fingerprint}.
+Signed by the ${signers.length === 1 ? 'key' : 'keys'} ${signers.map(({ fingerprint }) => fingerprint).join(', ')}.
 ${document.audience === undefined ? '' : `For ${document.audience.join(', ')} only: packferry refuses it elsewhere.\n`}
 Nothing in this folder is to be trusted because it stands in this folder, this text included. What counts is the key:
 the file "allowed_signers" has to reach you on another way than this bundle.
@@ -33,10 +33,12 @@ Load it with stock tools
 ssh-keygen (OpenSSH 8.1 or later), sha256sum and docker or podman are enough. SIGNER is the first word of the line in
 allowed_signers that holds the key.
 
-1. The signature:
+1. The signature${signers.length === 1 ? '' : 's, each with its own SIGNER'}:
 
-    ssh-keygen -Y verify -f /path/to/allowed_signers -I SIGNER -n ${bundleNamespace} \\
-      -s ${bundleFiles.signature} < ${bundleFiles.sums}
+${signers.map((_, index) => verifyCommand(signatureName(index))).join('\n')}
+
+   Whoever signs later adds ${signatureName(signers.length)} and so on, to be checked in the same way. How many signers it takes is
+   for your site to say.
 
 2. The files:
 
@@ -53,7 +55,7 @@ ${files.map((file) => `    docker load -i ${file}`).join('\n')}
 "sh ${bundleFiles.loader} /path/to/allowed_signers SIGNER" does these steps in one go and refuses files that are not on the
 list. Use a copy of ${bundleFiles.loader} that reached you on another way: a script cannot vouch for itself.
 
-These steps do not check whether the bundle is the newest one and meant for your site, or whether the engine really holds what was loaded. For
+These steps do not check whether enough people have signed, whether the bundle is the newest one and meant for your site, or whether the engine really holds what was loaded. For
 that, compare "docker image inspect --format {{.Id}} NAME" with ${bundleFiles.document}: with Docker's classic image store and
 with Podman it is the digest of the image's "config", with Docker's containerd image store (the default of a new Docker 29
 or later) the digest of its "manifest". "docker info --format {{.DriverStatus}}" names io.containerd in the latter case.
@@ -64,6 +66,11 @@ What is in it
 
 ${document.images.map(({ reference, archive }) => `    ${archive}  ${reference}`).join('\n')}
 `;
+}
+
+function verifyCommand(signature: string): string {
+  return `    ssh-keygen -Y verify -f /path/to/allowed_signers -I SIGNER -n ${bundleNamespace} \\
+      -s ${signature} < ${bundleFiles.sums}`;
 }
 
 /** How to run the importer that came along, and what has to be done first. */

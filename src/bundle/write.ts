@@ -5,7 +5,7 @@ import type { Emit } from '../core/events.ts';
 import { totalSize } from '../core/image.ts';
 import type { ImageSource } from '../core/ports.ts';
 import type { BundleDocument } from '../schema/bundle.ts';
-import type { Signer } from '../trust/signer.ts';
+import type { Signers } from '../trust/signer.ts';
 import { ArchiveFile } from './archive-file.ts';
 import { blobJobs, type BlobJob } from './blob-job.ts';
 import { writePacks } from './carried-packs.ts';
@@ -39,7 +39,7 @@ export interface WriteBundleOptions {
   readonly dir: string;
   readonly content: BundleContent;
   readonly source: ImageSource;
-  readonly signer: Signer;
+  readonly signers: Signers;
   /** The one reading of the clock: createdAt, and in seconds the sequence. An interrupted run's is kept. */
   readonly now: Date;
   /** The number of the bundle in its stream, where it does not follow from the clock. */

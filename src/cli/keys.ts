@@ -62,15 +62,19 @@ async function revokedKeys(context: Context, file: string, named: readonly strin
   return Promise.all(files.map(readRevokedKeys));
 }
 
-/** Opens what signs: a key file, which asks for its passphrase where somebody can answer, an agent, or ssh-keygen. */
+/**
+ * Opens what signs: a key file, which asks for its passphrase where somebody can answer, an agent, or ssh-keygen. The
+ * passphrase file may be a function, which is asked for it only when there is need.
+ */
 export async function signingKey(
   session: Session,
   file: string,
-  passphraseFile: string | undefined,
+  passphraseFile: string | (() => string) | undefined,
 ): Promise<Signer> {
   const { context, pause, signal } = session;
   const passphrase = async (): Promise<string> => {
-    if (passphraseFile !== undefined) return readPassphrase(passphraseFile);
+    if (passphraseFile !== undefined)
+      return readPassphrase(typeof passphraseFile === 'string' ? passphraseFile : passphraseFile());
     if (isInteractive(context)) {
       pause();
       return askSecret(context, `Passphrase of ${file}: `);
@@ -86,6 +90,7 @@ export async function signingKey(
   const { env } = context;
   return openSigningKey(file, {
     passphrase,
+    ...(passphraseFile === undefined ? {} : { passphraseForSshKeygen: passphrase }),
     env,
     isInteractive: isInteractive(context),
     signal,

@@ -221,6 +221,16 @@ export function passphraseOption(): Option {
   ).env('PACKFERRY_PASSPHRASE_FILE');
 }
 
+/** `--passphrase-file FILE`, where several keys may sign. */
+export function passphrasesOption(): Option {
+  return new Option(
+    '--passphrase-file <file>',
+    'file whose first line is the passphrase of the key; without it an encrypted key is asked for on the terminal; with several keys, repeat it for each key in the same order, unless only one of them is encrypted',
+  )
+    .argParser(collectValues)
+    .env('PACKFERRY_PASSPHRASE_FILE');
+}
+
 /** `--witness FOLDER`. */
 export function witnessOption(): Option {
   return new Option(

@@ -12,6 +12,7 @@ import { addLock } from './commands/lock.ts';
 import { addOutdated } from './commands/outdated.ts';
 import { addPlan } from './commands/plan.ts';
 import { addSearch } from './commands/search.ts';
+import { addSign } from './commands/sign.ts';
 import { addUpdate } from './commands/update.ts';
 import { addUsage } from './commands/usage.ts';
 import { addVerify } from './commands/verify.ts';
@@ -115,6 +116,10 @@ const groups: readonly Group[] = [
       {
         add: addInspect,
         examples: ['packferry inspect /media/usb/soc', 'packferry inspect /media/usb/soc --json'],
+      },
+      {
+        add: addSign,
+        examples: ['packferry sign /media/usb/soc --key ~/.ssh/packferry --trusted-keys allowed_signers'],
       },
       {
         add: addKeygen,

@@ -29,6 +29,8 @@ const codes = {
   E_KEY_UNSUPPORTED: [2, 'this kind of key cannot sign'],
   E_KEY_UNAVAILABLE: [2, 'an agent or ssh-keygen does not sign with this key'],
   E_KEY_PASSPHRASE: [2, 'the passphrase of a key is missing or wrong'],
+  E_KEY_NOT_VALID: [2, 'no site would accept a signature by this key now'],
+  E_SIGNED_ALREADY: [2, 'this key, or its principal, has signed the bundle already'],
   E_CREDENTIALS: [2, 'stored accounts or certificates cannot be read, used or written'],
   E_TRUST_UNREADABLE: [2, 'a file of trusted or revoked keys, or the policy, cannot be read'],
   E_TRUST_INVALID: [2, 'a file of trusted or revoked keys, or the policy, has mistakes'],

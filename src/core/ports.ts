@@ -55,9 +55,13 @@ export interface Conflict {
   readonly holder: string;
   /** How the name is freed at this target. */
   readonly hint: string;
+  /** As in `Absence`. */
+  readonly held?: ReadonlySet<Digest>;
 }
 
 export interface DeliverOptions {
+  /** The holder of the name, as the survey told it, from whom the name may be taken: only this one. */
+  readonly replaces?: string;
   readonly signal?: AbortSignal;
   /** Bytes of blobs sent so far for this image; absolute. */
   readonly onBytes?: (bytes: number) => void;
@@ -87,5 +91,15 @@ export interface ImageTarget {
   /** Sends what is missing; every blob is verified on the way. Resolves when the target took it, not yet confirmed. */
   deliver(image: LockedImage, source: ImageSource, options?: DeliverOptions): Promise<Delivery>;
   confirm(image: LockedImage, signal?: AbortSignal): Promise<Confirmation>;
+  /**
+   * Gives the image that holds a name another one beside it, so that it stays when the name is moved. Targets that cannot
+   * do without it. Throws when afterwards the new name does not stand for the holder.
+   */
+  setAside?(holder: string, name: ImageReference, signal?: AbortSignal): Promise<void>;
+  /**
+   * After a delivery that was not confirmed: gives the name back to whom it was taken from, or takes it away when nobody
+   * had it, so that nothing is run under it that nobody signed.
+   */
+  withdraw?(image: LockedImage, before: string | undefined): Promise<void>;
   close(): Promise<void>;
 }

@@ -6,7 +6,7 @@ import type { DockerConnection } from './docker-connection.ts';
 import { StayingAgent } from './staying-agent.ts';
 
 export interface ApiRequest {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'DELETE';
   /** Path without the query, e.g. `/images/x/json`. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;

@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import * as z from 'zod';
 import { collect } from '../core/collect.ts';
 import { messageOf, PackferryError } from '../core/errors.ts';
@@ -17,17 +16,9 @@ export async function askDocker<T>(
   schema: z.ZodType<T>,
 ): Promise<T | undefined> {
   const what = `${api.name}: GET ${request.path}`;
-  let answer: IncomingMessage;
-  let content: Buffer;
-  try {
-    answer = await api.send({ ...request, method: 'GET' });
-    content = await collect(answer, limits.engineAnswer, what);
-  } catch (fault) {
-    request.signal?.throwIfAborted();
-    throw engineFault(fault, what);
-  }
-  if (answer.statusCode === 404) return undefined;
-  if (answer.statusCode !== 200) throw refused(what, answer.statusCode, content);
+  const { status, content } = await exchange(api, { ...request, method: 'GET' }, what);
+  if (status === 404) return undefined;
+  if (status !== 200) throw refused(what, status, content);
   try {
     return schema.parse(JSON.parse(content.toString('utf8')));
   } catch (fault) {
@@ -40,6 +31,27 @@ export async function askDocker<T>(
         cause: fault,
       },
     );
+  }
+}
+
+/** Has an engine do something that gives no answer worth reading. Throws as `askDocker` does; `E_ENGINE_PROTOCOL` also for 404. */
+export async function tellDocker(api: DockerApi, request: ApiRequest): Promise<void> {
+  const what = `${api.name}: ${request.method} ${request.path}`;
+  const { status, content } = await exchange(api, request, what);
+  if (status === undefined || status < 200 || status > 299) throw refused(what, status, content);
+}
+
+async function exchange(
+  api: DockerApi,
+  request: ApiRequest,
+  what: string,
+): Promise<{ readonly status: number | undefined; readonly content: Buffer }> {
+  try {
+    const answer = await api.send(request);
+    return { status: answer.statusCode, content: await collect(answer, limits.engineAnswer, what) };
+  } catch (fault) {
+    request.signal?.throwIfAborted();
+    throw engineFault(fault, what);
   }
 }
 

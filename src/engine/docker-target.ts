@@ -13,7 +13,7 @@ import type {
   ImageTarget,
   Presence,
 } from '../core/ports.ts';
-import { nameOf, parseReference, tagNameOf } from '../core/reference.ts';
+import { nameOf, parseReference, tagNameOf, type ImageReference } from '../core/reference.ts';
 import { tagConflict } from '../core/tag-conflict.ts';
 import { connectDocker, type DockerApi } from './docker-api.ts';
 import type { DockerConnection } from './docker-connection.ts';
@@ -21,6 +21,7 @@ import { learnFacts, type EngineFacts } from './docker-facts.ts';
 import { loadImage } from './docker-load.ts';
 import { compareHeld, type Comparison } from './held-image.ts';
 import { HeldLayers } from './held-layers.ts';
+import { nameImage, removeName } from './image-names.ts';
 import { inTime } from './patience.ts';
 
 export interface DockerTargetOptions {
@@ -79,7 +80,8 @@ class DockerTarget implements ImageTarget {
       const compare = (image: LockedImage): Promise<Comparison> => this.#compare(image, signal);
       const found = await Promise.all(images.map((image) => limit(compare, image)));
       // Where nothing is missing nobody needs to know of layers.
-      if (found.some(({ state }) => state === 'absent')) await this.#held.learn(this.#api, images, signal);
+      if (found.some(({ state }) => state === 'absent' || state === 'other'))
+        await this.#held.learn(this.#api, images, signal);
       return images.map((image, at) => this.#presenceOf(image, found[at] ?? { state: 'absent' }));
     } finally {
       // After a fault nobody waits for the rest.
@@ -96,9 +98,11 @@ class DockerTarget implements ImageTarget {
     // Asked again here: between the survey and now a name may have been given to another image.
     const held = await this.#compare(image, options.signal);
     if (held.state === 'same') return { bytesSent: 0, bytesSkipped: bytes };
-    if (held.state === 'other') throw tagConflict(this.name, image.reference, this.#conflict(image, held.id));
+    if (held.state === 'other' && held.id !== options.replaces) {
+      throw tagConflict(this.name, image.reference, this.#conflict(image, held.id));
+    }
     // An image that is there but faulty shows that the engine lacks what it says it has.
-    const without = held.state === 'absent' ? this.#held.heldOf(image) : new Set<Digest>();
+    const without = held.state === 'faulty' ? new Set<Digest>() : this.#held.heldOf(image);
     const refused = without.size === 0 ? undefined : await this.#sendThin(image, without, source, options);
     if (without.size > 0 && refused === undefined) {
       const saved = totalSize(blobsOf(image).filter(({ digest }) => without.has(digest)));
@@ -121,6 +125,22 @@ class DockerTarget implements ImageTarget {
       case 'other':
         return { confirmed: false, reason: `the name stands for another image, ${held.id}` };
     }
+  }
+
+  setAside(holder: string, name: ImageReference, signal?: AbortSignal): Promise<void> {
+    return inTime(this.name, this.#patience.inspectWithin, signal, (both) =>
+      nameImage(this.#api, this.#facts, holder, name, both),
+    );
+  }
+
+  async withdraw(image: LockedImage, before: string | undefined): Promise<void> {
+    const reference = parseReference(image.reference);
+    const name = tagNameOf(reference);
+    if (name === undefined) return;
+    await inTime(this.name, this.#patience.inspectWithin, undefined, async (signal) => {
+      if (before !== undefined) await nameImage(this.#api, this.#facts, before, reference, signal);
+      else await removeName(this.#api, this.#facts, name, signal);
+    });
   }
 
   close(): Promise<void> {
@@ -178,7 +198,7 @@ class DockerTarget implements ImageTarget {
     const name = tagNameOf(reference) ?? image.reference;
     const aside = `${nameOf(reference)}:${holder.replace('sha256:', 'was-').slice(0, 16)}`;
     const command = this.#facts.product;
-    const hint = `Keep the old image under another name with "${command} tag ${name} ${aside}", free the name with "${command} image rm ${name}", then run again.`;
-    return { state: 'conflict', holder, hint };
+    const hint = `With --retag-existing the name is moved and the old image kept under another one. By hand: "${command} tag ${name} ${aside}", "${command} image rm ${name}".`;
+    return { state: 'conflict', holder, hint, held: this.#held.heldOf(image) };
   }
 }

@@ -1,9 +1,9 @@
-import { asPackferryError, PackferryError } from '../core/errors.ts';
+import { asPackferryError, messageOf, PackferryError } from '../core/errors.ts';
 import { silent, type Emit } from '../core/events.ts';
 import type { Digest } from '../core/digest.ts';
 import { blobsOf, totalSize, type Descriptor, type LockedImage } from '../core/image.ts';
-import type { ImageSource, ImageTarget, Presence } from '../core/ports.ts';
-import { parseReference, tagNameOf } from '../core/reference.ts';
+import type { Conflict, ImageSource, ImageTarget, Presence } from '../core/ports.ts';
+import { nameOf, parseReference, tagNameOf } from '../core/reference.ts';
 import { tagConflict } from '../core/tag-conflict.ts';
 import type { ImportedImage } from '../schema/reports.ts';
 import { deliverInOrder } from './delivery-order.ts';
@@ -16,6 +16,11 @@ export interface DeliveryOptions {
   readonly keepGoing: boolean;
   /** Images that are sent to one target at the same time. */
   readonly jobs: number;
+  /**
+   * Moves names that stand for other images; those get their name with this text behind the tag, e.g.
+   * `-before-20261125T120000Z`. Absent: such images fail with `E_TAG_CONFLICT`.
+   */
+  readonly retagExisting?: string;
   readonly emit: Emit;
   readonly signal: AbortSignal;
 }
@@ -28,7 +33,7 @@ export interface SurveyedImage {
 /** Blobs that a target lacks of these images, each once. */
 export function blobsToSend(surveyed: readonly SurveyedImage[]): Descriptor[] {
   const lacking = surveyed.flatMap(({ image, presence }) => {
-    if (presence.state !== 'absent') return [];
+    if (presence.state === 'present') return [];
     return blobsOf(image).filter(({ digest }) => presence.held?.has(digest) !== true);
   });
   return [...new Map(lacking.map((blob) => [blob.digest, blob])).values()];
@@ -67,7 +72,7 @@ export async function deliverImages(
 /** Layers that the image brings and that others can stand on, where the target knows layers. */
 function layersToBring(surveyed: SurveyedImage): ReadonlySet<Digest> {
   const { image, presence } = surveyed;
-  if (presence.state !== 'absent' || presence.held === undefined) return new Set();
+  if (presence.state === 'present' || presence.held === undefined) return new Set();
   const layers = new Set(image.layers.map(({ digest }) => digest));
   return new Set(blobsToSend([surveyed]).flatMap(({ digest }) => (layers.has(digest) ? [digest] : [])));
 }
@@ -79,8 +84,9 @@ async function deliverOne(
   target: ImageTarget,
   surveyed: SurveyedImage,
   source: ImageSource,
-  { emit, signal, dryRun }: DeliveryOptions,
+  options: DeliveryOptions,
 ): Promise<Outcome> {
+  const { emit, signal, dryRun } = options;
   const { image, presence } = surveyed;
   const item = image.reference;
   const base = pending(image);
@@ -91,28 +97,73 @@ async function deliverOne(
     noteNameless(target, image, id, emit);
     return { image: { ...base, status: 'present', id, bytesSkipped: size } };
   }
-  if (dryRun && presence.state === 'absent') {
+  if (dryRun && (presence.state === 'absent' || mayRetag(target, options))) {
     const bytesMissing = totalSize(blobsToSend([surveyed]));
     return { image: { ...base, bytesMissing, bytesSkipped: size - bytesMissing } };
   }
   emit({ type: 'started', task: 'deliver', item, bytes: size });
   try {
-    if (presence.state === 'conflict') throw tagConflict(target.name, item, presence);
+    const replaced =
+      presence.state === 'conflict' ? await setAside(target, image, presence, options) : undefined;
     const onBytes = (bytes: number): void => emit({ type: 'progress', task: 'deliver', item, bytes });
-    const { sentInFull, ...delivery } = await target.deliver(image, source, { signal, onBytes });
+    const replaces = replaced === undefined ? {} : { replaces: replaced.id };
+    const { sentInFull, ...delivery } = await target.deliver(image, source, { signal, onBytes, ...replaces });
     if (sentInFull !== undefined)
       emit({ type: 'note', level: 'info', message: resent(target, image, sentInFull) });
     const answer = await target.confirm(image, signal);
-    if (!answer.confirmed) throw notConfirmed(target, image, answer.reason);
+    if (!answer.confirmed) {
+      await withdraw(target, image, replaced?.id, emit);
+      throw notConfirmed(target, image, answer.reason);
+    }
     emit({ type: 'done', task: 'deliver', item, bytes: size });
     noteNameless(target, image, answer.id, emit);
-    return { image: { ...base, ...delivery, status: 'loaded', id: answer.id } };
+    const done = { ...base, ...delivery, status: 'loaded' as const, id: answer.id };
+    return { image: replaced === undefined ? done : { ...done, replaced } };
   } catch (fault) {
     signal.throwIfAborted();
     const error = naming(item, asPackferryError(fault));
     emit({ type: 'failed', task: 'deliver', item, error });
     return { image: { ...base, status: 'failed', error: reportError(error) }, error };
   }
+}
+
+/** What cannot be taken back is told beside the failure. */
+async function withdraw(
+  target: ImageTarget,
+  image: LockedImage,
+  before: string | undefined,
+  emit: Emit,
+): Promise<void> {
+  try {
+    await target.withdraw?.(image, before);
+  } catch (fault) {
+    const message = `${image.reference}: what ${target.name} took could not be taken back: ${messageOf(fault)}`;
+    emit({ type: 'note', level: 'warning', message });
+  }
+}
+
+function mayRetag(target: ImageTarget, { retagExisting }: DeliveryOptions): boolean {
+  return retagExisting !== undefined && target.setAside !== undefined;
+}
+
+/** Keeps the image that holds the name under another one. Throws `E_TAG_CONFLICT` where that was not asked for. */
+async function setAside(
+  target: ImageTarget,
+  { reference }: LockedImage,
+  conflict: Conflict,
+  { retagExisting, emit, signal }: DeliveryOptions,
+): Promise<NonNullable<ImportedImage['replaced']>> {
+  const name = parseReference(reference);
+  const { tag } = name;
+  if (retagExisting === undefined || target.setAside === undefined || tag === undefined) {
+    throw tagConflict(target.name, reference, conflict);
+  }
+  // A tag has 128 characters at most.
+  const keptAs = `${nameOf(name)}:${tag.slice(0, 128 - retagExisting.length)}${retagExisting}`;
+  await target.setAside(conflict.holder, parseReference(keptAs), signal);
+  const message = `${reference}: ${target.name} had another image of this name, ${conflict.holder}: it is kept as ${keptAs}`;
+  emit({ type: 'note', level: 'warning', message });
+  return { id: conflict.holder, keptAs };
 }
 
 function resent(target: ImageTarget, { reference }: LockedImage, why: string): string {

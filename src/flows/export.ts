@@ -8,13 +8,12 @@ import { withExportLock } from '../bundle/export-lock.ts';
 import type { Owner } from '../bundle/lock-file.ts';
 import type { CarriedImporter } from '../bundle/importer-file.ts';
 import type { BlobLender } from '../bundle/lender.ts';
-import { openBundle } from '../bundle/open.ts';
 import { refuseUnfit } from '../bundle/take-up.ts';
-import { onlySigner } from '../trust/only-signer.ts';
 import { writeBundle, type WrittenBundle } from '../bundle/write.ts';
 import type { BundleDocument } from '../schema/bundle.ts';
 import { reportVersion, type ExportReport } from '../schema/reports.ts';
-import type { Signer } from '../trust/signer.ts';
+import type { Signers } from '../trust/signer.ts';
+import { checkPresent } from './present.ts';
 import { contentOf } from './plan.ts';
 import { throwForbidden } from './policy-errors.ts';
 import { bundleHead, reportImporters, totalsOf } from './report.ts';
@@ -28,7 +27,7 @@ export interface ExportOptions {
   /** The images with their digests, from a registry or from a lock. */
   readonly resolved: Resolved;
   readonly source: ImageSource;
-  readonly signer: Signer;
+  readonly signers: Signers;
   /** The process that exports: two into one folder would spoil each other's work. */
   readonly owner: Owner;
   readonly perImage: boolean;
@@ -91,28 +90,6 @@ function missingOf(resolved: Resolved, keepGoing: boolean): readonly PackferryEr
   return resolved.errors;
 }
 
-/** "Already there" is said only of a bundle that is whole and signed by this key. */
-async function checkPresent(
-  { dir, signer, now, emit, signal }: ExportOptions,
-  { audience }: BundleDocument,
-): Promise<void> {
-  const allowed = onlySigner(signer);
-  try {
-    // This is not one of the sites, but where the bundle is made.
-    await openBundle(dir, { allowed, now, emit, signal, site: audience?.[0] });
-  } catch (fault) {
-    if (!(fault instanceof PackferryError)) throw fault;
-    if (fault.code === 'E_SIGNER_UNTRUSTED') {
-      const message = `${dir} holds this bundle, but signed by another key than ${signer.fingerprint}`;
-      throw new PackferryError('E_OUTPUT_EXISTS', message, {
-        hint: 'Give another folder, or the key that signed it.',
-        cause: fault,
-      });
-    }
-    throw fault.with(`${dir} holds this bundle, but it is damaged: ${fault.message}`);
-  }
-}
-
 /**
  * Throws when a bundle cannot be written to this folder: worth knowing before registries are asked. Makes nothing.
  * `E_OUTPUT_EXISTS` for a file and for a folder of somebody else, `E_OUTPUT_UNWRITABLE`.
@@ -147,7 +124,7 @@ function isSame(
 }
 
 function reportOf(
-  { dir, signer }: ExportOptions,
+  { dir, signers }: ExportOptions,
   { document, sumsSha256 }: FinishedBundle,
   work: Pick<ExportReport, 'status' | 'bytesFetched' | 'bytesReused'>,
 ): ExportReport {
@@ -155,7 +132,7 @@ function reportOf(
     schemaVersion: reportVersion,
     ...bundleHead(dir, document),
     ...work,
-    signer: signer.fingerprint,
+    signers: signers.map(({ fingerprint, keyType }) => ({ fingerprint, keyType })),
     sumsSha256,
     archives: document.archives.map(({ file, size, sha256 }) => ({ file, bytes: size, sha256 })),
     packs: document.packs.map(({ id, version }) => ({ id, version })),

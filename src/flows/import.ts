@@ -17,6 +17,8 @@ export interface ImportOptions {
   readonly only: readonly string[];
   readonly dryRun: boolean;
   readonly keepGoing: boolean;
+  /** See `DeliveryOptions`. */
+  readonly retagExisting?: string;
   /** Images that are sent to one target at the same time. */
   readonly jobs: number;
   /** Shown the plan before anything is sent; false ends the import. */
@@ -55,7 +57,7 @@ export async function importBundle(options: ImportOptions): Promise<Imported> {
       images: images.map((image, index) => ({ image, presence: answers[index] ?? { state: 'absent' } })),
     });
   }
-  if (!options.dryRun && !options.keepGoing) refuseConflicts(targets);
+  if (!options.dryRun && !options.keepGoing) refuseConflicts(targets, options.retagExisting !== undefined);
   const plan: ImportPlan = { bundle: options.bundle, targets };
   const approved = options.dryRun || (await options.approve(plan));
   const errors: PackferryError[] = [];
@@ -91,10 +93,12 @@ export function chooseImages(bundle: VerifiedBundle, only: readonly string[]): L
   return all.filter(({ reference }) => wanted.has(reference));
 }
 
-function refuseConflicts(targets: ImportPlan['targets']): void {
+function refuseConflicts(targets: ImportPlan['targets'], retag: boolean): void {
   const conflicts = targets.flatMap(({ target, images }) =>
     images.flatMap(({ image, presence }) =>
-      presence.state === 'conflict' ? [tagConflict(target.name, image.reference, presence)] : [],
+      presence.state === 'conflict' && !(retag && target.setAside !== undefined)
+        ? [tagConflict(target.name, image.reference, presence)]
+        : [],
     ),
   );
   const [first] = conflicts;

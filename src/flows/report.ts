@@ -64,7 +64,16 @@ export function reportImporters({ importers = [] }: BundleDocument): VerifyRepor
   });
 }
 
+/** A signer as reports show it. */
+export function reportSigner({
+  principal,
+  fingerprint,
+  keyType,
+}: VerifiedSigner): VerifyReport['signers'][number] {
+  return { principal, fingerprint, keyType };
+}
+
 /** Signers as reports show them. */
 export function reportSigners(signers: readonly VerifiedSigner[]): VerifyReport['signers'] {
-  return signers.map(({ principal, fingerprint, keyType }) => ({ principal, fingerprint, keyType }));
+  return signers.map(reportSigner);
 }

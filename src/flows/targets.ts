@@ -2,7 +2,7 @@ import { asPackferryError, PackferryError } from '../core/errors.ts';
 import type { ImageTarget } from '../core/ports.ts';
 import { openOciTarget } from '../archive/oci-target.ts';
 import { openDockerTarget } from '../engine/docker-target.ts';
-import { findDocker } from '../engine/docker-connection.ts';
+import { findDocker, findPodman } from '../engine/docker-connection.ts';
 import { parseEndpointUrl, type EndpointRole } from './endpoint-url.ts';
 
 export interface EndpointOptions {
@@ -41,16 +41,18 @@ export async function closeTargets(targets: readonly ImageTarget[]): Promise<voi
   await Promise.allSettled(targets.map((target) => target.close()));
 }
 
-const role: EndpointRole<'docker' | 'oci'> = {
+const role: EndpointRole<'docker' | 'podman' | 'oci'> = {
   noun: 'target',
-  schemes: ['docker', 'oci'],
-  examples: 'Targets are docker:, docker:unix:///PATH, docker:tcp://HOST:PORT and oci:DIR.',
+  schemes: ['docker', 'podman', 'oci'],
+  examples:
+    'Targets are docker:, docker:unix:///PATH, docker:tcp://HOST:PORT, the same with podman:, and oci:DIR.',
 };
 
 async function findTarget(url: string, { environment }: EndpointOptions): Promise<FoundTarget> {
   const { scheme, rest } = parseEndpointUrl(url, role);
-  if (scheme === 'docker') {
-    const connection = await findDocker(url, environment);
+  if (scheme !== 'oci') {
+    const find = scheme === 'docker' ? findDocker : findPodman;
+    const connection = await find(url, environment);
     return (signal) => openDockerTarget(connection, { signal });
   }
   if (rest !== '') return () => openOciTarget(rest);

@@ -224,9 +224,11 @@ export const exportManifestSchema = z.strictObject({
     .strictObject({
       keys: z
         .array(nonEmpty)
-        .max(1)
+        .max(100)
         .exactOptional()
-        .describe('OpenSSH private key file that signs the bundle.'),
+        .describe(
+          'OpenSSH private key files that sign the bundle, one for each signer. Relative to the manifest.',
+        ),
     })
     .exactOptional(),
 });

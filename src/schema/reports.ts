@@ -111,7 +111,8 @@ export const lockReport = z.object({
   ),
 });
 
-const bundleHead = {
+/** Which bundle a report is about. */
+export const bundleHead = {
   dir: z.string(),
   name: z.string(),
   sequence: z.int(),
@@ -130,7 +131,8 @@ export const exportReport = z.object({
   schemaVersion,
   ...bundleHead,
   status: z.enum(['written', 'present']),
-  signer: z.string().exactOptional(),
+  /** Those who were asked to sign, in their order; a bundle that was there already may have more. */
+  signers: z.array(z.object({ fingerprint: z.string(), keyType: z.string() })).min(1),
   sumsSha256: z.string(),
   bytesFetched: size,
   /** Bytes that were taken from what --reuse named. */
@@ -153,7 +155,8 @@ const standing = z
   })
   .exactOptional();
 
-const signer = z.object({ principal: z.string(), fingerprint: z.string(), keyType: z.string() });
+/** Somebody who has signed. */
+export const signer = z.object({ principal: z.string(), fingerprint: z.string(), keyType: z.string() });
 
 /** What `verify --json` prints. */
 export const verifyReport = z.object({
@@ -190,6 +193,8 @@ const importedImage = z.object({
   bytesSkipped: size,
   /** In a dry run: what would be sent. Images that share layers which are missing each count them. */
   bytesMissing: size.exactOptional(),
+  /** The image from which the name was taken: what the target calls it, and the name that it has now. */
+  replaced: z.object({ id: z.string(), keptAs: z.string() }).exactOptional(),
   error: errorReport.exactOptional(),
 });
 

@@ -12,6 +12,8 @@ import { signWithSshKeygen } from './ssh-keygen-sign.ts';
 export interface SigningKeyOptions {
   /** Asked only for a key file that is encrypted and read here. */
   readonly passphrase?: AskPassphrase;
+  /** For a key file that is encrypted and left to ssh-keygen; without it ssh-keygen asks on the terminal. */
+  readonly passphraseForSshKeygen?: AskPassphrase | undefined;
   /** For ssh-keygen as a child; `SSH_AUTH_SOCK` in it names the agent. */
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Somebody can answer the prompts of ssh-keygen. */
@@ -31,7 +33,7 @@ export async function openSigningKey(path: string, options: SigningKeyOptions): 
   if (half.isPublic) return openPublicHalf(half, options);
   const envelope = readEnvelope(half);
   return needsSshKeygen(half, envelope)
-    ? bySshKeygen({ name: path, blob: envelope.publicKey, comment: '' }, options)
+    ? bySshKeygen({ name: path, blob: envelope.publicKey, comment: '' }, envelope, options)
     : openSigner(half, options.passphrase);
 }
 
@@ -80,7 +82,7 @@ async function openBeside(
   const fail = unreadableKey(path);
   const envelope = readEnvelope(half);
   if (!envelope.publicKey.equals(key.loaded.plain)) throw fail(`it is not the key of ${name}`);
-  if (needsSshKeygen(half, envelope)) return bySshKeygen({ ...key, name }, options);
+  if (needsSshKeygen(half, envelope)) return bySshKeygen({ ...key, name }, envelope, options);
   const { type, privateKey } = await openPrivateKey(half, options.passphrase);
   const sign = signingData(key.blob, (data) => Promise.resolve(type.sign(privateKey, data)));
   return signerOf({ name: path, publicKey: key.blob, comment: key.comment, sign });
@@ -101,17 +103,19 @@ function notHeld(name: string, { loaded }: ReadPublicKey, socket: string): Packf
   );
 }
 
-function bySshKeygen(
+async function bySshKeygen(
   { name, blob, comment }: { readonly name: string; readonly blob: Buffer; readonly comment: string },
-  { env, isInteractive, signal, beforePrompt }: SigningKeyOptions,
-): Signer {
+  { encrypted }: KeyEnvelope,
+  { env, isInteractive, signal, beforePrompt, passphraseForSshKeygen }: SigningKeyOptions,
+): Promise<Signer> {
+  const passphrase = encrypted ? await passphraseForSshKeygen?.() : undefined;
   return signerOf({
     name,
     publicKey: blob,
     comment,
     sign: (message, namespace) => {
       beforePrompt?.();
-      return signWithSshKeygen({ path: name, env, isInteractive, signal }, message, namespace);
+      return signWithSshKeygen({ path: name, env, isInteractive, passphrase, signal }, message, namespace);
     },
   });
 }

@@ -20,6 +20,9 @@ export interface Signer {
   sign(message: Uint8Array, namespace: string): Promise<string>;
 }
 
+/** Those who sign one thing together: one at least, each with another key. */
+export type Signers = readonly [Signer, ...Signer[]];
+
 /** A public key, and whatever can use its private half. */
 export interface KeyHolder {
   /** The file, for messages. */

@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
+import { Writable } from 'node:stream';
 import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
+import { withAskpass } from './askpass.ts';
 import { quote } from './quote.ts';
 import { decodeSshsig, type SshSignature } from './sshsig.ts';
 
@@ -11,6 +13,8 @@ export interface SshKeygenOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Its prompts ("Confirm user presence") reach a person on our standard error; otherwise they are for the error's text. */
   readonly isInteractive: boolean;
+  /** Of the key file; without it ssh-keygen asks for it on the terminal. */
+  readonly passphrase?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -27,14 +31,29 @@ export async function signWithSshKeygen(
   message: Uint8Array,
   namespace: string,
 ): Promise<SshSignature> {
-  const { path, env, isInteractive, signal } = options;
+  const { env, passphrase } = options;
+  return passphrase === undefined
+    ? run(options, message, namespace)
+    : withAskpass(env, (asking) => run({ ...options, env: asking }, message, namespace));
+}
+
+async function run(
+  { path, env, isInteractive, passphrase, signal }: SshKeygenOptions,
+  message: Uint8Array,
+  namespace: string,
+): Promise<SshSignature> {
   signal?.throwIfAborted();
   const stopping = AbortSignal.any([
     AbortSignal.timeout(patience),
     ...(signal === undefined ? [] : [signal]),
   ]);
   const child = spawn('ssh-keygen', ['-Y', 'sign', '-f', path, '-n', namespace], {
-    stdio: ['pipe', 'pipe', isInteractive ? 'inherit' : 'pipe'],
+    stdio: [
+      'pipe',
+      'pipe',
+      isInteractive ? 'inherit' : 'pipe',
+      ...(passphrase === undefined ? [] : ['pipe' as const]),
+    ],
     env: { ...env },
     signal: stopping,
   });
@@ -45,6 +64,8 @@ export async function signWithSshKeygen(
   // It may end before it has read its input; its status tells of that.
   child.stdin?.on('error', () => undefined);
   child.stdin?.end(message);
+  const [, , , asked] = child.stdio;
+  if (asked instanceof Writable) asked.on('error', () => undefined).end(`${passphrase ?? ''}\n`);
   try {
     const [status, output, complaint] = await Promise.all([
       ended,

@@ -32,8 +32,7 @@ export interface VerifiedSigner extends Admitted {
 }
 
 /** A signature that is good in itself. */
-interface GoodSignature {
-  readonly publicKey: Buffer;
+export interface GoodSignature {
   readonly key: LoadedKey;
   readonly userVerified: boolean;
 }
@@ -43,7 +42,17 @@ interface GoodSignature {
  * it; `E_SIGNER_UNTRUSTED` only for a good signature whose key is revoked, not listed, or not for this namespace and time.
  */
 export function verifyDetached(options: VerifyOptions): VerifiedSigner {
-  const good = checkSignature(decodeSshsig(options.signature, options.signatureName), options);
+  return admitSigner(
+    checkSignature(decodeSshsig(options.signature, options.signatureName), options),
+    options,
+  );
+}
+
+/** Who a key is by allowed_signers, here and now. Throws `E_SIGNER_UNTRUSTED`. */
+export function admitSigner(
+  good: GoodSignature,
+  options: Omit<VerifyOptions, 'message' | 'signature'>,
+): VerifiedSigner {
   const { key } = good;
   const fingerprint = fingerprintOf(key.plain);
 
@@ -72,7 +81,7 @@ export function checkSignature(
   const data = signedData(signature.namespace, signature.hash, message);
   const proof = key.verify(signature.signature, data, fail);
   if (proof === undefined) throw fail('it does not belong to this content');
-  return { publicKey: signature.publicKey, key, userVerified: proof.userVerified };
+  return { key, userVerified: proof.userVerified };
 }
 
 /** Why a key does not count any more; a revoked authority takes its certificates with it. */
@@ -84,7 +93,7 @@ function revocation({ plain, certificate }: LoadedKey, { revoked = [] }: Allowed
 }
 
 function untrusted(
-  { allowed, namespace, signatureName }: VerifyOptions,
+  { allowed, namespace, signatureName }: Pick<VerifyOptions, 'allowed' | 'namespace' | 'signatureName'>,
   { key: { plain, type, certificate } }: GoodSignature,
   refusals: readonly string[],
 ): PackferryError {

@@ -47,7 +47,7 @@ test('a program that uses the library plans, exports, opens and imports with wha
       selection,
       resolved,
       source,
-      signer: await openSigner(await readKeyFile(at('key'))),
+      signers: [await openSigner(await readKeyFile(at('key')))],
       owner: thisProcess,
       perImage: false,
       keepGoing: false,

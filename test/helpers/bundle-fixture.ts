@@ -73,7 +73,7 @@ export async function withBundleFixture<T>(use: (fixture: BundleFixture) => Prom
         dir,
         content: content(),
         source,
-        signer,
+        signers: [signer],
         now: fixtureTime,
         tool: { name: 'packferry', version: '0.0.0' },
         jobs: 4,

@@ -95,3 +95,18 @@ export async function runCli(argv: readonly string[], options: RunOptions = {}):
   const status = await run(argv, context);
   return { status, stdout: stdout.text, stderr: stderr.text };
 }
+
+/** Runs on a terminal where somebody answers each question in turn. */
+export async function onTerminal(
+  argv: readonly string[],
+  answers: readonly (readonly [question: string, answer: string])[],
+): Promise<Ran> {
+  const stdin = new MemoryInput(true);
+  const stderr = new MemoryOutput(true);
+  const ran = runCli(argv, { stdin, stderr });
+  for (const [question, answer] of answers) {
+    await stderr.shows(question);
+    stdin.write(answer);
+  }
+  return ran;
+}

@@ -1,6 +1,14 @@
+import path from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import type { LockedImage } from '../../src/core/image.ts';
+import type { ImageTarget } from '../../src/core/ports.ts';
+import { parseReference } from '../../src/core/reference.ts';
+import { findDocker } from '../../src/engine/docker-connection.ts';
+import { openDockerTarget } from '../../src/engine/docker-target.ts';
+import { openEngineSource } from '../../src/engine/engine-source.ts';
 import { withDockerd, type Dockerd, type DockerdOptions } from './system-dockerd.ts';
 import { withPodman, type Podman, type PodmanOptions } from './system-podman.ts';
-import type { Need } from './system-tools.ts';
+import { needing, type Need } from './system-tools.ts';
 
 /** One of the engines that everything has to work on. */
 export type EngineKind = {
@@ -46,4 +54,48 @@ export const engineKinds: readonly EngineKind[] = [
 /** Calls `use` with a private engine of this kind, which is stopped afterwards. */
 export function withEngine<T>(kind: EngineKind, use: (engine: Dockerd | Podman) => Promise<T>): Promise<T> {
   return kind.product === 'docker' ? withDockerd(use, kind.options) : withPodman(use, kind.options);
+}
+
+/** An engine of one kind, and a target on it. */
+export interface EngineBench {
+  readonly kind: EngineKind;
+  readonly engine: Dockerd | Podman;
+  readonly target: ImageTarget;
+}
+
+/** A test that runs on every kind of engine, each time on a fresh one. */
+export function engineTest(
+  title: string,
+  use: (t: ExecutionContext, bench: EngineBench) => Promise<void>,
+): void {
+  for (const kind of engineKinds) {
+    test.serial(
+      `${kind.name}: ${title}`,
+      needing(kind.needs, async (t) => {
+        await withEngine(kind, async (engine) => {
+          const target = await openDockerTarget(await findDocker(`docker:unix://${engine.socket}`, {}));
+          try {
+            await use(t, { kind, engine, target });
+          } finally {
+            await target.close();
+          }
+        });
+      }),
+    );
+  }
+}
+
+/** What the engine itself gives out under this name has every digest checked on the way: so its content is right. */
+export async function savedLayers(
+  { engine }: EngineBench,
+  { reference, platform }: LockedImage,
+): Promise<readonly string[]> {
+  const connection = await findDocker(`docker:unix://${engine.socket}`, {});
+  const source = await openEngineSource(connection, { spoolDir: path.join(engine.folder, 'spool') });
+  try {
+    const { layers } = await source.resolve(parseReference(reference), platform);
+    return layers.map(({ diffId }) => diffId);
+  } finally {
+    await source.close();
+  }
 }

@@ -1,52 +1,16 @@
-import path from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import test from 'ava';
 import { composedBlobs, type ComposedImage } from '../../bin/demo/compose-image.ts';
 import { composeImage, noise } from '../../bin/demo/sample-images.ts';
 import { digestOf } from '../../src/core/digest.ts';
 import { blobsOf, totalSize, uniqueBlobs, type LockedImage } from '../../src/core/image.ts';
-import type { Delivery, ImageTarget, Presence } from '../../src/core/ports.ts';
-import { parseReference } from '../../src/core/reference.ts';
-import { findDocker } from '../../src/engine/docker-connection.ts';
-import { openDockerTarget } from '../../src/engine/docker-target.ts';
-import { openEngineSource } from '../../src/engine/engine-source.ts';
+import type { Delivery, Presence } from '../../src/core/ports.ts';
 import { deliverImages } from '../../src/flows/deliver.ts';
 import { silent } from '../../src/core/events.ts';
 import { lockComposed } from '../helpers/compose.ts';
-import type { Dockerd } from '../helpers/system-dockerd.ts';
-import { engineKinds, withEngine, type EngineKind } from '../helpers/system-engines.ts';
+import { engineTest, savedLayers, type EngineBench } from '../helpers/system-engines.ts';
 import { composedSource } from '../helpers/system-images.ts';
-import type { Podman } from '../helpers/system-podman.ts';
-import { needing } from '../helpers/system-tools.ts';
 
 const repository = 'docker.io/demisto/sample';
-
-interface Bench {
-  readonly kind: EngineKind;
-  readonly engine: Dockerd | Podman;
-  readonly target: ImageTarget;
-}
-
-function engineTest(
-  title: string,
-  use: (t: Parameters<Parameters<typeof needing>[1]>[0], bench: Bench) => Promise<void>,
-): void {
-  for (const kind of engineKinds) {
-    test.serial(
-      `${kind.name}: ${title}`,
-      needing(kind.needs, async (t) => {
-        await withEngine(kind, async (engine) => {
-          const target = await openDockerTarget(await findDocker(`docker:unix://${engine.socket}`, {}));
-          try {
-            await use(t, { kind, engine, target });
-          } finally {
-            await target.close();
-          }
-        });
-      }),
-    );
-  }
-}
 
 const file = (name: string, size = 20_000): { path: string; content: Buffer } => ({
   path: name,
@@ -59,27 +23,12 @@ function baseImage(): ComposedImage {
 }
 
 async function bring(
-  { target }: Bench,
+  { target }: EngineBench,
   image: LockedImage,
   composed: ComposedImage,
 ): Promise<{ presence: Presence | undefined; delivery: Delivery }> {
   const [presence] = await target.survey([image]);
   return { presence, delivery: await target.deliver(image, composedSource([composed])) };
-}
-
-/** What the engine itself gives out under this name has every digest checked on the way: so its content is right. */
-async function savedLayers(
-  { engine }: Bench,
-  { reference, platform }: LockedImage,
-): Promise<readonly string[]> {
-  const connection = await findDocker(`docker:unix://${engine.socket}`, {});
-  const source = await openEngineSource(connection, { spoolDir: path.join(engine.folder, 'spool') });
-  try {
-    const { layers } = await source.resolve(parseReference(reference), platform);
-    return layers.map(({ diffId }) => diffId);
-  } finally {
-    await source.close();
-  }
 }
 
 engineTest(

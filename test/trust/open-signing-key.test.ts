@@ -1,4 +1,4 @@
-import { chmod, rename, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { PackferryError } from '../../src/core/errors.ts';
@@ -230,5 +230,54 @@ test('ssh-keygen signs with a key in a cipher that cannot be read here', (t) =>
       const noSshKeygen = await openSigningKey(file, { ...without, env: { PATH: folder } });
       const missing = await t.throwsAsync(noSshKeygen.sign(message, bundleNamespace), unavailable);
       t.regex(missing.message, /only ssh-keygen can sign/);
+    }),
+  ));
+
+test('a passphrase from a file reaches ssh-keygen, for a key in a cipher that cannot be read here', (t) =>
+  withSshKeygen(t, () =>
+    withTempDir(async (folder) => {
+      const file = path.join(folder, 'key');
+      sshKeygen(['-q', '-t', 'ed25519', '-N', 'correct horse', '-Z', cipher, '-C', '', '-f', 'key'], {
+        cwd: folder,
+      });
+      const withPassphrase = (passphrase: string): SigningKeyOptions => ({
+        ...without,
+        passphraseForSshKeygen: () => Promise.resolve(passphrase),
+      });
+      const signer = await openSigningKey(file, withPassphrase('correct horse'));
+      const signature = Buffer.from(await signer.sign(message, bundleNamespace));
+      t.is(verify(signature, allowedBy(`builder ${signer.publicKey}`)).fingerprint, signer.fingerprint);
+      const wrong = await openSigningKey(file, withPassphrase('correct hose'));
+      await t.throwsAsync(wrong.sign(message, bundleNamespace), fault('E_KEY_UNAVAILABLE'));
+    }),
+  ));
+
+test('the passphrase stands in no argument, variable or file, answers no question for a PIN, and its helper goes away', (t) =>
+  withSshKeygen(t, () =>
+    withTempDir(async (folder) => {
+      const at = (name: string): string => path.join(folder, name);
+      sshKeygen(['-q', '-t', 'ed25519', '-N', 'correct horse', '-Z', cipher, '-C', '', '-f', 'key'], {
+        cwd: folder,
+      });
+      const script = `#!/bin/sh
+{ echo "$@"; env; cat "$SSH_ASKPASS"; } > '${at('seen')}'
+"$SSH_ASKPASS" 'Enter PIN for ED25519-SK key key: ' > '${at('pin')}' 2>&1 && exit 9
+"$SSH_ASKPASS" 'Enter passphrase for "key": ' > '${at('passphrase')}'
+exit 1
+`;
+      await mkdir(at('bin'));
+      await writeFile(at('bin/ssh-keygen'), script, { mode: 0o755 });
+      const signer = await openSigningKey(at('key'), {
+        env: { PATH: `${at('bin')}:${process.env['PATH'] ?? ''}` },
+        isInteractive: false,
+        passphraseForSshKeygen: () => Promise.resolve('correct horse'),
+      });
+      await t.throwsAsync(signer.sign(message, bundleNamespace), fault('E_KEY_UNAVAILABLE'));
+      const seen = await readFile(at('seen'), 'utf8');
+      t.false(seen.includes('correct horse'));
+      t.is(await readFile(at('pin'), 'utf8'), 'Enter PIN for ED25519-SK key key: \n');
+      t.is(await readFile(at('passphrase'), 'utf8'), 'correct horse\n');
+      const [, helper = ''] = /^SSH_ASKPASS=(.*)$/m.exec(seen) ?? [];
+      await t.throwsAsync(readFile(helper), { code: 'ENOENT' });
     }),
   ));

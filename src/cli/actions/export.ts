@@ -17,8 +17,8 @@ import { askWitness } from '../../flows/witness.ts';
 import type { ManifestSource } from '../../flows/origins.ts';
 import type { ExportReport } from '../../schema/reports.ts';
 import { timeToWrite } from '../context.ts';
-import { signingKey } from '../keys.ts';
 import type { Action, CommonOptions, Outcome, Session } from '../session.ts';
+import { openSigningKeys } from '../signing-keys.ts';
 import { audienceLines } from '../text/audience.ts';
 import { count } from '../text/plural.ts';
 import { lockFileOf } from './lock.ts';
@@ -27,8 +27,8 @@ import { selecting, withManifestSource, type SourceOptions } from './sources.ts'
 
 export interface ExportOptions extends CommonOptions, SourceOptions {
   readonly output: string;
-  readonly key?: string;
-  readonly passphraseFile?: string;
+  readonly key?: readonly string[];
+  readonly passphraseFile?: readonly string[];
   readonly volumeSize?: string;
   readonly perImage?: boolean;
   readonly sequence?: number;
@@ -61,7 +61,7 @@ export const exportCommand: Action<ExportOptions> = async (session, paths, optio
     // Folder, key and importer come first: nobody wants to learn after an hour that they are of no use.
     await checkOutput(options.output);
     const importer = await importerOf(session, selection, options);
-    const signer = await signingKey(session, keyOf(selection, options), options.passphraseFile);
+    const signers = await openSigningKeys(session, keysOf(selection, options), options.passphraseFile);
     const resolved = await resolve(session, selection, source, options);
     const now = timeToWrite(context);
     const { tool } = context;
@@ -72,7 +72,7 @@ export const exportCommand: Action<ExportOptions> = async (session, paths, optio
       selection: withResolvedFindings(selection, resolved, emit),
       resolved,
       source,
-      signer,
+      signers,
       owner: context.owner,
       perImage,
       ...(options.sequence === undefined ? {} : { sequence: options.sequence }),
@@ -171,9 +171,9 @@ function sizeOf(text: string): number {
   }
 }
 
-function keyOf({ manifest }: Selection, { key }: ExportOptions): string {
-  const file = key ?? manifest.keys[0];
-  if (file !== undefined) return file;
+function keysOf({ manifest }: Selection, { key }: ExportOptions): readonly string[] {
+  const files = key ?? manifest.keys;
+  if (files.length > 0) return files;
   throw new PackferryError('E_USAGE', 'no signing key: every bundle is signed', {
     hint: 'Give --key FILE or name it under sign.keys in the manifest. "packferry keygen -o FILE" makes one.',
   });
@@ -209,7 +209,7 @@ function summaryOf({
   importers,
   bytesFetched,
   bytesReused,
-  signer,
+  signers,
 }: ExportReport): string {
   const size = formatSize(archives.reduce((sum, { bytes }) => sum + bytes, 0));
   if (status === 'present')
@@ -222,7 +222,7 @@ function summaryOf({
     ...(packs.length === 0 ? [] : [`${count(packs.length, 'pack')} carried along.`]),
     ...importerLines(importers),
     ...audienceLines(audience),
-    `Signed by ${signer ?? ''}.`,
+    `Signed by ${signers.map(({ fingerprint }) => fingerprint).join(', ')}.`,
     `Carry the folder over, then: packferry import ${dir} --trusted-keys ALLOWED_SIGNERS`,
   ].join('\n');
 }

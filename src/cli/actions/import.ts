@@ -28,6 +28,7 @@ export interface ImportOptions extends CommonOptions, RollbackOptions {
   readonly packsTo?: string;
   readonly dryRun?: boolean;
   readonly keepGoing?: boolean;
+  readonly retagExisting?: boolean;
   readonly yes?: boolean;
   readonly jobs: number;
 }
@@ -60,6 +61,7 @@ export const importCommand: Action<ImportOptions> = async (session, [dir = ''], 
       dryRun: options.dryRun ?? false,
       keepGoing: options.keepGoing ?? false,
       jobs: options.jobs,
+      ...(options.retagExisting === true ? { retagExisting: `-before-${compactTime(context.now)}` } : {}),
       approve: async (plan) => {
         if (!(await approval(session, options)(plan))) return false;
         await acceptBundle(bundle, { ...freshness, owner, now });
@@ -124,13 +126,20 @@ function sumUp(errors: readonly PackferryError[], options: ImportOptions): reado
   ];
 }
 
+/** A time that may stand in a tag: `20261125T120000Z`. */
+function compactTime(time: Date): string {
+  return `${time.toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z`;
+}
+
 /** Asks before an engine is changed, where somebody can answer. */
 function approval(session: Session, options: ImportOptions): (plan: ImportPlan) => Promise<boolean> {
   return async ({ bundle, targets }) => {
     const { context } = session;
     const missing = targets.map(({ target, images }) => {
-      const absent = images.filter(({ presence }) => presence.state === 'absent');
-      return { name: target.name, images: absent.length, bytes: totalSize(blobsToSend(absent)) };
+      const wanted = options.retagExisting === true ? ['absent', 'conflict'] : ['absent'];
+      const absent = images.filter(({ presence }) => wanted.includes(presence.state));
+      const moved = absent.filter(({ presence }) => presence.state === 'conflict').length;
+      return { name: target.name, images: absent.length, moved, bytes: totalSize(blobsToSend(absent)) };
     });
     if (options.yes === true || !isInteractive(context) || missing.every(({ images }) => images === 0))
       return true;
@@ -140,8 +149,10 @@ function approval(session: Session, options: ImportOptions): (plan: ImportPlan) 
       .map(({ principal, fingerprint }) => `${principal} (${fingerprint})`)
       .join(', ');
     context.stderr.write(`${name} ${sequence} of ${createdAt}, signed by ${signers}, is good.\n`);
-    for (const { name: where, images, bytes } of missing) {
-      context.stderr.write(`To ${where}: ${count(images, 'image')}, ${formatSize(bytes)}.\n`);
+    for (const { name: where, images, moved, bytes } of missing) {
+      const moving =
+        moved === 0 ? '' : ` ${count(moved, 'name')} will be taken from other images, which are kept.`;
+      context.stderr.write(`To ${where}: ${count(images, 'image')}, ${formatSize(bytes)}.${moving}\n`);
     }
     return confirm(context, 'Load them?');
   };

@@ -3,7 +3,7 @@ import { importerOption } from '../importer-option.ts';
 import {
   collectValues,
   jobsOption,
-  passphraseOption,
+  passphrasesOption,
   sequenceOption,
   sourceKeysOption,
   witnessOption,
@@ -23,10 +23,12 @@ export const addExport: AddCommand = (program, bind) =>
     .addOption(
       new Option(
         '--key <file>',
-        'OpenSSH private key that signs the bundle, or the public key or certificate of one that an ssh-agent holds; without it the one that the manifest names',
-      ).env('PACKFERRY_KEY'),
+        'OpenSSH private key that signs the bundle, or the public key or certificate of one that an ssh-agent holds; without it those that the manifest names; several signers: repeat it',
+      )
+        .argParser(collectValues)
+        .env('PACKFERRY_KEY'),
     )
-    .addOption(passphraseOption())
+    .addOption(passphrasesOption())
     .option(
       '--volume-size <size>',
       'largest archive, for instance 700MB (default: 4 GiB - 1 byte, for FAT32)',

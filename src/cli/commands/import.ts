@@ -22,7 +22,7 @@ export const addImport: AddCommand = (program, bind) =>
     .argument('<bundle>', 'the folder of the bundle')
     .option(
       '--to <endpoint>',
-      'where to: docker:, docker:unix:///PATH, oci:DIR; may be repeated (default: docker:)',
+      'where to: docker:, podman:, either with unix:///PATH, or oci:DIR; may be repeated (default: docker:)',
       collectValues,
     )
     .addOption(trustedKeysOption())
@@ -34,6 +34,10 @@ export const addImport: AddCommand = (program, bind) =>
     .addOption(allowRollbackOption())
     .option('--image <reference>', 'only this image; may be repeated', collectValues)
     .option('--packs-to <dir>', 'also write the carried packs into this folder, ready for upload')
+    .option(
+      '--retag-existing',
+      'move names that stand for other images; those are kept, with the time behind their tag',
+    )
     .option('--dry-run', 'verify and compare, load nothing')
     .option('--keep-going', 'go on with the other images when one fails')
     .option('-y, --yes', 'do not ask')
