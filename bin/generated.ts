@@ -31,6 +31,7 @@ export function generatedFiles(context: Context): ReadonlyMap<string, string> {
     'report-verify': reports.verifyReport,
     'report-inspect': reports.inspectReport,
     'report-import': reports.importReport,
+    'report-history': reports.historyReport,
     'report-keygen': reports.keygenReport,
     'report-failure': reports.failureReport,
   };

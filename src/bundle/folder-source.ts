@@ -13,7 +13,8 @@ import type { AllowedSigners } from '../trust/allowed-signers.ts';
 import { BlobPlaces } from './blob-places.ts';
 import { listFolder, readBundleFile } from './folder.ts';
 import { bundleFiles } from './names.ts';
-import { checkFresh, checkSignature } from './open.ts';
+import { checkFreshness } from './freshness.ts';
+import { checkSignature } from './open.ts';
 import { readDocument } from './read-document.ts';
 import { blobNotFound, lockedImageOf } from './source.ts';
 
@@ -77,8 +78,13 @@ export async function readUnbelieved(dir: string): Promise<BundleDocument> {
 async function readBelieved(dir: string, options: BundleFolderOptions): Promise<BundleDocument> {
   const { now, emit } = options;
   try {
-    const { document } = await checkSignature(dir, { allowed: await options.trustedKeys(), now, emit });
-    checkFresh(document, now);
+    const { document, sumsSha256 } = await checkSignature(dir, {
+      allowed: await options.trustedKeys(),
+      now,
+      emit,
+    });
+    // A source is no import: what was accepted here before does not matter.
+    await checkFreshness({ document, sumsSha256, now }, {}, emit);
     return document;
   } catch (fault) {
     const error = asPackferryError(fault);

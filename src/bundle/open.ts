@@ -2,6 +2,7 @@ import type { FileResult } from '../core/damage.ts';
 import { asPackferryError, PackferryError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { BundleDocument } from '../schema/bundle.ts';
+import type { FreshnessVerdict } from '../trust/freshness.ts';
 import type { VerifiedSigner } from '../trust/verify.ts';
 import { checkFiles, type FilesChecked, type OwnWord } from './check-files.ts';
 import { refuseExtras } from './check-listing.ts';
@@ -10,6 +11,7 @@ import { checkStream } from './check-stream.ts';
 import { describedFiles } from './document.ts';
 import { throwAll } from './faults.ts';
 import { listFolder, type FolderListing } from './folder.ts';
+import { checkFreshness, type FreshnessOptions } from './freshness.ts';
 import { bundleFiles, looksLikeArchive, packFolder } from './names.ts';
 import { readDocument, type ReadDocument } from './read-document.ts';
 import { checkSignatures, readSigned, type SignatureOptions, type SignedList } from './signed-list.ts';
@@ -25,6 +27,8 @@ class VerifiedBundleFolder {
   readonly signers: readonly VerifiedSigner[];
   /** sha256 in hex of SHA256SUMS: the identity of the bundle. */
   readonly sumsSha256: string;
+  /** How it stood to the bundles before it, when it was opened. */
+  readonly freshness: FreshnessVerdict;
   /** Leftovers of operating systems that were passed over. */
   readonly litter: readonly string[];
   /** What was found of every file of the signed list, in its order: all of them are good. */
@@ -32,11 +36,18 @@ class VerifiedBundleFolder {
   /** What was found of the content of layers, where this was asked for. */
   readonly layersChecked: LayersChecked | undefined;
 
-  constructor(read: ReadDocument, { dir, litter }: FolderListing, list: SignedList, checked: FilesChecked) {
+  constructor(
+    read: ReadDocument,
+    { dir, litter }: FolderListing,
+    list: SignedList,
+    freshness: FreshnessVerdict,
+    checked: FilesChecked,
+  ) {
     this.#read = read;
     this.dir = dir;
     this.signers = list.signers;
     this.sumsSha256 = list.sumsSha256;
+    this.freshness = freshness;
     this.litter = litter;
     this.files = checked.files;
     this.layersChecked = checked.layers;
@@ -58,6 +69,8 @@ export interface OpenBundleOptions extends SignatureOptions {
   readonly site?: string | undefined;
   /** Decompress every layer too, and compare its content with what the image's config promises. */
   readonly deep?: boolean;
+  /** What this site remembers and asks; without, only that it has not expired, and a clock that can be right. */
+  readonly freshness?: FreshnessOptions | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -74,7 +87,11 @@ export async function openBundle(dir: string, options: OpenBundleOptions): Promi
   const { read, own } = await readOwnWord(listing, list, options);
   checkStream(read.document, options.policy);
   checkAudience(read.document, options.site);
-  checkFresh(read.document, options.now);
+  const freshness = await checkFreshness(
+    { document: read.document, sumsSha256: list.sumsSha256, now: options.now },
+    { ...(options.policy === undefined ? {} : { rules: options.policy }), ...options.freshness },
+    options.emit,
+  );
   checkAgreement(read, list.sums);
   for (const name of listing.litter) {
     options.emit({
@@ -84,7 +101,7 @@ export async function openBundle(dir: string, options: OpenBundleOptions): Promi
     });
   }
   const checked = await checkFiles(listing, list, { read, own }, options);
-  return new VerifiedBundleFolder(read, listing, list, checked);
+  return new VerifiedBundleFolder(read, listing, list, freshness, checked);
 }
 
 /** bundle.json. Where it is lost, the other files are checked by their sums alone, so that all damage is told at once. */
@@ -111,6 +128,8 @@ async function readOwnWord(
 export interface SignedDocument {
   readonly document: BundleDocument;
   readonly signers: readonly VerifiedSigner[];
+  /** sha256 in hex of SHA256SUMS. */
+  readonly sumsSha256: string;
 }
 
 /**
@@ -118,18 +137,9 @@ export interface SignedDocument {
  * bundle says of itself, not to deliver it. Returns the very document that was checked, and the signers.
  */
 export async function checkSignature(dir: string, options: SignatureOptions): Promise<SignedDocument> {
-  const { sums, signers } = await checkSignatures(dir, await listFolder(dir), options);
+  const { sums, signers, sumsSha256 } = await checkSignatures(dir, await listFolder(dir), options);
   const bytes = await readSigned(dir, bundleFiles.document, limits.bundleJson, sums);
-  return { document: readDocument(bytes).document, signers };
-}
-
-/** Throws `E_BUNDLE_EXPIRED`. */
-export function checkFresh(document: BundleDocument, now: Date): void {
-  if (document.expiresAt === undefined || now.getTime() <= Date.parse(document.expiresAt)) return;
-  const message = `the bundle ${document.name} ${document.sequence} expired at ${document.expiresAt}`;
-  throw new PackferryError('E_BUNDLE_EXPIRED', message, {
-    hint: 'Ask for a newer bundle, and check the clock of this machine.',
-  });
+  return { document: readDocument(bytes).document, signers, sumsSha256 };
 }
 
 function checkAudience({ name, sequence, audience }: BundleDocument, site: string | undefined): void {

@@ -42,6 +42,8 @@ export interface WriteBundleOptions {
   readonly signers: Signers;
   /** The one reading of the clock: createdAt, and in seconds the sequence. An interrupted run's is kept. */
   readonly now: Date;
+  /** The number of the bundle in its stream, where it does not follow from the clock. */
+  readonly sequence?: number;
   readonly tool: { readonly name: string; readonly version: string };
   /** Blobs that are fetched at the same time. */
   readonly jobs: number;
@@ -80,7 +82,7 @@ export async function writeBundle(options: WriteBundleOptions): Promise<WrittenB
   const unfinished = await makeRoom(room);
 
   const createdAt = earlier?.createdAt ?? utcSeconds(options.now);
-  const sequence = earlier?.sequence ?? Math.floor(options.now.getTime() / 1000);
+  const sequence = options.sequence ?? earlier?.sequence ?? Math.floor(options.now.getTime() / 1000);
   const stretches = earlier?.stretches ?? new Map();
   const places = placesOf(volumes);
   const journal = await Journal.start(dir, { plan, createdAt, sequence, stretches, places });

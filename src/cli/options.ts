@@ -174,12 +174,51 @@ export function deepOption(): Option {
   );
 }
 
+/** `--state DIR`. */
+export function stateOption(): Option {
+  return new Option(
+    '--state <dir>',
+    "folder of what this site remembers: the bundles that it accepted (default: /var/lib/packferry for root, else packferry in the user's state folder; environment: PACKFERRY_STATE)",
+  );
+}
+
+/** `--state-copy DIR`. */
+export function stateCopyOption(): Option {
+  return new Option(
+    '--state-copy <dir>',
+    'folder, best on another disk, with a second copy of what was accepted, which must agree (environment: PACKFERRY_STATE_COPY)',
+  );
+}
+
+/** `--allow-rollback REASON`. */
+export function allowRollbackOption(): Option {
+  return new Option(
+    '--allow-rollback <reason>',
+    'take a bundle although a newer one of its stream was accepted before; the reason is kept',
+  );
+}
+
 /** `--trusted-keys FILE`, where bundles are a source of images. */
 export function sourceKeysOption(): Option {
   return new Option(
     '--trusted-keys <file>',
     'allowed_signers file with the keys whose bundles are believed, for images that come from a bundle (default: the places where verify looks)',
   ).env('PACKFERRY_TRUSTED_KEYS');
+}
+
+/** `--sequence N`. */
+export function sequenceOption(): Option {
+  return new Option(
+    '--sequence <n>',
+    'number of the bundle among those of its name, which only rises (default: the clock, in seconds since 1970)',
+  ).argParser(parseSequence);
+}
+
+function parseSequence(text: string): number {
+  const sequence = Number(text);
+  if (!/^[0-9]{1,16}$/.test(text) || !Number.isSafeInteger(sequence))
+    throw new InvalidArgumentError('A whole number from 0 to 9007199254740991 is wanted.');
+  return sequence;
 }
 
 /** `--passphrase-file FILE`. */

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import type { ExitStatus } from '../core/errors.ts';
 import type { AddCommand, Bind } from './commands/command.ts';
 import { addExport } from './commands/export.ts';
+import { addHistory } from './commands/history.ts';
 import { addImport } from './commands/import.ts';
 import { addInspect } from './commands/inspect.ts';
 import { addKeygen } from './commands/keygen.ts';
@@ -103,6 +104,14 @@ const groups: readonly Group[] = [
         examples: [
           'packferry import /media/usb/soc --trusted-keys allowed_signers',
           'packferry import /media/usb/soc --to oci:/srv/images --dry-run',
+        ],
+      },
+      {
+        add: addHistory,
+        examples: [
+          'packferry history',
+          'packferry history soc-content',
+          'packferry history soc-content --reset "its builder was replaced, ticket 1234"',
         ],
       },
     ],

@@ -34,6 +34,9 @@ export const limits = {
   revokedKeys: 4 * 1024 * 1024,
   /** `policy.json` of a site. */
   policy: 64 * 1024,
+  /** `history.jsonl` of a site; a record takes some 500 bytes, so that 200,000 imports fit. And one line of it. */
+  history: 128 * 1024 * 1024,
+  historyLine: 1024 * 1024,
   /** One message of an ssh-agent; OpenSSH's own limit. */
   agentMessage: 256 * 1024,
   keyFile: 64 * 1024,

@@ -4,7 +4,8 @@ import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
 import type { ImageSource } from '../core/ports.ts';
 import { readFinished, type FinishedBundle } from '../bundle/finished.ts';
 import { contentIdentity, documentIdentity, type BundleContent } from '../bundle/document.ts';
-import { withExportLock, type Owner } from '../bundle/export-lock.ts';
+import { withExportLock } from '../bundle/export-lock.ts';
+import type { Owner } from '../bundle/lock-file.ts';
 import type { CarriedImporter } from '../bundle/importer-file.ts';
 import type { BlobLender } from '../bundle/lender.ts';
 import { refuseUnfit } from '../bundle/take-up.ts';
@@ -38,6 +39,8 @@ export interface ExportOptions {
   /** What may have blobs on this machine; asked before the source. */
   readonly lenders?: readonly BlobLender[];
   readonly now: Date;
+  /** The number of the bundle in its stream. Default: the clock, in seconds. */
+  readonly sequence?: number;
   readonly tool: { readonly name: string; readonly version: string };
   readonly emit: Emit;
   readonly signal: AbortSignal;
@@ -66,7 +69,8 @@ export async function exportBundle(options: ExportOptions): Promise<ExportReport
   const written = await withExportLock<FinishedBundle | WrittenBundle>(dir, options.owner, async () => {
     const finished = await readFinished(dir);
     // A bundle without the missing images is another one, also when it is there.
-    if (finished !== undefined && missing.length === 0 && isSame(finished.document, content)) return finished;
+    if (finished !== undefined && missing.length === 0 && isSame(finished.document, content, options))
+      return finished;
     const source = reuse.source(options.source);
     const counted = lenders.map((one) => reuse.lender(one));
     return writeBundle({ ...options, content, missing, source, lenders: counted });
@@ -107,9 +111,16 @@ async function refuseFile(dir: string): Promise<void> {
   throw new PackferryError('E_OUTPUT_EXISTS', `${dir} is a file; a bundle is a folder`, { hint });
 }
 
-/** Does a finished bundle hold exactly this content? Who made it, and when, does not matter. */
-function isSame(document: BundleDocument, content: BundleContent): boolean {
-  return documentIdentity(document) === contentIdentity(content);
+/**
+ * Does a finished bundle hold exactly this content? Who made it, and when, does not matter, nor does its number unless one
+ * is asked for.
+ */
+function isSame(
+  document: BundleDocument,
+  content: BundleContent,
+  { sequence = document.sequence }: ExportOptions,
+): boolean {
+  return document.sequence === sequence && documentIdentity(document) === contentIdentity(content);
 }
 
 function reportOf(

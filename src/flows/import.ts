@@ -8,7 +8,7 @@ import type { VerifiedBundle } from '../bundle/open.ts';
 import { BundleSource, lockedImageOf } from '../bundle/source.ts';
 import { reportVersion, type ImportReport } from '../schema/reports.ts';
 import { deliverImages, type SurveyedImage } from './deliver.ts';
-import { bundleHead, reportSigners } from './report.ts';
+import { bundleHead, reportSigners, reportStanding } from './report.ts';
 
 export interface ImportOptions {
   readonly bundle: VerifiedBundle;
@@ -116,6 +116,7 @@ function makeReport(options: ImportOptions, targets: ImportReport['targets']): I
       ...bundleHead(bundle.dir, bundle.document),
       sumsSha256: bundle.sumsSha256,
       signers: reportSigners(bundle.signers),
+      ...reportStanding(bundle.freshness),
     },
     dryRun: options.dryRun,
     targets,

@@ -5,6 +5,7 @@ import type { PlannedVolume } from '../bundle/document.ts';
 import type { BundleDocument } from '../schema/bundle.ts';
 import type { DamageReport } from '../schema/damage.ts';
 import type { ErrorReport, PlanReport, Totals, VerifyReport } from '../schema/reports.ts';
+import type { FreshnessVerdict } from '../trust/freshness.ts';
 import type { VerifiedSigner } from '../trust/verify.ts';
 
 /** Counts and sizes of a set of images. */
@@ -40,6 +41,22 @@ export function bundleHead(
   { name, sequence, createdAt, audience }: BundleDocument,
 ): { dir: string; name: string; sequence: number; createdAt: string; audience?: string[] } {
   return { dir, name, sequence, createdAt, ...(audience === undefined ? {} : { audience }) };
+}
+
+/** How a bundle stands to what was accepted before; nothing where nothing is remembered. */
+export function reportStanding({
+  standing,
+  highest,
+  rollback,
+}: FreshnessVerdict): Pick<VerifyReport, 'standing'> {
+  if (standing === undefined) return {};
+  return {
+    standing: {
+      is: standing,
+      ...(highest === undefined ? {} : { highest }),
+      ...(rollback === undefined ? {} : { rollback }),
+    },
+  };
 }
 
 /** The self-contained importer of a bundle as reports show it; one at most. */

@@ -145,6 +145,17 @@ export const exportReport = z.object({
   totals,
 });
 
+/** How a bundle stands to what was accepted here before; absent where nothing is remembered. */
+const standing = z
+  .object({
+    is: z.enum(['first-use', 'first-of-stream', 'newer', 'again', 'rollback']),
+    /** The highest sequence of the stream that was accepted before. */
+    highest: z.int().exactOptional(),
+    /** Why an older bundle was taken. */
+    rollback: z.object({ from: z.int(), reason: z.string() }).exactOptional(),
+  })
+  .exactOptional();
+
 /** Somebody who has signed. */
 export const signer = z.object({ principal: z.string(), fingerprint: z.string(), keyType: z.string() });
 
@@ -156,6 +167,7 @@ export const verifyReport = z.object({
   sumsSha256: z.string(),
   /** Every file of the signed list, as it was found. */
   files: z.array(z.object({ file: z.string(), bytes: size, sha256: z.string(), result: z.literal('good') })),
+  standing,
   archives: z.array(z.object({ file: z.string(), bytes: size })),
   importers,
   images: size,
@@ -194,11 +206,42 @@ const importedImage = z.object({
 /** What `import --json` prints. */
 export const importReport = z.object({
   schemaVersion,
-  bundle: z.object({ ...bundleHead, sumsSha256: z.string(), signers: z.array(signer) }),
+  bundle: z.object({ ...bundleHead, sumsSha256: z.string(), signers: z.array(signer), standing }),
   dryRun: z.boolean(),
   targets: z.array(z.object({ name: z.string(), images: z.array(importedImage) })),
   /** The zips of carried packs that were written out; absent when this was not asked for. */
   packs: z.array(z.string()).exactOptional(),
+});
+
+const acceptance = z.object({
+  sequence: z.int(),
+  sumsSha256: z.string(),
+  createdAt: z.string(),
+  acceptedAt: z.string(),
+  signers: z.array(z.object({ principal: z.string(), fingerprint: z.string() })),
+  /** Present when a higher sequence had been accepted before. */
+  rollback: z.object({ from: z.int(), reason: z.string() }).exactOptional(),
+});
+
+/** What `history --json` prints. All records have been checked. */
+export const historyReport = z.object({
+  schemaVersion,
+  file: z.string(),
+  copy: z.string().exactOptional(),
+  records: size,
+  /** Of the last record, which stands for all before it; absent where there is no history. */
+  sha256: z.string().exactOptional(),
+  streams: z.array(
+    z.object({
+      stream: z.string(),
+      /** What newer bundles must not be older than; absent after a reset. */
+      highest: acceptance.exactOptional(),
+      accepted: size,
+      rollbacks: size,
+    }),
+  ),
+  /** Of the stream that was asked for: the latest ones, the last one last. */
+  latest: z.array(acceptance).exactOptional(),
 });
 
 /** What `keygen --json` prints. */
@@ -225,6 +268,7 @@ export type VerifyReport = z.infer<typeof verifyReport>;
 export type InspectReport = z.infer<typeof inspectReport>;
 export type ImportReport = z.infer<typeof importReport>;
 export type ImportedImage = z.infer<typeof importedImage>;
+export type HistoryReport = z.infer<typeof historyReport>;
 export type KeygenReport = z.infer<typeof keygenReport>;
 export type ErrorReport = z.infer<typeof errorReport>;
 export type FailureReport = z.infer<typeof failureReport>;

@@ -119,18 +119,22 @@ test('people read on stdout what was asked for, and on stderr how it went', asyn
   });
 });
 
-test('--quiet prints nothing on stderr when all goes well', async (t) => {
-  await withSite(async ({ at, manifest, bundle, exporting, importing, trusted }) => {
+test('--quiet prints nothing on stderr when all goes well, and nothing happens for the first time', async (t) => {
+  await withSite(async ({ at, manifest, bundle, exporting, importing, trusted, state }) => {
     const commands = [
       ['plan', manifest],
       ['lock', manifest],
       exporting,
       exporting,
       ['verify', bundle, '--trusted-keys', trusted],
+      ['history', '--state', state],
       ['inspect', bundle],
       [...importing, '--to', `oci:${at('target')}`],
       ['keygen', '-o', at('other'), '--no-passphrase'],
     ];
+    ok(t, await runCli(exporting));
+    const first = await runCli([...importing, '--to', `oci:${at('first')}`, '--quiet']);
+    t.regex(first.stderr, /^warning: first use: [^\n]*\n$/);
     for (const command of commands) t.is(ok(t, await runCli([...command, '--quiet'])).stderr, '');
   });
 });

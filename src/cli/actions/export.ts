@@ -31,6 +31,7 @@ export interface ExportOptions extends CommonOptions, SourceOptions {
   readonly passphraseFile?: readonly string[];
   readonly volumeSize?: string;
   readonly perImage?: boolean;
+  readonly sequence?: number;
   readonly lock?: string;
   readonly frozenLock?: boolean;
   readonly dryRun?: boolean;
@@ -74,6 +75,7 @@ export const exportCommand: Action<ExportOptions> = async (session, paths, optio
       signers,
       owner: context.owner,
       perImage,
+      ...(options.sequence === undefined ? {} : { sequence: options.sequence }),
       ...(importer === undefined ? {} : { importer }),
       keepGoing,
       jobs,

@@ -2,12 +2,14 @@ import { formatSize } from '../../core/size.ts';
 import { asPackferryError, PackferryError } from '../../core/errors.ts';
 import { totalSize } from '../../core/image.ts';
 import { formatReference, parseReference } from '../../core/reference.ts';
+import { acceptBundle } from '../../bundle/accept.ts';
 import { extractPacks } from '../../bundle/carried-packs.ts';
 import { openBundle, type VerifiedBundle } from '../../bundle/open.ts';
 import { closeTargets, findTargets, openTargets } from '../../flows/targets.ts';
 import { blobsToSend } from '../../flows/deliver.ts';
 import { chooseImages, importBundle, type ImportPlan } from '../../flows/import.ts';
 import type { ImportReport } from '../../schema/reports.ts';
+import { freshnessOf, tellUnknown, type RollbackOptions } from '../freshness.ts';
 import { trustedKeys } from '../keys.ts';
 import { confirm, isInteractive } from '../prompt.ts';
 import type { Action, CommonOptions, Session } from '../session.ts';
@@ -16,7 +18,7 @@ import { siteName } from '../site.ts';
 import { count } from '../text/plural.ts';
 import { table } from '../text/table.ts';
 
-export interface ImportOptions extends CommonOptions {
+export interface ImportOptions extends CommonOptions, RollbackOptions {
   readonly trustedKeys?: string;
   readonly revokedKeys?: readonly string[];
   readonly policy?: string;
@@ -38,11 +40,14 @@ export const importCommand: Action<ImportOptions> = async (session, [dir = ''], 
   const allowed = await trustedKeys(context, options, emit);
   const policy = await sitePolicy(session, options);
   const site = await siteName(context, options.site);
+  const freshness = freshnessOf(context, options, policy);
   // Before the bundle is read: that may take long, and a slip of the pen need not wait for it.
   const only = (options.image ?? []).map((text) => formatReference(parseReference(text)));
   const found = await findTargets(options.to ?? ['docker:'], { environment: context.env });
   const { deep = false } = options;
-  const bundle = await openBundle(dir, { allowed, policy, now: context.now, emit, signal, site, deep });
+  const { now, owner } = context;
+  const bundle = await openBundle(dir, { allowed, policy, now, emit, signal, site, freshness, deep });
+  tellUnknown(bundle, freshness, 'warning', emit);
   // Before a target is touched: the bundle may not hold what is asked for.
   chooseImages(bundle, only);
   const targets = await openTargets(found, signal);
@@ -59,7 +64,11 @@ export const importCommand: Action<ImportOptions> = async (session, [dir = ''], 
       keepGoing: options.keepGoing ?? false,
       jobs: options.jobs,
       ...(options.retagExisting === true ? { retagExisting: `-before-${compactTime(context.now)}` } : {}),
-      approve: approval(session, options),
+      approve: async (plan) => {
+        if (!(await approval(session, options)(plan))) return false;
+        await acceptBundle(bundle, { ...freshness, owner, now });
+        return true;
+      },
       emit,
       signal,
     });

@@ -4,6 +4,7 @@ import { openBundle } from '../../bundle/open.ts';
 import { checkDamagePlace, writeDamage } from '../../flows/damage-file.ts';
 import { verifyReportOf } from '../../flows/verify.ts';
 import type { VerifyReport } from '../../schema/reports.ts';
+import { freshnessOf, tellUnknown, type RollbackOptions } from '../freshness.ts';
 import { trustedKeys } from '../keys.ts';
 import type { Action, CommonOptions, Session } from '../session.ts';
 import { sitePolicy } from '../site-policy.ts';
@@ -13,7 +14,7 @@ import { count } from '../text/plural.ts';
 import { carriedImporter } from '../text/importer.ts';
 import { visible } from '../text/visible.ts';
 
-export interface VerifyOptions extends CommonOptions {
+export interface VerifyOptions extends CommonOptions, RollbackOptions {
   readonly trustedKeys?: string;
   readonly revokedKeys?: readonly string[];
   readonly policy?: string;
@@ -30,11 +31,14 @@ export const verify: Action<VerifyOptions> = async (session, [dir = ''], options
   const allowed = await trustedKeys(context, options, emit);
   const policy = await sitePolicy(session, options);
   const site = await siteName(context, options.site);
+  const freshness = freshnessOf(context, options, policy);
   const { deep = false } = options;
-  const opening = openBundle(dir, { allowed, policy, now: context.now, emit, signal, site, deep });
+  const { now } = context;
+  const opening = openBundle(dir, { allowed, policy, now, emit, signal, site, freshness, deep });
   const bundle = await opening.catch(async (fault: unknown) => {
     throw await writingDamage(session, asPackferryError(fault), options.damage);
   });
+  tellUnknown(bundle, freshness, 'info', emit);
   const report = verifyReportOf(bundle);
   return { report, text: '', summary: summaryOf(report, options.damage) };
 };

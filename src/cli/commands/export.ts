@@ -1,6 +1,13 @@
 import { Option } from 'commander';
 import { importerOption } from '../importer-option.ts';
-import { collectValues, jobsOption, passphrasesOption, sourceKeysOption, witnessOption } from '../options.ts';
+import {
+  collectValues,
+  jobsOption,
+  passphrasesOption,
+  sequenceOption,
+  sourceKeysOption,
+  witnessOption,
+} from '../options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */
@@ -27,6 +34,7 @@ export const addExport: AddCommand = (program, bind) =>
       'largest archive, for instance 700MB (default: 4 GiB - 1 byte, for FAT32)',
     )
     .option('--per-image', 'one archive per image')
+    .addOption(sequenceOption())
     .option('--lock <file>', 'the lock file that --frozen-lock uses')
     .option('--frozen-lock', 'take digests from the lock file; fail if it does not fit the manifest')
     .option('--dry-run', 'resolve and plan, write nothing')

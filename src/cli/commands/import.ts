@@ -5,6 +5,9 @@ import {
   policyOption,
   revokedKeysOption,
   siteOption,
+  stateCopyOption,
+  allowRollbackOption,
+  stateOption,
   trustedKeysOption,
 } from '../options.ts';
 import type { AddCommand } from './command.ts';
@@ -27,6 +30,9 @@ export const addImport: AddCommand = (program, bind) =>
     .addOption(revokedKeysOption())
     .addOption(policyOption())
     .addOption(siteOption())
+    .addOption(stateOption())
+    .addOption(stateCopyOption())
+    .addOption(allowRollbackOption())
     .addOption(deepOption())
     .option('--image <reference>', 'only this image; may be repeated', collectValues)
     .option('--packs-to <dir>', 'also write the carried packs into this folder, ready for upload')

@@ -1,4 +1,13 @@
-import { deepOption, policyOption, revokedKeysOption, siteOption, trustedKeysOption } from '../options.ts';
+import {
+  allowRollbackOption,
+  deepOption,
+  policyOption,
+  revokedKeysOption,
+  siteOption,
+  stateCopyOption,
+  stateOption,
+  trustedKeysOption,
+} from '../options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */
@@ -14,6 +23,9 @@ export const addVerify: AddCommand = (program, bind) =>
     .addOption(revokedKeysOption())
     .addOption(policyOption())
     .addOption(siteOption())
+    .addOption(stateOption())
+    .addOption(stateCopyOption())
+    .addOption(allowRollbackOption())
     .addOption(deepOption())
     .option(
       '--damage <file>',

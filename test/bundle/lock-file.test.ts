@@ -1,0 +1,72 @@
+import { existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import path from 'node:path';
+import test from 'ava';
+import { withLockFile, type LockOptions } from '../../src/bundle/lock-file.ts';
+import { PackferryError } from '../../src/core/errors.ts';
+import { withFolder } from '../helpers/bundle-fixture.ts';
+
+const dead = { pid: 7, isRunning: () => false };
+const alive = { pid: 8, isRunning: () => true };
+const options = (owner: LockOptions['owner'], patience = 0): LockOptions => ({
+  owner,
+  patience,
+  held: (who) => new PackferryError('E_STATE_UNUSABLE', `held${who}`),
+});
+
+test('a lock is there while it is used, and gone afterwards, also after a fault', async (t) => {
+  await withFolder(async (folder) => {
+    const file = path.join(folder, 'lock');
+    const text = await withLockFile(file, options(dead), () => readFile(file, 'utf8'));
+    t.is(text, `7 ${hostname()}\n`);
+    t.false(existsSync(file));
+    await t.throwsAsync(
+      withLockFile(file, options(dead), () => Promise.reject(new Error('fault'))),
+      { message: 'fault' },
+    );
+    t.false(existsSync(file));
+  });
+});
+
+test('of many who want a lock that a dead process has left, one at a time has it, and all get it', async (t) => {
+  await withFolder(async (folder) => {
+    const file = path.join(folder, 'lock');
+    await writeFile(file, `7 ${hostname()}\n`);
+    let [inside, most] = [0, 0];
+    const owner = { pid: 8, isRunning: (pid: number) => pid === 8 };
+    const all = Array.from({ length: 20 }, () =>
+      withLockFile(file, options(owner, 60_000), async () => {
+        inside += 1;
+        most = Math.max(most, inside);
+        await writeFile(path.join(folder, 'work'), 'x');
+        inside -= 1;
+      }),
+    );
+    await Promise.all(all);
+    t.is(most, 1);
+  });
+});
+
+test('a lock of a running process is waited for, and then told by its holder', async (t) => {
+  await withFolder(async (folder) => {
+    const file = path.join(folder, 'lock');
+    await writeFile(file, `7 ${hostname()}\n`);
+    const work = (): Promise<void> => Promise.resolve();
+    await t.throwsAsync(withLockFile(file, options(alive, 100), work), {
+      message: `held (process 7 on ${hostname()})`,
+    });
+    t.true(existsSync(file), 'it is not ours to remove');
+  });
+});
+
+test('a lock of another machine is never taken over', async (t) => {
+  await withFolder(async (folder) => {
+    const file = path.join(folder, 'lock');
+    await writeFile(file, '7 elsewhere.example\n');
+    const work = (): Promise<void> => Promise.resolve();
+    await t.throwsAsync(withLockFile(file, options(dead), work), {
+      message: 'held (process 7 on elsewhere.example)',
+    });
+  });
+});
