@@ -2,6 +2,7 @@ import type { PackferryError } from '../core/errors.ts';
 import { reportError } from '../flows/report.ts';
 import { reportVersion } from '../schema/versions.ts';
 import type { FailureReport } from '../schema/reports.ts';
+import { jsonText } from './text/json.ts';
 
 /** What `--json` prints of a command that failed. */
 export function failureText(error: PackferryError): string {
@@ -10,7 +11,7 @@ export function failureText(error: PackferryError): string {
     schemaVersion: reportVersion,
     error: { ...reportError(error), ...(errors.length === 0 ? {} : { errors }) },
   };
-  return `${JSON.stringify(report, null, 2)}\n`;
+  return `${jsonText(report, 2)}\n`;
 }
 
 /** Everything that an error sums up, each part before its own parts. */

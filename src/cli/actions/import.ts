@@ -14,6 +14,7 @@ import type { Action, CommonOptions, Session } from '../session.ts';
 import { siteName } from '../site.ts';
 import { count } from '../text/plural.ts';
 import { table } from '../text/table.ts';
+import { visible } from '../text/visible.ts';
 
 export interface ImportOptions extends CommonOptions {
   readonly trustedKeys?: string;
@@ -128,9 +129,10 @@ function approval(session: Session, options: ImportOptions): (plan: ImportPlan) 
     const signers = bundle.signers
       .map(({ principal, fingerprint }) => `${principal} (${fingerprint})`)
       .join(', ');
-    context.stderr.write(`${name} ${sequence} of ${createdAt}, signed by ${signers}, is good.\n`);
+    const tell = (line: string): boolean => context.stderr.write(`${visible(line)}\n`);
+    tell(`${name} ${sequence} of ${createdAt}, signed by ${signers}, is good.`);
     for (const { name: where, images, bytes } of missing) {
-      context.stderr.write(`To ${where}: ${count(images, 'image')}, ${formatSize(bytes)}.\n`);
+      tell(`To ${where}: ${count(images, 'image')}, ${formatSize(bytes)}.`);
     }
     return confirm(context, 'Load them?');
   };

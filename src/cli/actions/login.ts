@@ -1,6 +1,7 @@
 import { collect } from '../../core/collect.ts';
 import { PackferryError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
+import { noteSecret } from '../../core/redact.ts';
 import { login, logout } from '../../flows/login.ts';
 import { emptyManifest } from '../../flows/manifest.ts';
 import { authFilesOf, type RegistryOptions } from '../network.ts';
@@ -50,7 +51,9 @@ async function passwordFor(session: Session, registry: string, options: LoginOpt
   const { context } = session;
   if (options.passwordStdin === true) {
     const bytes = await collect(context.stdin, limits.passphraseFile, 'the password');
-    return bytes.toString('utf8').replace(/\r?\n$/, '');
+    const password = bytes.toString('utf8').replace(/\r?\n$/, '');
+    noteSecret(password);
+    return password;
   }
   if (isInteractive(context)) {
     session.pause();

@@ -4,6 +4,7 @@ import { reportError } from '../../flows/report.ts';
 import type { EventLine } from '../../schema/events.ts';
 import { eventVersion } from '../../schema/versions.ts';
 import type { Output } from '../context.ts';
+import { jsonText } from '../text/json.ts';
 import type { Renderer } from './renderer.ts';
 
 /** Milliseconds between two lines of progress of one item: a chunk is no news. */
@@ -61,5 +62,5 @@ function wholeError(error: PackferryError) {
 
 function writeLine(stderr: Output, time: Date, content: Content<EventLine>): void {
   const line = { schemaVersion: eventVersion, time: time.toISOString(), ...content };
-  stderr.write(`${JSON.stringify(line)}\n`);
+  stderr.write(`${jsonText(line)}\n`);
 }
