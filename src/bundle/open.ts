@@ -6,6 +6,7 @@ import { hashBundleFile } from './carried-packs.ts';
 import { checkArchiveFile } from './check-archive.ts';
 import { checkImages } from './check-images.ts';
 import { describedFiles } from './document.ts';
+import type { CheckedFile } from './facts.ts';
 import { listFolder, type FolderListing } from './folder.ts';
 import { bundleFiles, looksLikeArchive, packFolder } from './names.ts';
 import { readDocument, type ReadDocument } from './read-document.ts';
@@ -67,6 +68,7 @@ export async function openBundle(dir: string, options: OpenBundleOptions): Promi
   checkListing(dir, listing, sums);
 
   const read = await readSigned(dir, bundleFiles.document, limits.bundleJson, sums).then(readDocument);
+  options.observe?.({ kind: 'document', document: read.document });
   checkAudience(read.document, options.site);
   checkFresh(read.document, options.now);
   checkAgreement(read, sums);
@@ -162,11 +164,15 @@ async function checkFiles(
   const errors: PackferryError[] = [];
   const { emit } = options;
   const archives = new Set(read.volumes.map(({ file }) => file));
+  const files: CheckedFile[] = [];
   for (const [name, sha256] of sums) {
     options.signal?.throwIfAborted();
     if (archives.has(name)) continue;
     const fault = await checkSum(dir, name, sha256, options.signal);
     if (fault !== undefined) errors.push(fault);
+    files.push(
+      fault === undefined ? { file: name, sha256, result: 'good' } : { file: name, result: 'damaged' },
+    );
   }
   const bytes = read.volumes.reduce((sum, { plan }) => sum + plan.size, 0);
   emit({ type: 'planned', task: 'verify', items: read.volumes.length, bytes });
@@ -174,9 +180,15 @@ async function checkFiles(
     options.signal?.throwIfAborted();
     const found = await checkArchiveFile(dir, volume, sums.get(volume.file) ?? '', options);
     errors.push(...found);
+    files.push({
+      file: volume.file,
+      ...(found.length === 0 ? { bytes: volume.plan.size, sha256: sums.get(volume.file) ?? '' } : {}),
+      result: found.length === 0 ? 'good' : 'damaged',
+    });
   }
   if (errors.length === 0) errors.push(...(await checkImages(dir, read.document, read.volumes)));
   emit({ type: 'finished', task: 'verify' });
+  options.observe?.({ kind: 'files', files });
   throwAll(errors, 'the bundle is damaged', 'Copy the damaged files again from where the bundle was made.');
 }
 

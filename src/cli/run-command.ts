@@ -5,7 +5,7 @@ import { printErrors } from './print-error.ts';
 import { writeEnding } from './progress/json-lines.ts';
 import { makeRenderer } from './progress/renderer.ts';
 import type { Action, CommonOptions } from './session.ts';
-import { jsonText } from './text/json.ts';
+import { jsonText } from '../core/json-text.ts';
 import { visibleLines } from './text/visible.ts';
 
 /** Runs a command: progress while it runs, then its result, then every error; returns the exit status. */

@@ -2,7 +2,7 @@ import type { PackferryError } from '../core/errors.ts';
 import { blobsOf, totalSize, uniqueBlobs, type LockedImage } from '../core/image.ts';
 import type { PlannedVolume } from '../bundle/document.ts';
 import type { BundleDocument } from '../schema/bundle.ts';
-import type { ErrorReport, PlanReport, Totals, VerifyReport } from '../schema/reports.ts';
+import type { ErrorReport, FailureReport, PlanReport, Totals, VerifyReport } from '../schema/reports.ts';
 import type { VerifiedSigner } from '../trust/verify.ts';
 
 /** Counts and sizes of a set of images. */
@@ -30,6 +30,16 @@ export function reportArchives(
 export function reportError(error: PackferryError): ErrorReport {
   const { code, message, hint } = error;
   return hint === undefined ? { code, message } : { code, message, hint };
+}
+
+/** An error with everything that it sums up, each part before its own parts. */
+export function reportFailure(error: PackferryError): FailureReport['error'] {
+  const errors = partsOf(error).map(reportError);
+  return { ...reportError(error), ...(errors.length === 0 ? {} : { errors }) };
+}
+
+function partsOf({ errors }: PackferryError): PackferryError[] {
+  return errors.flatMap((part) => [part, ...partsOf(part)]);
 }
 
 /** Which bundle a report is about. */

@@ -49,7 +49,7 @@ const byForm = test.macro({
   exec(t, text: string, expected: string) {
     t.is(redact(text), expected);
   },
-  title: (_, text) => `by its form: ${text}`,
+  title: (_, text: string) => `by its form: ${text}`,
 });
 test(byForm, 'https://soc:hunter2@registry.example/v2/', 'https://***@registry.example/v2/');
 test(byForm, 'https://ghp_0123456789@registry.example', 'https://***@registry.example');

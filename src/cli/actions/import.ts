@@ -6,21 +6,22 @@ import { extractPacks } from '../../bundle/carried-packs.ts';
 import { openBundle, type VerifiedBundle } from '../../bundle/open.ts';
 import { closeTargets, findTargets, openTargets } from '../../flows/targets.ts';
 import { blobsToSend } from '../../flows/deliver.ts';
+import { Evidence } from '../../flows/receipt/evidence.ts';
 import { chooseImages, importBundle, type ImportPlan } from '../../flows/import.ts';
 import type { ImportReport } from '../../schema/reports.ts';
 import { trustedKeys } from '../keys.ts';
 import { confirm, isInteractive } from '../prompt.ts';
-import type { Action, CommonOptions, Session } from '../session.ts';
+import { withReceipt, type ReceiptOptions } from '../receipts.ts';
+import type { Action, CommonOptions, Outcome, Session } from '../session.ts';
 import { siteName } from '../site.ts';
 import { count } from '../text/plural.ts';
 import { table } from '../text/table.ts';
 import { visible } from '../text/visible.ts';
 
-export interface ImportOptions extends CommonOptions {
+export interface ImportOptions extends CommonOptions, ReceiptOptions {
   readonly trustedKeys?: string;
   readonly revokedKeys?: readonly string[];
   readonly site?: string;
-  readonly state?: string;
   readonly to?: readonly string[];
   readonly image?: readonly string[];
   readonly packsTo?: string;
@@ -32,13 +33,29 @@ export interface ImportOptions extends CommonOptions {
 
 /** `import BUNDLE [--to ENDPOINT]...` */
 export const importCommand: Action<ImportOptions> = async (session, [dir = ''], options) => {
+  // What changes nothing leaves no receipt: it would only fill the chain.
+  if (options.dryRun === true) return runImport(session, dir, options, new Evidence());
+  return withReceipt(session, { action: 'import', dir, options }, (evidence) =>
+    runImport(session, dir, options, evidence),
+  );
+};
+
+async function runImport(
+  session: Session,
+  dir: string,
+  options: ImportOptions,
+  evidence: Evidence,
+): Promise<Outcome & { readonly report: ImportReport }> {
   const { context, emit, signal } = session;
   const allowed = await trustedKeys(context, options);
+  evidence.trusts(allowed);
   const site = await siteName(context, options.site);
+  evidence.isAt(site);
   // Before the bundle is read: that may take long, and a slip of the pen need not wait for it.
   const only = (options.image ?? []).map((text) => formatReference(parseReference(text)));
   const found = await findTargets(options.to ?? ['docker:'], { environment: context.env });
-  const bundle = await openBundle(dir, { allowed, now: context.now, emit, signal, site });
+  const { observe } = evidence;
+  const bundle = await openBundle(dir, { allowed, now: context.now, emit, signal, site, observe });
   // Before a target is touched: the bundle may not hold what is asked for.
   chooseImages(bundle, only);
   const targets = await openTargets(found, signal);
@@ -56,17 +73,20 @@ export const importCommand: Action<ImportOptions> = async (session, [dir = ''], 
       jobs: options.jobs,
       approve: approval(session, options),
       emit,
+      onImage: evidence.image,
       signal,
     });
+    evidence.isDeclined = !approved;
     if (!approved) return { report: delivered, text: '', summary: 'Nothing was loaded.' };
     const errors = [...sumUp(failures, options)];
     const report = { ...delivered, ...(await writePacks(session, bundle, options, errors)) };
+    evidence.packs(report.packs);
     const summary = [summaryOf(report), ...packsSummary(report, bundle, options)].join('\n');
     return { report, text: importText(report), summary, errors };
   } finally {
     await closeTargets(targets);
   }
-};
+}
 
 /**
  * Writes the carried packs out, after the images that they need. A fault is added to the others: the images are there

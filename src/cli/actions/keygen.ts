@@ -1,4 +1,3 @@
-import { hostname, userInfo } from 'node:os';
 import { PackferryError } from '../../core/errors.ts';
 import type { KeyType } from '../../core/names.ts';
 import { generateSigningKey } from '../../flows/keygen.ts';
@@ -16,7 +15,9 @@ export interface KeygenOptions extends CommonOptions {
 
 /** `keygen -o FILE` */
 export const keygen: Action<KeygenOptions> = async (session, _args, options) => {
-  const principal = options.principal ?? defaultPrincipal();
+  const { user, host } = session.context.machine;
+  // As ssh-keygen comments keys.
+  const principal = options.principal ?? `${user}@${host}`;
   const passphrase = await passphraseFor(session, options);
   const report = await generateSigningKey({
     file: options.output,
@@ -32,19 +33,6 @@ export const keygen: Action<KeygenOptions> = async (session, _args, options) => 
   ].join('\n');
   return { report, text: report.allowedSigners, summary };
 };
-
-/** `user@host`, as ssh-keygen comments keys; the number of a user without an account entry. */
-function defaultPrincipal(): string {
-  return `${userName()}@${hostname()}`;
-}
-
-function userName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return `uid-${process.getuid?.() ?? 0}`;
-  }
-}
 
 /** No passphrase when somebody says so; otherwise from the file, or asked for twice. */
 async function passphraseFor(session: Session, options: KeygenOptions): Promise<string | undefined> {

@@ -3,6 +3,7 @@ import { openBundle } from '../../bundle/open.ts';
 import { verifyReportOf } from '../../flows/verify.ts';
 import type { VerifyReport } from '../../schema/reports.ts';
 import { trustedKeys } from '../keys.ts';
+import { withReceipt, type ReceiptOptions } from '../receipts.ts';
 import type { Action, CommonOptions } from '../session.ts';
 import { siteName } from '../site.ts';
 import { audienceLines } from '../text/audience.ts';
@@ -10,20 +11,25 @@ import { count } from '../text/plural.ts';
 import { carriedImporter } from '../text/importer.ts';
 import { visible } from '../text/visible.ts';
 
-export interface VerifyOptions extends CommonOptions {
+export interface VerifyOptions extends CommonOptions, ReceiptOptions {
   readonly trustedKeys?: string;
   readonly revokedKeys?: readonly string[];
   readonly site?: string;
-  readonly state?: string;
 }
 
 /** `verify BUNDLE` */
-export const verify: Action<VerifyOptions> = async ({ context, emit, signal }, [dir = ''], options) => {
-  const allowed = await trustedKeys(context, options);
-  const site = await siteName(context, options.site);
-  const report = verifyReportOf(await openBundle(dir, { allowed, now: context.now, emit, signal, site }));
-  return { report, text: '', summary: summaryOf(report) };
-};
+export const verify: Action<VerifyOptions> = async (session, [dir = ''], options) =>
+  withReceipt(session, { action: 'verify', dir, options }, async (evidence) => {
+    const { context, emit, signal } = session;
+    const allowed = await trustedKeys(context, options);
+    evidence.trusts(allowed);
+    const site = await siteName(context, options.site);
+    evidence.isAt(site);
+    const { observe } = evidence;
+    const { now } = context;
+    const report = verifyReportOf(await openBundle(dir, { allowed, now, emit, signal, site, observe }));
+    return { report, text: '', summary: summaryOf(report) };
+  });
 
 function summaryOf({
   dir,

@@ -1,7 +1,9 @@
 import {
   collectValues,
   jobsOption,
+  passphraseOption,
   revokedKeysOption,
+  siteKeyOption,
   siteOption,
   stateOption,
   trustedKeysOption,
@@ -26,6 +28,8 @@ export const addImport: AddCommand = (program, bind) =>
     .addOption(revokedKeysOption())
     .addOption(siteOption())
     .addOption(stateOption())
+    .addOption(siteKeyOption())
+    .addOption(passphraseOption())
     .option('--image <reference>', 'only this image; may be repeated', collectValues)
     .option('--packs-to <dir>', 'also write the carried packs into this folder, ready for upload')
     .option('--dry-run', 'verify and compare, load nothing')

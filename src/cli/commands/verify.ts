@@ -1,4 +1,11 @@
-import { revokedKeysOption, siteOption, stateOption, trustedKeysOption } from '../options.ts';
+import {
+  passphraseOption,
+  revokedKeysOption,
+  siteKeyOption,
+  siteOption,
+  stateOption,
+  trustedKeysOption,
+} from '../options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */
@@ -14,4 +21,6 @@ export const addVerify: AddCommand = (program, bind) =>
     .addOption(revokedKeysOption())
     .addOption(siteOption())
     .addOption(stateOption())
+    .addOption(siteKeyOption())
+    .addOption(passphraseOption())
     .action(bind(async () => (await import('../actions/verify.ts')).verify));

@@ -1,4 +1,4 @@
-import { redactAll } from '../../core/redact.ts';
+import { redactAll } from './redact.ts';
 
 /**
  * A value as the JSON that is printed: without secrets, and with escapes for what JSON lets stand and terminals act upon

@@ -1,0 +1,167 @@
+import path from 'node:path';
+import { asPackferryError, PackferryError, statusOfErrors } from '../core/errors.ts';
+import { Evidence } from '../flows/receipt/evidence.ts';
+import { prepareReceiptFolder, receiptFolder } from '../flows/receipt/folder.ts';
+import { writeReceipt } from '../flows/receipt/write.ts';
+import { reportFailure } from '../flows/report.ts';
+import type { Receipt } from '../schema/receipt.ts';
+import type { WrittenReceipt } from '../schema/reports.ts';
+import type { Signer } from '../trust/signer.ts';
+import { firstOf, placesOf } from './configured.ts';
+import { signingKey } from './keys.ts';
+import { mediaOf } from './media.ts';
+import { programHash } from './program-hash.ts';
+import type { Outcome, Session } from './session.ts';
+import { stateFolderOf } from './state-folder.ts';
+
+/** Options of commands that leave receipts. */
+export interface ReceiptOptions {
+  readonly state?: string;
+  readonly siteKey?: string;
+  readonly passphraseFile?: string;
+}
+
+/** What such a command does, with its report as an object to which the receipt is added. */
+export type Witnessed = (evidence: Evidence) => Promise<Outcome & { readonly report: object }>;
+
+interface Store {
+  readonly dir: string;
+  readonly signer: Signer | undefined;
+}
+
+interface Run {
+  readonly action: Receipt['action'];
+  readonly dir: string;
+  readonly options: ReceiptOptions;
+}
+
+/** The folder of receipts; undefined for users without a home. */
+export function receiptFolderOf(
+  { context }: Pick<Session, 'context'>,
+  { state }: Pick<ReceiptOptions, 'state'>,
+): string | undefined {
+  const folder = stateFolderOf(context, state);
+  return folder === undefined ? undefined : path.join(folder, receiptFolder);
+}
+
+/**
+ * Runs an import or a verification that leaves a receipt, however it ends. An import that could not leave one is refused
+ * before it begins (`E_RECEIPT_UNWRITABLE`); a verification changes nothing, so there that is only told. The key that is
+ * to sign is opened before, too. What fails afterwards is an error like any other.
+ */
+export async function withReceipt(session: Session, run: Run, witnessed: Witnessed): Promise<Outcome> {
+  const start = performance.now();
+  const evidence = new Evidence();
+  const store = await openStore(session, run);
+  if (store === undefined) return witnessed(evidence);
+  const leave = async (errors: readonly PackferryError[]): Promise<WrittenReceipt> => {
+    const content = await contentOf(session, run, evidence, errors);
+    const durationMs = Math.round(performance.now() - start);
+    return writeReceipt(
+      store.dir,
+      { ...content, endedAt: new Date().toISOString(), durationMs },
+      store.signer,
+    );
+  };
+  let outcome: Outcome & { readonly report: object };
+  try {
+    outcome = await witnessed(evidence);
+  } catch (fault) {
+    const { signal } = session;
+    await leave([asPackferryError(signal.aborted ? signal.reason : fault)]).then(
+      (written) => session.emit({ type: 'note', level: 'info', message: wordsFor(written) }),
+      (second: unknown) => {
+        const message = `no receipt of this ${run.action} was written: ${asPackferryError(second).message}`;
+        session.emit({ type: 'note', level: 'warning', message });
+      },
+    );
+    throw fault;
+  }
+  const { report, summary, errors = [] } = outcome;
+  try {
+    const written = await leave(errors);
+    const lines = [...(summary === undefined ? [] : [summary]), wordsFor(written)];
+    return { ...outcome, report: { ...report, receipt: written }, summary: lines.join('\n') };
+  } catch (fault) {
+    const error = asPackferryError(fault);
+    const message = `the ${run.action} is done, its receipt could not be written: ${error.message}`;
+    return { ...outcome, errors: [...errors, error.with(message)] };
+  }
+}
+
+/** One line on a receipt that was written. */
+function wordsFor({ number, file, code, signed }: WrittenReceipt): string {
+  return `Receipt ${number} written: ${file}, code ${code}${signed ? '' : ' (not signed)'}.`;
+}
+
+async function openStore(session: Session, { action, options }: Run): Promise<Store | undefined> {
+  const dir = receiptFolderOf(session, options);
+  try {
+    if (dir === undefined) {
+      throw new PackferryError('E_RECEIPT_UNWRITABLE', 'this user has no folder for receipts', {
+        hint: 'Name a state folder: --state DIR, or the variable PACKFERRY_STATE.',
+      });
+    }
+    await prepareReceiptFolder(dir);
+  } catch (fault) {
+    if (action === 'import') throw fault;
+    const { message, hint = '' } = asPackferryError(fault);
+    session.emit({ type: 'note', level: 'warning', message: `no receipt is written: ${message}. ${hint}` });
+    return undefined;
+  }
+  return { dir, signer: await siteSigner(session, options) };
+}
+
+/** What signs receipts: the key that was named, else the machine's, else the user's; undefined without one. */
+async function siteSigner(
+  session: Session,
+  { siteKey, passphraseFile }: ReceiptOptions,
+): Promise<Signer | undefined> {
+  const hint = 'Make it readable for whoever imports, or name the key that signs receipts: --site-key FILE.';
+  const file = siteKey ?? (await firstOf(placesOf('site_key', session.context), 'E_KEY_UNREADABLE', hint));
+  if (file === undefined) return undefined;
+  // A run that was interrupted still signs its receipt.
+  const { signal } = new AbortController();
+  return signingKey({ ...session, signal }, file, passphraseFile);
+}
+
+async function contentOf(
+  { context, signal }: Session,
+  { action, dir }: Run,
+  evidence: Evidence,
+  errors: readonly PackferryError[],
+): Promise<Omit<Parameters<typeof writeReceipt>[1], 'endedAt' | 'durationMs'>> {
+  const { machine, tool, now, uid, env } = context;
+  const { bundle, site, ...findings } = evidence.findings;
+  const [program, media] = await Promise.all([programHash(machine.program), mediaOf(dir)]);
+  const sudoUser = env['SUDO_USER'] ?? '';
+  return {
+    action,
+    clock: now.toISOString(),
+    tool: { ...tool, node: machine.node, ...(program === undefined ? {} : { program }) },
+    host: machine.host,
+    operator: {
+      name: machine.user,
+      ...(uid === undefined ? {} : { uid }),
+      ...(sudoUser === '' ? {} : { sudoUser }),
+    },
+    ...(site === undefined ? {} : { site }),
+    bundle: { dir: path.resolve(dir), ...bundle, ...(media === undefined ? {} : { media }) },
+    ...findings,
+    outcome: {
+      result: resultOf(evidence, errors, signal),
+      status: statusOfErrors(errors),
+      errors: errors.map(reportFailure),
+    },
+  };
+}
+
+function resultOf(
+  { isDeclined }: Evidence,
+  errors: readonly PackferryError[],
+  { aborted }: AbortSignal,
+): Receipt['outcome']['result'] {
+  if (aborted) return 'interrupted';
+  if (errors.length > 0) return 'failed';
+  return isDeclined ? 'declined' : 'done';
+}
