@@ -25,7 +25,7 @@ export function receiptCode(sha256: string): string {
  */
 export function readReceiptCode(text: string): string | undefined {
   const plain = text.toUpperCase().replace(/[\s-]/g, '').replaceAll('O', '0').replace(/[IL]/g, '1');
-  const values = [...plain].map((symbol) => alphabet.indexOf(symbol));
+  const values = Array.from(plain, (symbol) => alphabet.indexOf(symbol));
   if (values.length !== dataSymbols + 1 || values.includes(-1)) return undefined;
   if (checkOf(values.slice(0, dataSymbols)) !== values[dataSymbols]) return undefined;
   return (plain.match(new RegExp(`.{${groupSize}}`, 'g')) ?? []).join('-');

@@ -14,7 +14,7 @@ const context: Context = {
   tool: { name: 'packferry', version: '0.0.0-test' },
   importerFile: '/nonexistent',
   machine: testMachine,
-    owner: thisProcess,
+  owner: thisProcess,
   now: new Date(0),
   signal: new AbortController().signal,
 };

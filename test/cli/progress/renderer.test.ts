@@ -30,7 +30,7 @@ function show(kind: ProgressKind, { isTTY = false, env = {}, verbose }: ShowOpti
       home: '/nonexistent',
       uid: undefined,
       machine: testMachine,
-    owner: thisProcess,
+      owner: thisProcess,
       importerFile: '/nonexistent/packferry-linux-x64',
       tool: { name: 'packferry', version: '0' },
       now: new Date(0),
