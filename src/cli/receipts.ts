@@ -2,7 +2,7 @@ import path from 'node:path';
 import { asPackferryError, PackferryError, statusOfErrors } from '../core/errors.ts';
 import { Evidence } from '../flows/receipt/evidence.ts';
 import { prepareReceiptFolder, receiptFolder } from '../flows/receipt/folder.ts';
-import { writeReceipt } from '../flows/receipt/write.ts';
+import { writeReceipt, type ReceiptContent } from '../flows/receipt/write.ts';
 import { reportFailure } from '../flows/report.ts';
 import type { Receipt } from '../schema/receipt.ts';
 import type { WrittenReceipt } from '../schema/reports.ts';
@@ -54,39 +54,54 @@ export async function withReceipt(session: Session, run: Run, witnessed: Witness
   const evidence = new Evidence();
   const store = await openStore(session, run);
   if (store === undefined) return witnessed(evidence);
-  const leave = async (errors: readonly PackferryError[]): Promise<WrittenReceipt> => {
-    const content = await contentOf(session, run, evidence, errors);
+  const leave = async (errors: readonly PackferryError[]): Promise<Left> => {
+    const facts = await contentOf(session, run, evidence, errors);
     const durationMs = Math.round(performance.now() - start);
-    return writeReceipt(
-      store.dir,
-      { ...content, endedAt: new Date().toISOString(), durationMs },
-      store.signer,
-    );
+    return leaveReceipt(store, { ...facts, endedAt: new Date().toISOString(), durationMs });
   };
   let outcome: Outcome & { readonly report: object };
   try {
     outcome = await witnessed(evidence);
   } catch (fault) {
-    const { signal } = session;
-    await leave([asPackferryError(signal.aborted ? signal.reason : fault)]).then(
-      (written) => session.emit({ type: 'note', level: 'info', message: wordsFor(written) }),
-      (second: unknown) => {
-        const message = `no receipt of this ${run.action} was written: ${asPackferryError(second).message}`;
-        session.emit({ type: 'note', level: 'warning', message });
-      },
-    );
+    const { signal, emit } = session;
+    const { written, errors } = await leave([asPackferryError(signal.aborted ? signal.reason : fault)]);
+    if (written !== undefined) emit({ type: 'note', level: 'info', message: wordsFor(written) });
+    for (const { message } of errors) emit({ type: 'note', level: 'warning', message });
     throw fault;
   }
   const { report, summary, errors = [] } = outcome;
+  const left = await leave(errors);
+  const lines = [summary ?? [], left.written === undefined ? [] : wordsFor(left.written)].flat();
+  return {
+    ...outcome,
+    report: { ...report, ...(left.written === undefined ? {} : { receipt: left.written }) },
+    summary: lines.join('\n'),
+    errors: [...errors, ...left.errors],
+  };
+}
+
+interface Left {
+  readonly written?: WrittenReceipt;
+  readonly errors: readonly PackferryError[];
+}
+
+/** A receipt that cannot be signed is still better than none. */
+async function leaveReceipt({ dir, signer }: Store, content: ReceiptContent): Promise<Left> {
   try {
-    const written = await leave(errors);
-    const lines = [...(summary === undefined ? [] : [summary]), wordsFor(written)];
-    return { ...outcome, report: { ...report, receipt: written }, summary: lines.join('\n') };
+    return { written: await writeReceipt(dir, content, signer), errors: [] };
   } catch (fault) {
-    const error = asPackferryError(fault);
-    const message = `the ${run.action} is done, its receipt could not be written: ${error.message}`;
-    return { ...outcome, errors: [...errors, error.with(message)] };
+    const error = unwritable('the run has ended, its receipt could not be written', fault);
+    if (signer === undefined || asPackferryError(fault).code === error.code) return { errors: [error] };
+    const unsigned = await leaveReceipt({ dir, signer: undefined }, content);
+    const why = unwritable('the receipt could not be signed', fault);
+    return { ...unsigned, errors: [why, ...unsigned.errors] };
   }
+}
+
+function unwritable(what: string, cause: unknown): PackferryError {
+  const { message, hint } = asPackferryError(cause);
+  const advice = hint === undefined ? {} : { hint };
+  return new PackferryError('E_RECEIPT_UNWRITABLE', `${what}: ${message}`, { ...advice, cause });
 }
 
 /** One line on a receipt that was written. */
@@ -130,7 +145,7 @@ async function contentOf(
   { action, dir }: Run,
   evidence: Evidence,
   errors: readonly PackferryError[],
-): Promise<Omit<Parameters<typeof writeReceipt>[1], 'endedAt' | 'durationMs'>> {
+): Promise<Omit<ReceiptContent, 'endedAt' | 'durationMs'>> {
   const { machine, tool, now, uid, env } = context;
   const { bundle, site, ...findings } = evidence.findings;
   const [program, media] = await Promise.all([programHash(machine.program), mediaOf(dir)]);
