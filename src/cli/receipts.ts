@@ -13,6 +13,7 @@ import { mediaOf } from './media.ts';
 import { programHash } from './program-hash.ts';
 import type { Outcome, Session } from './session.ts';
 import { stateFolderOf } from './state-folder.ts';
+import { visible } from './text/visible.ts';
 
 /** Options of commands that leave receipts. */
 export interface ReceiptOptions {
@@ -106,7 +107,7 @@ function unwritable(what: string, cause: unknown): PackferryError {
 
 /** One line on a receipt that was written. */
 function wordsFor({ number, file, code, signed }: WrittenReceipt): string {
-  return `Receipt ${number} written: ${file}, code ${code}${signed ? '' : ' (not signed)'}.`;
+  return visible(`Receipt ${number} written: ${file}, code ${code}${signed ? '' : ' (not signed)'}.`);
 }
 
 async function openStore(session: Session, { action, options }: Run): Promise<Store | undefined> {

@@ -29,6 +29,8 @@ const forms: readonly (readonly [RegExp, string])[] = [
   // A name alone is a secret, too, where it is a token; ssh://USER@HOST is none.
   [/(https?:\/\/)[^\s/?#"'<>\\]*@/gi, `$1${mask}@`],
   [/(:\/\/[^\s/?#"'<>\\@:]*:)[^\s/?#"'<>\\]*@/g, `$1${mask}@`],
+  // The same without a scheme, as people write it for a registry; names of images have their digest there.
+  [/(^|[\s"'(=,])[\w.~%+$-]+:[^\s/"'<>@]+@(?!sha[0-9]+:)(?=[a-z0-9[])/gi, `$1${mask}@`],
   [/\b((?:Basic|Bearer) +)(?![a-z]+=)(?=[^\s"',]{16})[A-Za-z0-9._~+/-]+=*/gi, `$1${mask}`],
   [new RegExp(`([?&;](?:${secretParameters})=)[^&#\\s"'<>]+`, 'gi'), `$1${mask}`],
   [

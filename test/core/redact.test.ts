@@ -56,6 +56,10 @@ test(byForm, 'https://ghp_0123456789@registry.example', 'https://***@registry.ex
 test(byForm, 'http://soc:p@ss@registry.example', 'http://***@registry.example');
 test(byForm, 'ftp://soc:hunter2@host', 'ftp://soc:***@host');
 test(byForm, 'ssh://soc@host:22', 'ssh://soc@host:22');
+test(byForm, '"soc:hunter2@registry.example:5000" is no host', '"***@registry.example:5000" is no host');
+test(byForm, 'docker.io=soc:hunter2@registry.example', 'docker.io=***@registry.example');
+test(byForm, 'python3:3.12@sha256:00, a:1@sha512:00', 'python3:3.12@sha256:00, a:1@sha512:00');
+test(byForm, 'signed by builder@soc.example', 'signed by builder@soc.example');
 test(byForm, 'registry.example:5000/a@sha256:00', 'registry.example:5000/a@sha256:00');
 test(byForm, 'authorization: Basic c29jOmh1bnRlcg==', 'authorization: Basic ***');
 test(byForm, "{'Authorization': 'Bearer abc.def-ghi_jklmn'}", "{'Authorization': 'Bearer ***'}");

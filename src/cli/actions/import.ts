@@ -81,7 +81,7 @@ async function runImport(
     const errors = [...sumUp(failures, options)];
     const report = { ...delivered, ...(await writePacks(session, bundle, options, errors)) };
     evidence.packs(report.packs);
-    const summary = [summaryOf(report), ...packsSummary(report, bundle, options)].join('\n');
+    const summary = [...summaryOf(report), ...packsSummary(report, bundle, options)].map(visible).join('\n');
     return { report, text: importText(report), summary, errors };
   } finally {
     await closeTargets(targets);
@@ -175,17 +175,15 @@ function importText({ targets, dryRun }: ImportReport): string {
     .join('\n\n');
 }
 
-function summaryOf({ bundle, targets, dryRun }: ImportReport): string {
-  return targets
-    .map(({ name, images }) => {
-      const number = (status: string): number => images.filter((image) => image.status === status).length;
-      const parts = [
-        dryRun ? `${number('pending')} would be loaded` : `${number('loaded')} loaded`,
-        `${number('present')} already present`,
-        ...(number('failed') > 0 ? [`${number('failed')} failed`] : []),
-        ...(!dryRun && number('pending') > 0 ? [`${number('pending')} not tried`] : []),
-      ];
-      return `${bundle.name} ${bundle.sequence} to ${name}: ${parts.join(', ')}.`;
-    })
-    .join('\n');
+function summaryOf({ bundle, targets, dryRun }: ImportReport): string[] {
+  return targets.map(({ name, images }) => {
+    const number = (status: string): number => images.filter((image) => image.status === status).length;
+    const parts = [
+      dryRun ? `${number('pending')} would be loaded` : `${number('loaded')} loaded`,
+      `${number('present')} already present`,
+      ...(number('failed') > 0 ? [`${number('failed')} failed`] : []),
+      ...(!dryRun && number('pending') > 0 ? [`${number('pending')} not tried`] : []),
+    ];
+    return `${bundle.name} ${bundle.sequence} to ${name}: ${parts.join(', ')}.`;
+  });
 }

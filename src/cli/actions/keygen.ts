@@ -4,6 +4,7 @@ import { generateSigningKey } from '../../flows/keygen.ts';
 import { readPassphrase } from '../keys.ts';
 import { askSecret, isInteractive } from '../prompt.ts';
 import type { Action, CommonOptions, Session } from '../session.ts';
+import { visible } from '../text/visible.ts';
 
 export interface KeygenOptions extends CommonOptions {
   readonly output: string;
@@ -30,7 +31,9 @@ export const keygen: Action<KeygenOptions> = async (session, _args, options) => 
     `Fingerprint ${report.fingerprint}`,
     'The line above belongs into the allowed_signers file of every site that is to accept your bundles. Let it get there',
     'on another way than the bundles, and compare the fingerprint.',
-  ].join('\n');
+  ]
+    .map(visible)
+    .join('\n');
   return { report, text: report.allowedSigners, summary };
 };
 

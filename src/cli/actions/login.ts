@@ -9,6 +9,7 @@ import type { PatienceOptions } from '../options.ts';
 import { askSecret, isInteractive } from '../prompt.ts';
 import type { Action, CommonOptions, Session } from '../session.ts';
 import { registrySourceOptions } from './registries.ts';
+import { visible } from '../text/visible.ts';
 
 export interface LogoutOptions extends CommonOptions, Pick<RegistryOptions, 'authfile'> {}
 
@@ -31,7 +32,11 @@ export const loginCommand: Action<LoginOptions> = async (session, [registry = ''
     const message = `${report.registry} lets everybody in, so the password could not be checked`;
     emit({ type: 'note', level: 'warning', message });
   }
-  return { report, text: '', summary: `Logged in to ${report.registry}; kept by ${report.storedIn}.` };
+  return {
+    report,
+    text: '',
+    summary: visible(`Logged in to ${report.registry}; kept by ${report.storedIn}.`),
+  };
 };
 
 /** `logout REGISTRY` */
@@ -43,7 +48,7 @@ export const logoutCommand: Action<LogoutOptions> = async ({ context, signal }, 
     removedFrom.length === 0
       ? `Nothing was stored for ${report.registry}.`
       : `Logged out of ${report.registry}: removed from ${removedFrom.join(', ')}.`;
-  return { report, text: '', summary };
+  return { report, text: '', summary: visible(summary) };
 };
 
 /** From standard input when somebody says so, else asked for where somebody can answer. Never from an argument. */

@@ -51,5 +51,7 @@ function summaryOf({
     `Signed by ${who}.`,
     ...importers.map(carriedImporter),
     ...audienceLines(audience),
-  ].join('\n');
+  ]
+    .map(visible)
+    .join('\n');
 }

@@ -3,6 +3,7 @@ import type { ReceiptListReport } from '../../../schema/reports-receipt.ts';
 import type { Action, CommonOptions } from '../../session.ts';
 import { count } from '../../text/plural.ts';
 import { table } from '../../text/table.ts';
+import { visible } from '../../text/visible.ts';
 import { ownReceiptFolder } from './folder.ts';
 
 export interface ListOptions extends CommonOptions {
@@ -14,7 +15,7 @@ export const listAll: Action<ListOptions> = async (session, _args, options) => {
   const report = await listReceiptsOf(ownReceiptFolder(session, options));
   const { dir, receipts } = report;
   const text = receipts.length === 0 ? '' : listText(report);
-  return { report, text, summary: `${count(receipts.length, 'receipt')} in ${dir}.` };
+  return { report, text, summary: visible(`${count(receipts.length, 'receipt')} in ${dir}.`) };
 };
 
 function listText({ receipts }: ReceiptListReport): string {

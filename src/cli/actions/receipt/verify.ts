@@ -4,6 +4,7 @@ import type { ReceiptVerifyReport } from '../../../schema/reports-receipt.ts';
 import { readAllowedSigners } from '../../../trust/allowed-signers.ts';
 import type { Action, CommonOptions } from '../../session.ts';
 import { count } from '../../text/plural.ts';
+import { visible } from '../../text/visible.ts';
 import { ownReceiptFolder } from './folder.ts';
 
 export interface VerifyReceiptsOptions extends CommonOptions {
@@ -47,7 +48,9 @@ function summaryOf({ dir, receipts, trusted, expected }: ReceiptVerifyReport): s
     expected === undefined
       ? `Whether receipts after the last one were removed is only known by its code: ${last?.code ?? ''}`
       : `The expected code is that of receipt ${expected}${later === 0 ? ', the last one' : `; ${later} came after it`}.`,
-  ].join('\n');
+  ]
+    .map(visible)
+    .join('\n');
 }
 
 /** `1-3, 5` */
