@@ -12,7 +12,9 @@ import { eventLine } from '../src/schema/events.ts';
 import { exportManifestSchema } from '../src/schema/export-manifest.ts';
 import { lockSchema } from '../src/schema/lock.ts';
 import { policySchema } from '../src/schema/policy.ts';
+import { receiptSchema } from '../src/schema/receipt.ts';
 import * as reports from '../src/schema/reports.ts';
+import * as receipts from '../src/schema/reports-receipt.ts';
 import { signReport } from '../src/schema/reports-sign.ts';
 
 /** Contents by path, relative to the project. */
@@ -33,6 +35,10 @@ export function generatedFiles(context: Context): ReadonlyMap<string, string> {
     'report-import': reports.importReport,
     'report-history': reports.historyReport,
     'report-keygen': reports.keygenReport,
+    receipt: receiptSchema,
+    'report-receipt-show': receipts.receiptShowReport,
+    'report-receipt-list': receipts.receiptListReport,
+    'report-receipt-verify': receipts.receiptVerifyReport,
     'report-failure': reports.failureReport,
   };
   return new Map([
@@ -46,7 +52,7 @@ export function generatedFiles(context: Context): ReadonlyMap<string, string> {
 
 function schemaText(name: string, schema: z.ZodType): string {
   const json = z.toJSONSchema(schema, { target: 'draft-2020-12', unrepresentable: 'any', io: 'input' });
-  return `${JSON.stringify({ ...json, title: `packferry ${name.replace('-', ' ')}` }, null, 2)}\n`;
+  return `${JSON.stringify({ ...json, title: `packferry ${name.replaceAll('-', ' ')}` }, null, 2)}\n`;
 }
 
 function cliPage(program: Command): string {
@@ -59,9 +65,9 @@ function cliPage(program: Command): string {
     '',
     '| command | does |',
     '|---|---|',
-    ...program.commands.map(
-      (command) => `| [\`${command.name()}\`](#${command.name()}) | ${command.summary()} |`,
-    ),
+    ...commandsOf(program).map(({ name, command }) => {
+      return `| [\`${name}\`](#${name.replaceAll(' ', '-')}) | ${command.summary()} |`;
+    }),
     '',
     '## Exit status',
     '',
@@ -71,16 +77,30 @@ function cliPage(program: Command): string {
     '',
     'Each error has a code; [errors.md](errors.md) lists them with their status.',
   ];
-  for (const command of program.commands) lines.push('', ...commandSection(command));
+  for (const one of commandsOf(program)) lines.push('', ...commandSection(one));
   return `${lines.join('\n')}\n`;
 }
 
-function commandSection(command: Command): string[] {
+interface Named {
+  /** With the group that it stands in: `trust add`. */
+  readonly name: string;
+  readonly command: Command;
+}
+
+/** Every command that does something, those in groups by their whole names. */
+function commandsOf(parent: Command, group = ''): Named[] {
+  return parent.commands.flatMap((command) => {
+    const name = `${group}${command.name()}`;
+    return command.commands.length === 0 ? [{ name, command }] : commandsOf(command, `${name} `);
+  });
+}
+
+function commandSection({ name, command }: Named): string[] {
   const examples = examplesOf(command);
   return [
-    `## ${command.name()}`,
+    `## ${name}`,
     '',
-    `    packferry ${command.name()} ${command.usage()}`,
+    `    packferry ${name} ${command.usage()}`,
     '',
     command.description(),
     '',

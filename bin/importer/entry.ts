@@ -10,4 +10,4 @@ if (process.argv[2] === '--licences') {
   // A pager that is closed early is no fault.
   process.stdout.on('error', () => undefined);
   process.stdout.write(getAsset('licences', 'utf8'));
-} else void main({ tool: packferryTool, importerFile: process.execPath });
+} else void main({ tool: packferryTool, importerFile: process.execPath, program: process.execPath });

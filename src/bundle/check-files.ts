@@ -65,6 +65,7 @@ export async function checkFiles(
   contradictions.push(...(layers?.errors ?? []));
   emit({ type: 'finished', task: 'verify' });
   const files = [...list.sums.keys()].flatMap((name) => checks.get(name)?.result ?? []);
+  options.observe?.({ kind: 'files', files });
   const damage = damageOf(list, read, [...checks.values()]);
   const damaged = sumOf(
     [...checks.values()].flatMap(({ fault }) => fault ?? []),

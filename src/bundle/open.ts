@@ -85,6 +85,7 @@ export async function openBundle(dir: string, options: OpenBundleOptions): Promi
   const list = await checkSignatures(dir, listing, options);
   refuseExtras(listing, list.sums);
   const { read, own } = await readOwnWord(listing, list, options);
+  options.observe?.({ kind: 'document', document: read.document });
   checkStream(read.document, options.policy);
   checkAudience(read.document, options.site);
   const freshness = await checkFreshness(

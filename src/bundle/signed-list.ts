@@ -6,6 +6,7 @@ import type { AllowedSigners } from '../trust/allowed-signers.ts';
 import { defaultPolicy, type TrustPolicy } from '../trust/read-policy.ts';
 import { checkThreshold } from '../trust/threshold.ts';
 import { bundleNamespace, verifyDetached, type VerifiedSigner } from '../trust/verify.ts';
+import type { Observe } from './facts.ts';
 import { readBundleFile, type FolderListing } from './folder.ts';
 import { bundleFiles } from './names.ts';
 import { parseSums, type Sums } from './sums.ts';
@@ -17,6 +18,8 @@ export interface SignatureOptions {
   /** The one reading of the clock: decides on expiry and on the validity of keys. */
   readonly now: Date;
   readonly emit: Emit;
+  /** Told what is found, for evidence. */
+  readonly observe?: Observe;
 }
 
 /** The list of a bundle, after its signatures were found good. */
@@ -48,6 +51,8 @@ export async function checkSignatures(
     limits.sums,
     listing.files.get(bundleFiles.sums),
   );
+  const sumsSha256 = createHash('sha256').update(message).digest('hex');
+  options.observe?.({ kind: 'list', sumsSha256 });
   const signers: VerifiedSigner[] = [];
   const untrusted: PackferryError[] = [];
   for (const name of listing.signatures) {
@@ -65,11 +70,8 @@ export async function checkSignatures(
   if (signers.length === 0 && first !== undefined) throw first;
   for (const error of untrusted) options.emit({ type: 'note', level: 'warning', message: error.message });
   checkThreshold(signers, { name: dir, ...trust, policy });
-  return {
-    sums: parseSums(message.toString('utf8')),
-    signers,
-    sumsSha256: createHash('sha256').update(message).digest('hex'),
-  };
+  options.observe?.({ kind: 'signers', signers });
+  return { sums: parseSums(message.toString('utf8')), signers, sumsSha256 };
 }
 
 /** Reads a file of the list, and compares it with what the list says. Throws `E_DIGEST_MISMATCH`. */

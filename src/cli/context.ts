@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { Owner } from '../bundle/lock-file.ts';
 import { bundleFiles } from '../bundle/names.ts';
 import { PackferryError, systemCodeOf } from '../core/errors.ts';
+import { thisMachine, type Machine } from './machine.ts';
 
 /** An output of the program: a terminal, a file or a pipe. */
 export interface Output extends Writable {
@@ -32,6 +33,7 @@ export interface Context {
   readonly tool: { readonly name: string; readonly version: string };
   /** Where the self-contained importer is, once it has been made. */
   readonly importerFile: string;
+  readonly machine: Machine;
   /** The one reading of the clock. */
   readonly now: Date;
   /** This process, for locks. */
@@ -41,10 +43,11 @@ export interface Context {
 }
 
 /** What the program knows of itself. */
-export type Identity = Pick<Context, 'tool' | 'importerFile'>;
+export type Identity = Pick<Context, 'tool' | 'importerFile'> & Pick<Machine, 'program'>;
 
 /** The context of this process; `identity` where there are no files to read it from. */
 export function processContext(signal: AbortSignal, identity = installed()): Context {
+  const { program, ...known } = identity;
   const { stdin, stdout, stderr, env } = process;
   return {
     stdin,
@@ -53,7 +56,8 @@ export function processContext(signal: AbortSignal, identity = installed()): Con
     env,
     home: homeOf(),
     uid: process.getuid?.(),
-    ...identity,
+    ...known,
+    machine: thisMachine(program),
     now: new Date(),
     owner: thisProcess,
     signal,
@@ -91,7 +95,9 @@ function installed(): Identity {
   const text = readFileSync(new URL('package.json', root), 'utf8');
   const { name, version } = JSON.parse(text) as { name: string; version: string };
   const importerFile = fileURLToPath(new URL(`dist/importer/${bundleFiles.importer}`, root));
-  return { tool: { name, version }, importerFile };
+  // This file lies in a folder of it, also where the program has been put into few files.
+  const program = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
+  return { tool: { name, version }, importerFile, program };
 }
 
 /** Where packferry keeps what it can get again. XDG base directories: a path that is not absolute does not count. */

@@ -1,21 +1,16 @@
 import { damageIn, type PackferryError } from '../core/errors.ts';
-import { damageReport, reportError } from '../flows/report.ts';
+import { jsonText } from '../core/json-text.ts';
+import { damageReport, reportFailure } from '../flows/report.ts';
 import { reportVersion } from '../schema/versions.ts';
 import type { FailureReport } from '../schema/reports.ts';
 
 /** What `--json` prints of a command that failed. */
 export function failureText(error: PackferryError): string {
-  const errors = partsOf(error).map(reportError);
   const damage = damageIn(error);
   const report: FailureReport = {
     schemaVersion: reportVersion,
-    error: { ...reportError(error), ...(errors.length === 0 ? {} : { errors }) },
+    error: reportFailure(error),
     ...(damage === undefined ? {} : { damage: damageReport(damage) }),
   };
-  return `${JSON.stringify(report, null, 2)}\n`;
-}
-
-/** Everything that an error sums up, each part before its own parts. */
-function partsOf({ errors }: PackferryError): PackferryError[] {
-  return errors.flatMap((part) => [part, ...partsOf(part)]);
+  return `${jsonText(report, 2)}\n`;
 }

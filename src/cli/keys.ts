@@ -4,6 +4,7 @@ import { collect } from '../core/collect.ts';
 import { messageOf, PackferryError } from '../core/errors.ts';
 import { silent, type Emit } from '../core/events.ts';
 import { limits } from '../core/limits.ts';
+import { noteSecret } from '../core/redact.ts';
 import { readAllowedSigners, type AllowedSigners } from '../trust/allowed-signers.ts';
 import { openSigningKey } from '../trust/open-signing-key.ts';
 import { readRevokedKeys, type RevokedKeys } from '../trust/revoked-keys.ts';
@@ -103,6 +104,7 @@ export async function readPassphrase(file: string): Promise<string> {
   try {
     const bytes = await collect(createReadStream(file), limits.passphraseFile, file);
     const [line = ''] = bytes.toString('utf8').split(/\r?\n/);
+    noteSecret(line);
     return line;
   } catch (cause) {
     throw new PackferryError(

@@ -44,6 +44,12 @@ function usageError(
 ): PackferryError {
   const [command = '', about = ''] = argv;
   const see = commands.includes(command) ? `See packferry ${command} --help.` : 'See packferry --help.';
+  if (fault.code === 'commander.help' && command !== 'help') {
+    return new PackferryError('E_USAGE', `${command}: say which of its commands`, {
+      hint: see,
+      cause: fault,
+    });
+  }
   if (fault.code === 'commander.help') {
     return new PackferryError('E_USAGE', `unknown command '${about}'`, { hint: see, cause: fault });
   }

@@ -178,7 +178,7 @@ export function deepOption(): Option {
 export function stateOption(): Option {
   return new Option(
     '--state <dir>',
-    "folder of what this site remembers: the bundles that it accepted (default: /var/lib/packferry for root, else packferry in the user's state folder; environment: PACKFERRY_STATE)",
+    "folder of what this site remembers: the bundles that it accepted, receipts (default: /var/lib/packferry for root, else packferry in the user's state folder; environment: PACKFERRY_STATE)",
   );
 }
 
@@ -196,6 +196,14 @@ export function allowRollbackOption(): Option {
     '--allow-rollback <reason>',
     'take a bundle although a newer one of its stream was accepted before; the reason is kept',
   );
+}
+
+/** `--site-key FILE`. */
+export function siteKeyOption(): Option {
+  return new Option(
+    '--site-key <file>',
+    "OpenSSH private key that signs the receipt, or the public key of one that an ssh-agent holds (default: /etc/packferry/site_key, then the one in the user's configuration folder; without any the receipt is not signed)",
+  ).env('PACKFERRY_SITE_KEY');
 }
 
 /** `--trusted-keys FILE`, where bundles are a source of images. */

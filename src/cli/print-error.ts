@@ -37,6 +37,10 @@ function hintsOf(error: PackferryError): string[] {
 
 function stackOf(fault: unknown): string {
   if (!(fault instanceof Error)) return String(fault);
-  const own = fault.stack ?? fault.message;
+  const { name, message, stack = '' } = fault;
+  // The message stands in front of its stack, where no line break of it may begin a line.
+  const at = stack.indexOf(message);
+  const places = message === '' || at < 0 ? `\n${stack}` : stack.slice(at + message.length);
+  const own = `${name}: ${visible(message)}${places}`;
   return fault.cause === undefined ? own : `${own}\ncaused by: ${stackOf(fault.cause)}`;
 }

@@ -11,6 +11,7 @@ import { addLogout } from './commands/logout.ts';
 import { addLock } from './commands/lock.ts';
 import { addOutdated } from './commands/outdated.ts';
 import { addPlan } from './commands/plan.ts';
+import { addReceipt, addReceiptList, addReceiptShow, addReceiptVerify } from './commands/receipt.ts';
 import { addSearch } from './commands/search.ts';
 import { addSign } from './commands/sign.ts';
 import { addUpdate } from './commands/update.ts';
@@ -20,15 +21,34 @@ import type { Context } from './context.ts';
 import { exitStatusTable } from './exit-status.ts';
 import { addCommonOptions, addRegistryOptions } from './options.ts';
 
+interface Entry {
+  readonly add: AddCommand;
+  readonly examples: readonly string[];
+  /** The command asks registries, so it takes the options for them. */
+  readonly registries?: true;
+  /** The command is a group of these and does nothing by itself. */
+  readonly within?: readonly Entry[];
+}
+
 interface Group {
   readonly title: string;
-  readonly commands: readonly {
-    readonly add: AddCommand;
-    readonly examples: readonly string[];
-    /** The command asks registries, so it takes the options for them. */
-    readonly registries?: true;
-  }[];
+  readonly commands: readonly Entry[];
 }
+
+const receiptCommands: readonly Entry[] = [
+  {
+    add: addReceiptShow,
+    examples: ['packferry receipt show', 'packferry receipt show 12', 'packferry receipt show --json'],
+  },
+  { add: addReceiptList, examples: ['packferry receipt list'] },
+  {
+    add: addReceiptVerify,
+    examples: [
+      'packferry receipt verify --trusted-keys receipt_signers',
+      'packferry receipt verify /media/usb/receipts --expect 7GQX-MZ4T-0V3K-81RD-HWEN-PC52-J9AB-XY6S',
+    ],
+  },
+];
 
 /** The commands, by where one is. */
 const groups: readonly Group[] = [
@@ -114,6 +134,11 @@ const groups: readonly Group[] = [
           'packferry history soc-content --reset "its builder was replaced, ticket 1234"',
         ],
       },
+      {
+        add: addReceipt,
+        examples: ['packferry receipt show last', 'packferry receipt verify'],
+        within: receiptCommands,
+      },
     ],
   },
   {
@@ -158,15 +183,18 @@ export function makeProgram(context: Context, ended: (status: ExitStatus) => voi
     };
   for (const { title, commands } of groups) {
     program.commandsGroup(title);
-    for (const { add, examples, registries } of commands) {
-      const command = add(program, bind);
-      if (registries) addRegistryOptions(command);
-      addCommonOptions(command);
-      command.addHelpText('after', `\nExamples:\n${examples.map((line) => `  $ ${line}`).join('\n')}`);
-    }
+    for (const entry of commands) addEntry(program, entry, bind);
   }
   program.addHelpText('after', `\nExamples:\n${topExamples()}\n\nExit status:\n${statusText()}`);
   return program;
+}
+
+function addEntry(parent: Command, { add, examples, registries, within }: Entry, bind: Bind): void {
+  const command = add(parent, bind);
+  if (registries) addRegistryOptions(command);
+  for (const entry of within ?? []) addEntry(command, entry, bind);
+  if (within === undefined) addCommonOptions(command);
+  command.addHelpText('after', `\nExamples:\n${examples.map((line) => `  $ ${line}`).join('\n')}`);
 }
 
 function topExamples(): string {

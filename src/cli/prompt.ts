@@ -1,7 +1,9 @@
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { asPackferryError, PackferryError } from '../core/errors.ts';
+import { noteSecret } from '../core/redact.ts';
 import type { Context } from './context.ts';
+import { visible } from './text/visible.ts';
 
 /** Can somebody answer a question? */
 export function isInteractive({ stdin, stderr }: Pick<Context, 'stdin' | 'stderr'>): boolean {
@@ -16,12 +18,14 @@ export async function confirm(context: Context, question: string): Promise<boole
 
 /** Asks for a secret; what is typed is not shown. */
 export async function askSecret(context: Context, question: string): Promise<string> {
-  return ask(context, question, false);
+  const secret = await ask(context, question, false);
+  noteSecret(secret);
+  return secret;
 }
 
 async function ask({ stdin, stderr, signal }: Context, question: string, echo: boolean): Promise<string> {
   signal.throwIfAborted();
-  stderr.write(question);
+  stderr.write(visible(question));
   // With `terminal` readline itself echoes what is typed, to this output: into nothing for a secret.
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
   const lines = createInterface({ input: stdin, output: echo ? stderr : nowhere, terminal: true });

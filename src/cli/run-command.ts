@@ -5,6 +5,8 @@ import { printErrors } from './print-error.ts';
 import { writeEnding } from './progress/json-lines.ts';
 import { makeRenderer } from './progress/renderer.ts';
 import type { Action, CommonOptions } from './session.ts';
+import { jsonText } from '../core/json-text.ts';
+import { visibleLines } from './text/visible.ts';
 
 /** Runs a command: progress while it runs, then its result, then every error; returns the exit status. */
 export async function runCommand<Options extends CommonOptions>(
@@ -21,16 +23,16 @@ export async function runCommand<Options extends CommonOptions>(
       writeEnding(context.stderr, status, errors, summary);
       return status;
     }
-    if (summary !== undefined && options.quiet !== true) context.stderr.write(`${summary}\n`);
+    if (summary !== undefined && options.quiet !== true) context.stderr.write(`${visibleLines(summary)}\n`);
     printErrors(context, errors, options.debug ?? false);
     return status;
   };
   try {
     const session = { context, emit: renderer.emit, signal: context.signal, pause: renderer.stop };
-    const { report, text, summary, errors = [] } = await action(session, args, options);
+    const { report, text, raw, summary, errors = [] } = await action(session, args, options);
     renderer.stop();
-    if (options.json === true) context.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
-    else if (text !== '') context.stdout.write(`${text}\n`);
+    if (options.json === true) context.stdout.write(`${jsonText(report, 2)}\n`);
+    else if (text !== '') context.stdout.write(`${raw === true ? text : visibleLines(text)}\n`);
     return end(errors, summary);
   } catch (fault) {
     renderer.stop();

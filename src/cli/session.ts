@@ -26,6 +26,8 @@ export interface Outcome {
   readonly report: unknown;
   /** Lines for stdout. */
   readonly text: string;
+  /** The text is for programs, such as a patch, and must stay as it is. */
+  readonly raw?: boolean;
   /** Closing lines for stderr: what happened, where, what to do next. Left out with `--quiet`. */
   readonly summary?: string;
   readonly errors?: readonly PackferryError[];

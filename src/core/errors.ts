@@ -9,6 +9,7 @@ const codes = {
   E_INTERNAL: [1, 'a fault of packferry itself'],
   E_IO: [1, 'the machine refused a read or a write'],
   E_DISK_FULL: [1, 'there is not enough space'],
+  E_RECEIPT_UNWRITABLE: [1, 'the receipt of a run cannot be written'],
   // 2: usage, configuration or manifest invalid
   E_USAGE: [2, 'the command line is wrong'],
   E_ENDPOINT_INVALID: [2, 'an endpoint URL is wrong or not supported'],
@@ -37,6 +38,7 @@ const codes = {
   E_TRUST_UNREADABLE: [2, 'a file of trusted or revoked keys, or the policy, cannot be read'],
   E_TRUST_INVALID: [2, 'a file of trusted or revoked keys, or the policy, has mistakes'],
   E_TRUST_UNSAFE: [2, 'others could change a file that decides on trust'],
+  E_RECEIPT_NOT_FOUND: [2, 'there is no such receipt'],
   // 3: some images failed
   E_PARTIAL: [3, 'some images failed, the others are done'],
   // 4: verification failed
@@ -64,6 +66,7 @@ const codes = {
   E_JSON_INVALID: [4, 'no acceptable JSON'],
   E_ARCHIVE_MALFORMED: [4, 'an image archive is damaged, or no archive that packferry accepts'],
   E_IMAGE_MALFORMED: [4, 'the documents of an image contradict each other'],
+  E_RECEIPT_INVALID: [4, 'a receipt, or the chain of receipts, is not as it was written'],
   E_TAG_MOVED: [4, 'a tag stands for another image than when it was locked'],
   E_POLICY: [4, 'the image policy of the manifest forbids an image'],
   // 5: source unavailable

@@ -30,6 +30,10 @@ export const limits = {
   /** The self-contained importer; Node takes some 90 to 130 MB of it. */
   importer: 512 * 1024 * 1024,
   signature: 64 * 1024,
+  /** A receipt names every image and file of a bundle, and every fault. */
+  receipt: 64 * 1024 * 1024,
+  /** Receipts in one folder. */
+  receipts: 100_000,
   allowedSigners: 1024 * 1024,
   revokedKeys: 4 * 1024 * 1024,
   /** `policy.json` of a site. */

@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { PackferryError } from './errors.ts';
 import { holdsAddress, isLoopback, parseAddressRange, portOf } from './hosts.ts';
+import { noteAccount, noteSecret } from './redact.ts';
 
 /** An HTTP proxy. Its password is in `authorization` only, which nobody prints. */
 export interface Proxy {
@@ -92,6 +93,8 @@ function parseProxy(value: string, name: string): Proxy {
   }
   const { origin, host, username, password } = url;
   if (username === '' && password === '') return { origin, host };
+  noteSecret(password);
+  noteAccount(decode(username), decode(password));
   const account = `${decode(username)}:${decode(password)}`;
   return { origin, host, authorization: `Basic ${Buffer.from(account, 'utf8').toString('base64')}` };
 }

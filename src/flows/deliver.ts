@@ -22,6 +22,8 @@ export interface DeliveryOptions {
    */
   readonly retagExisting?: string;
   readonly emit: Emit;
+  /** Told how each image fared at each target as soon as that is known, for evidence. */
+  readonly onImage?: (target: string, image: ImportedImage) => void;
   readonly signal: AbortSignal;
 }
 
@@ -56,9 +58,10 @@ export async function deliverImages(
   emit({ type: 'planned', task: 'deliver', items: surveyed.length, bytes });
   const one = async ({ image, presence }: SurveyedImage): Promise<ImportedImage> => {
     signal.throwIfAborted();
-    if (errors.length > 0 && !keepGoing && !dryRun) return pending(image);
+    if (errors.length > 0 && !keepGoing && !dryRun) return pending(image, presence);
     const done = await deliverOne(target, { image, presence }, source, { ...options, emit });
     if ('error' in done) errors.push(done.error);
+    options.onImage?.(target.name, done.image);
     return done.image;
   };
   const waiting = surveyed.map((value) => ({ value, missing: layersToBring(value) }));
@@ -89,7 +92,7 @@ async function deliverOne(
   const { emit, signal, dryRun } = options;
   const { image, presence } = surveyed;
   const item = image.reference;
-  const base = pending(image);
+  const base = pending(image, presence);
   const size = totalSize(blobsOf(image));
   if (presence.state === 'present') {
     const { id = image.config.digest } = presence;
@@ -182,8 +185,27 @@ function naming(reference: string, error: PackferryError): PackferryError {
   return error.message.includes(reference) ? error : error.with(`${reference}: ${error.message}`);
 }
 
-function pending({ reference }: LockedImage): ImportedImage {
-  return { reference, status: 'pending', bytesSent: 0, bytesSkipped: 0 };
+function pending(image: LockedImage, presence: Presence): ImportedImage {
+  const before = heldBefore(image, presence);
+  return {
+    reference: image.reference,
+    status: 'pending',
+    ...(before === undefined ? {} : { before }),
+    bytesSent: 0,
+    bytesSkipped: 0,
+  };
+}
+
+/** What the name stood for before. */
+function heldBefore({ config }: LockedImage, presence: Presence): string | undefined {
+  switch (presence.state) {
+    case 'present':
+      return presence.id ?? config.digest;
+    case 'conflict':
+      return presence.holder;
+    case 'absent':
+      return undefined;
+  }
 }
 
 function notConfirmed(target: ImageTarget, image: LockedImage, reason: string): PackferryError {

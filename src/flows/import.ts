@@ -6,7 +6,7 @@ import { formatReference, parseReference } from '../core/reference.ts';
 import { tagConflict } from '../core/tag-conflict.ts';
 import type { VerifiedBundle } from '../bundle/open.ts';
 import { BundleSource, lockedImageOf } from '../bundle/source.ts';
-import { reportVersion, type ImportReport } from '../schema/reports.ts';
+import { reportVersion, type ImportedImage, type ImportReport } from '../schema/reports.ts';
 import { deliverImages, type SurveyedImage } from './deliver.ts';
 import { bundleHead, reportSigners, reportStanding } from './report.ts';
 
@@ -24,6 +24,8 @@ export interface ImportOptions {
   /** Shown the plan before anything is sent; false ends the import. */
   readonly approve: (plan: ImportPlan) => Promise<boolean>;
   readonly emit: Emit;
+  /** Told how each image fared at each target as soon as that is known, for evidence. */
+  readonly onImage?: (target: string, image: ImportedImage) => void;
   readonly signal: AbortSignal;
 }
 

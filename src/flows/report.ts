@@ -4,7 +4,7 @@ import { blobsOf, totalSize, uniqueBlobs, type LockedImage } from '../core/image
 import type { PlannedVolume } from '../bundle/document.ts';
 import type { BundleDocument } from '../schema/bundle.ts';
 import type { DamageReport } from '../schema/damage.ts';
-import type { ErrorReport, PlanReport, Totals, VerifyReport } from '../schema/reports.ts';
+import type { ErrorReport, FailureReport, PlanReport, Totals, VerifyReport } from '../schema/reports.ts';
 import type { FreshnessVerdict } from '../trust/freshness.ts';
 import type { VerifiedSigner } from '../trust/verify.ts';
 
@@ -33,6 +33,16 @@ export function reportArchives(
 export function reportError(error: PackferryError): ErrorReport {
   const { code, message, hint } = error;
   return hint === undefined ? { code, message } : { code, message, hint };
+}
+
+/** An error with everything that it sums up, each part before its own parts. */
+export function reportFailure(error: PackferryError): FailureReport['error'] {
+  const errors = partsOf(error).map(reportError);
+  return { ...reportError(error), ...(errors.length === 0 ? {} : { errors }) };
+}
+
+function partsOf({ errors }: PackferryError): PackferryError[] {
+  return errors.flatMap((part) => [part, ...partsOf(part)]);
 }
 
 /** Which bundle a report is about. */

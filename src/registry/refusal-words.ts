@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { limits } from '../core/limits.ts';
+import { redact } from '../core/redact.ts';
 
 /** What a server said in the body of a refusal. */
 export interface RefusalWords {
@@ -27,8 +28,12 @@ export function wordsOf(bytes: Buffer): RefusalWords {
   return { codes: [], text: /^[<{[]/.test(text) ? '' : printable(text) };
 }
 
-/** Makes foreign text safe for a terminal and short: control and format characters show as escapes. */
-export function printable(text: string): string {
+/**
+ * Makes foreign text safe for a terminal and short: control and format characters show as escapes. Secrets that a server
+ * repeats go before it is cut, since the half of one is not found any more.
+ */
+export function printable(words: string): string {
+  const text = redact(words);
   const cut = text.length > maxShown ? `${text.slice(0, maxShown)}...` : text;
   return cut.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) => {
     return `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;

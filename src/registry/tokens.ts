@@ -3,6 +3,7 @@ import { PackferryError } from '../core/errors.ts';
 import { parseStrictJson } from '../core/json.ts';
 import { Refusal } from '../core/http-faults.ts';
 import { limits } from '../core/limits.ts';
+import { noteSecret } from '../core/redact.ts';
 import { tokenAnswerSchema } from '../schema/oci.ts';
 import { connectionFault } from './connection-fault.ts';
 import { basicAuthorization, type Credential } from './credentials/credential.ts';
@@ -207,6 +208,7 @@ function tokenRequest(
   }
   const registry = { url: new URL(origin), host };
   if (credential?.kind === 'identity') {
+    noteSecret(credential.token);
     const grant = { grant_type: 'refresh_token', refresh_token: credential.token, client_id: 'packferry' };
     return { url: realm, registry, form: new URLSearchParams({ ...grant, ...asked }), what };
   }
@@ -222,6 +224,7 @@ function tokenRequest(
 function readToken(bytes: Buffer, realm: URL, what: string): Token {
   const answer = tokenAnswerSchema.safeParse(parseQuietly(bytes, what));
   const token = answer.success ? (answer.data.token ?? answer.data.access_token ?? '') : '';
+  noteSecret(token);
   if (!answer.success || !/^[\x21-\x7e]+$/.test(token)) {
     throw new PackferryError('E_SOURCE_PROTOCOL', `${what}: ${realm.host} sends no usable token`);
   }

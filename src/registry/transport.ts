@@ -3,6 +3,7 @@ import type { Dispatcher } from 'undici';
 import { PackferryError } from '../core/errors.ts';
 import { isLoopback } from '../core/hosts.ts';
 import { proxyRefusal } from '../core/http-faults.ts';
+import { noteSecretParameters } from '../core/redact.ts';
 import { connectionFault } from './connection-fault.ts';
 import { Dispatchers, type Route } from './dispatchers.ts';
 import { untilAborted } from './interrupted.ts';
@@ -154,6 +155,7 @@ export async function discard(answer: Answer): Promise<void> {
 
 function nextUrl(location: string, from: URL, what: string): URL {
   const url = URL.canParse(location, from.href) ? new URL(location, from) : undefined;
+  if (url !== undefined) noteSecretParameters(url);
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
     throw new PackferryError('E_SOURCE_PROTOCOL', `${what}: ${from.host} redirects to no usable address`);
   }

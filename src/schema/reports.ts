@@ -159,6 +159,15 @@ const standing = z
 /** Somebody who has signed. */
 export const signer = z.object({ principal: z.string(), fingerprint: z.string(), keyType: z.string() });
 
+/** The receipt that a run has left, with the code by which it can be told over the phone. */
+const writtenReceipt = z.object({
+  number: z.int().positive(),
+  file: z.string(),
+  sha256: z.string(),
+  code: z.string(),
+  signed: z.boolean(),
+});
+
 /** What `verify --json` prints. */
 export const verifyReport = z.object({
   schemaVersion,
@@ -173,6 +182,7 @@ export const verifyReport = z.object({
   images: size,
   /** With --deep: distinct layers that were decompressed and are what their images promise, and those that this Node cannot read. */
   layers: z.object({ checked: size, notChecked: z.array(digest) }).exactOptional(),
+  receipt: writtenReceipt.exactOptional(),
 });
 
 /** What `inspect --json` prints. `signature` says what was checked. */
@@ -190,10 +200,12 @@ export const inspectReport = z.object({
 });
 
 /** `pending`: not sent, since this was a dry run or an earlier failure ended the import. */
-const importedImage = z.object({
+export const importedImage = z.object({
   reference: z.string(),
   status: z.enum(['present', 'pending', 'loaded', 'failed']),
   id: digest.exactOptional(),
+  /** What the name stood for at the target before: an ID or a digest. Absent: for nothing. */
+  before: z.string().exactOptional(),
   bytesSent: size,
   bytesSkipped: size,
   /** In a dry run: what would be sent. Images that share layers which are missing each count them. */
@@ -211,6 +223,7 @@ export const importReport = z.object({
   targets: z.array(z.object({ name: z.string(), images: z.array(importedImage) })),
   /** The zips of carried packs that were written out; absent when this was not asked for. */
   packs: z.array(z.string()).exactOptional(),
+  receipt: writtenReceipt.exactOptional(),
 });
 
 const acceptance = z.object({
@@ -269,6 +282,7 @@ export type InspectReport = z.infer<typeof inspectReport>;
 export type ImportReport = z.infer<typeof importReport>;
 export type ImportedImage = z.infer<typeof importedImage>;
 export type HistoryReport = z.infer<typeof historyReport>;
+export type WrittenReceipt = z.infer<typeof writtenReceipt>;
 export type KeygenReport = z.infer<typeof keygenReport>;
 export type ErrorReport = z.infer<typeof errorReport>;
 export type FailureReport = z.infer<typeof failureReport>;

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { PackferryError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { type AllowedSigner, parseAllowedLine } from './allowed-line.ts';
@@ -9,6 +10,8 @@ import type { RevokedKeys } from './revoked-keys.ts';
 export interface AllowedSigners {
   /** The file's name, for messages. */
   readonly name: string;
+  /** Of the file as it was read, in hex. */
+  readonly sha256: string;
   /** At least one, in the order of the file. */
   readonly signers: readonly AllowedSigner[];
   /** Keys that do not count any more, whatever the lines say. */
@@ -33,7 +36,7 @@ export function parseAllowedSigners(bytes: Uint8Array, name: string): AllowedSig
   const signers = readLines(bytes, name, invalid, parseAllowedLine);
   if (signers.length === 0)
     throw invalid(`${name}: no key stands in it, so no bundle could ever be accepted`);
-  return { name, signers };
+  return { name, sha256: createHash('sha256').update(bytes).digest('hex'), signers };
 }
 
 function invalid(message: string): PackferryError {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { PackferryError } from '../core/errors.ts';
 import type { AllowedSigners } from './allowed-signers.ts';
 import { parsePatternList } from './pattern.ts';
@@ -15,6 +16,7 @@ export function onlySigner({ publicKey }: Pick<Signer, 'publicKey'>): AllowedSig
   const authority = certificate?.authority;
   return {
     name: 'the signing key',
+    sha256: createHash('sha256').update(publicKey).digest('hex'),
     signers: [
       authority === undefined
         ? { line: 1, principals, key: { type, blob, comment } }

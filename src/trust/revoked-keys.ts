@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { PackferryError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { parsePublicKey } from './public-key.ts';
@@ -8,6 +9,8 @@ import { readLines } from './read-lines.ts';
 export interface RevokedKeys {
   /** The file's name, for messages. */
   readonly name: string;
+  /** Of the file as it was read, in hex. */
+  readonly sha256: string;
   /** The line of each key, counted from 1, by its blob in base64; certificates stand for their key. */
   readonly lines: ReadonlyMap<string, number>;
 }
@@ -44,7 +47,7 @@ export function parseRevokedKeys(bytes: Uint8Array, name: string): RevokedKeys {
     const key = parsePublicKey(text, fail).loaded.plain.toString('base64');
     if (!lines.has(key)) lines.set(key, line);
   });
-  return { name, lines };
+  return { name, sha256: createHash('sha256').update(bytes).digest('hex'), lines };
 }
 
 /** Where a key is revoked, as `FILE:LINE`; undefined when it is not. */

@@ -10,6 +10,9 @@ import { decodeSshsig, invalidSignature, signedData, type SshSignature } from '.
 /** The namespace of signatures over a bundle's `SHA256SUMS`. */
 export const bundleNamespace = 'bundle@packferry';
 
+/** The namespace of signatures over receipts. */
+export const receiptNamespace = 'receipt@packferry';
+
 export interface VerifyOptions {
   /** The signed bytes. */
   readonly message: Uint8Array;
@@ -29,6 +32,15 @@ export interface VerifiedSigner extends Admitted {
   /** Of the key, also where a certificate stands for it. */
   readonly fingerprint: string;
   readonly keyType: string;
+  /** Of the certificate that stands for the key. */
+  readonly certificate?: {
+    readonly serial: string;
+    readonly keyId: string;
+    /** Fingerprint of who issued it. */
+    readonly authority: string;
+  };
+  /** Of a key in hardware: somebody touched it, and perhaps it asked for a PIN or a finger. */
+  readonly securityKey?: { readonly userPresent: true; readonly userVerified: boolean };
 }
 
 /** A signature that is good in itself. */
@@ -60,12 +72,31 @@ export function admitSigner(
   if (revoked !== undefined) throw untrusted(options, good, [revoked]);
   const judged = options.allowed.signers.flatMap((signer) => judgeLine(signer, good, options) ?? []);
   const admitting = judged.find((line) => 'principal' in line);
-  if (admitting !== undefined) return { ...admitting, fingerprint, keyType: key.type.name };
+  if (admitting !== undefined) {
+    return { ...admitting, fingerprint, keyType: key.type.name, ...circumstancesOf(good) };
+  }
   throw untrusted(
     options,
     good,
     judged.flatMap((line) => ('refusal' in line ? line.refusal : [])),
   );
+}
+
+function circumstancesOf({
+  key: { certificate, type },
+  userVerified,
+}: GoodSignature): Pick<VerifiedSigner, 'certificate' | 'securityKey'> {
+  // Without a touch there is no good signature of a security key.
+  const securityKey = type.name.startsWith('sk-') ? { userPresent: true as const, userVerified } : undefined;
+  const issued = certificate && {
+    serial: String(certificate.serial),
+    keyId: certificate.keyId,
+    authority: fingerprintOf(certificate.authority),
+  };
+  return {
+    ...(issued === undefined ? {} : { certificate: issued }),
+    ...(securityKey === undefined ? {} : { securityKey }),
+  };
 }
 
 /** Checks everything that the file itself can show. Throws `E_SIGNATURE_INVALID`. */

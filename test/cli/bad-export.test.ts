@@ -168,7 +168,7 @@ test('an encrypted key and nobody to ask for its passphrase', refused, {
 test('an encrypted key and the wrong passphrase', refused, {
   arrange: async ({ at, manifest, bundle }) => {
     await writeKey(at('locked'), at('locked-signers'), 'a passphrase');
-    await writeFile(at('words'), 'another\n');
+    await writeFile(at('words'), 'not these words\n');
     return ['export', manifest, '-o', bundle, '--key', at('locked'), '--passphrase-file', at('words')];
   },
   status: 2,

@@ -1,7 +1,12 @@
+import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
 import { thisProcess, type Context, type Input, type Output } from '../../src/cli/context.ts';
 import { run } from '../../src/cli/main.ts';
+import { testMachine } from './test-machine.ts';
 
 /** Keeps what is written to it. */
 export class MemoryOutput extends Writable implements Output {
@@ -52,6 +57,8 @@ export interface RunOptions {
   readonly home?: string;
   /** Default: no user with a state of the machine. */
   readonly uid?: number;
+  /** Default: a state folder of its own for every run, unless the environment names one. */
+  readonly state?: 'as the user has it';
   readonly importerFile?: string;
   readonly now?: Date;
   readonly signal?: AbortSignal;
@@ -77,22 +84,24 @@ function patientSignal(): AbortSignal {
 export async function runCli(argv: readonly string[], options: RunOptions = {}): Promise<Ran> {
   const stdout = options.stdout ?? new MemoryOutput();
   const stderr = options.stderr ?? new MemoryOutput();
+  const state = path.join(tmpdir(), `packferry-test-state-${randomUUID()}`);
   const context: Context = {
     stdin: options.stdin ?? new MemoryInput(),
     stdout,
     stderr,
-    env: options.env ?? {},
+    env: { ...(options.state === undefined ? { PACKFERRY_STATE: state } : {}), ...options.env },
     home: options.home ?? '/nonexistent',
     uid: options.uid ?? 54321,
     tool: { name: 'packferry', version: '0.0.0-test' },
     importerFile: options.importerFile ?? '/nonexistent/packferry-linux-x64',
+    machine: testMachine,
     owner: thisProcess,
     now: options.now ?? new Date('2026-11-23T05:00:00Z'),
     signal: options.signal ?? patientSignal(),
   };
   // As the program does for its own.
   setMaxListeners(0, context.signal);
-  const status = await run(argv, context);
+  const status = await run(argv, context).finally(() => rm(state, { recursive: true, force: true }));
   return { status, stdout: stdout.text, stderr: stderr.text };
 }
 

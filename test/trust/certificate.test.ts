@@ -18,6 +18,7 @@ test('a certificate stands for its name that the line matches, with the fingerpr
     fingerprint: fingerprintOf(key.blob),
     keyType: 'ecdsa-sha2-nistp256',
     line: 1,
+    certificate: { serial: '41', keyId: 'the builder', authority: fingerprintOf(authority.blob) },
   });
 });
 

@@ -30,6 +30,11 @@ export function addToAgent(socket: string, file: string): boolean {
   return spawnSync('ssh-add', ['-q', file], { env, timeout: 20_000 }).status === 0;
 }
 
+/** The agent forgets every key. */
+export function emptyAgent(socket: string): void {
+  spawnSync('ssh-add', ['-q', '-D'], { env: { ...process.env, SSH_AUTH_SOCK: socket }, timeout: 20_000 });
+}
+
 /** An agent that gives these answers (without their length), whatever it is asked; undefined: it hangs up. */
 export async function withScriptedAgent(
   answer: (request: Buffer, socket: Socket) => void,

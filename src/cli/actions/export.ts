@@ -24,6 +24,7 @@ import { count } from '../text/plural.ts';
 import { lockFileOf } from './lock.ts';
 import { planNotes, planTable } from './plan-text.ts';
 import { selecting, withManifestSource, type SourceOptions } from './sources.ts';
+import { visible } from '../text/visible.ts';
 
 export interface ExportOptions extends CommonOptions, SourceOptions {
   readonly output: string;
@@ -216,7 +217,9 @@ function summaryOf({
     return [
       `${dir} already holds this bundle: ${name} ${sequence}, ${count(totals.images, 'image')}, ${size}.`,
       ...importerLines(importers),
-    ].join('\n');
+    ]
+      .map(visible)
+      .join('\n');
   return [
     `Wrote ${name} ${sequence} to ${dir}: ${count(totals.images, 'image')} in ${count(archives.length, 'archive')}, ${size}; ${formatSize(bytesFetched)} fetched${bytesReused > 0 ? `, ${formatSize(bytesReused)} reused` : ''}.`,
     ...(packs.length === 0 ? [] : [`${count(packs.length, 'pack')} carried along.`]),
@@ -224,7 +227,9 @@ function summaryOf({
     ...audienceLines(audience),
     `Signed by ${signers.map(({ fingerprint }) => fingerprint).join(', ')}.`,
     `Carry the folder over, then: packferry import ${dir} --trusted-keys ALLOWED_SIGNERS`,
-  ].join('\n');
+  ]
+    .map(visible)
+    .join('\n');
 }
 
 /** A program that checks its own bundle proves nothing, so its hash has to be told. */

@@ -7,18 +7,21 @@ import { extractPacks } from '../../bundle/carried-packs.ts';
 import { openBundle, type VerifiedBundle } from '../../bundle/open.ts';
 import { closeTargets, findTargets, openTargets } from '../../flows/targets.ts';
 import { blobsToSend } from '../../flows/deliver.ts';
+import { Evidence } from '../../flows/receipt/evidence.ts';
 import { chooseImages, importBundle, type ImportPlan } from '../../flows/import.ts';
 import type { ImportReport } from '../../schema/reports.ts';
 import { freshnessOf, tellUnknown, type RollbackOptions } from '../freshness.ts';
 import { trustedKeys } from '../keys.ts';
 import { confirm, isInteractive } from '../prompt.ts';
-import type { Action, CommonOptions, Session } from '../session.ts';
+import { withReceipt, type ReceiptOptions } from '../receipts.ts';
+import type { Action, CommonOptions, Outcome, Session } from '../session.ts';
 import { sitePolicy } from '../site-policy.ts';
 import { siteName } from '../site.ts';
 import { count } from '../text/plural.ts';
 import { table } from '../text/table.ts';
+import { visible } from '../text/visible.ts';
 
-export interface ImportOptions extends CommonOptions, RollbackOptions {
+export interface ImportOptions extends CommonOptions, RollbackOptions, ReceiptOptions {
   readonly trustedKeys?: string;
   readonly revokedKeys?: readonly string[];
   readonly policy?: string;
@@ -36,17 +39,34 @@ export interface ImportOptions extends CommonOptions, RollbackOptions {
 
 /** `import BUNDLE [--to ENDPOINT]...` */
 export const importCommand: Action<ImportOptions> = async (session, [dir = ''], options) => {
+  // What changes nothing leaves no receipt: it would only fill the chain.
+  if (options.dryRun === true) return runImport(session, dir, options, new Evidence());
+  return withReceipt(session, { action: 'import', dir, options }, (evidence) =>
+    runImport(session, dir, options, evidence),
+  );
+};
+
+async function runImport(
+  session: Session,
+  dir: string,
+  options: ImportOptions,
+  evidence: Evidence,
+): Promise<Outcome & { readonly report: ImportReport }> {
   const { context, emit, signal } = session;
   const allowed = await trustedKeys(context, options, emit);
   const policy = await sitePolicy(session, options);
+  evidence.trusts(allowed, policy);
   const site = await siteName(context, options.site);
+  evidence.isAt(site);
   const freshness = freshnessOf(context, options, policy);
   // Before the bundle is read: that may take long, and a slip of the pen need not wait for it.
   const only = (options.image ?? []).map((text) => formatReference(parseReference(text)));
   const found = await findTargets(options.to ?? ['docker:'], { environment: context.env });
   const { deep = false } = options;
   const { now, owner } = context;
-  const bundle = await openBundle(dir, { allowed, policy, now, emit, signal, site, freshness, deep });
+  const { observe } = evidence;
+  const opening = { allowed, policy, now, emit, signal, site, freshness, deep, observe };
+  const bundle = await openBundle(dir, opening);
   tellUnknown(bundle, freshness, 'warning', emit);
   // Before a target is touched: the bundle may not hold what is asked for.
   chooseImages(bundle, only);
@@ -70,17 +90,20 @@ export const importCommand: Action<ImportOptions> = async (session, [dir = ''], 
         return true;
       },
       emit,
+      onImage: evidence.image,
       signal,
     });
+    evidence.isDeclined = !approved;
     if (!approved) return { report: delivered, text: '', summary: 'Nothing was loaded.' };
     const errors = [...sumUp(failures, options)];
     const report = { ...delivered, ...(await writePacks(session, bundle, options, errors)) };
-    const summary = [summaryOf(report), ...packsSummary(report, bundle, options)].join('\n');
+    evidence.packs(report.packs);
+    const summary = [...summaryOf(report), ...packsSummary(report, bundle, options)].map(visible).join('\n');
     return { report, text: importText(report), summary, errors };
   } finally {
     await closeTargets(targets);
   }
-};
+}
 
 /**
  * Writes the carried packs out, after the images that they need. A fault is added to the others: the images are there
@@ -150,11 +173,12 @@ function approval(session: Session, options: ImportOptions): (plan: ImportPlan) 
     const signers = bundle.signers
       .map(({ principal, fingerprint }) => `${principal} (${fingerprint})`)
       .join(', ');
-    context.stderr.write(`${name} ${sequence} of ${createdAt}, signed by ${signers}, is good.\n`);
+    const tell = (line: string): boolean => context.stderr.write(`${visible(line)}\n`);
+    tell(`${name} ${sequence} of ${createdAt}, signed by ${signers}, is good.`);
     for (const { name: where, images, moved, bytes } of missing) {
       const moving =
         moved === 0 ? '' : ` ${count(moved, 'name')} will be taken from other images, which are kept.`;
-      context.stderr.write(`To ${where}: ${count(images, 'image')}, ${formatSize(bytes)}.${moving}\n`);
+      tell(`To ${where}: ${count(images, 'image')}, ${formatSize(bytes)}.${moving}`);
     }
     return confirm(context, 'Load them?');
   };
@@ -177,17 +201,15 @@ function importText({ targets, dryRun }: ImportReport): string {
     .join('\n\n');
 }
 
-function summaryOf({ bundle, targets, dryRun }: ImportReport): string {
-  return targets
-    .map(({ name, images }) => {
-      const number = (status: string): number => images.filter((image) => image.status === status).length;
-      const parts = [
-        dryRun ? `${number('pending')} would be loaded` : `${number('loaded')} loaded`,
-        `${number('present')} already present`,
-        ...(number('failed') > 0 ? [`${number('failed')} failed`] : []),
-        ...(!dryRun && number('pending') > 0 ? [`${number('pending')} not tried`] : []),
-      ];
-      return `${bundle.name} ${bundle.sequence} to ${name}: ${parts.join(', ')}.`;
-    })
-    .join('\n');
+function summaryOf({ bundle, targets, dryRun }: ImportReport): string[] {
+  return targets.map(({ name, images }) => {
+    const number = (status: string): number => images.filter((image) => image.status === status).length;
+    const parts = [
+      dryRun ? `${number('pending')} would be loaded` : `${number('loaded')} loaded`,
+      `${number('present')} already present`,
+      ...(number('failed') > 0 ? [`${number('failed')} failed`] : []),
+      ...(!dryRun && number('pending') > 0 ? [`${number('pending')} not tried`] : []),
+    ];
+    return `${bundle.name} ${bundle.sequence} to ${name}: ${parts.join(', ')}.`;
+  });
 }

@@ -62,5 +62,7 @@ function summaryOf({
     ...importers.map(carriedImporter),
     ...audienceLines(audience),
     trust,
-  ].join('\n');
+  ]
+    .map(visible)
+    .join('\n');
 }

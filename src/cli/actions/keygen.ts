@@ -1,10 +1,10 @@
-import { hostname, userInfo } from 'node:os';
 import { PackferryError } from '../../core/errors.ts';
 import type { KeyType } from '../../core/names.ts';
 import { generateSigningKey } from '../../flows/keygen.ts';
 import { readPassphrase } from '../keys.ts';
 import { askSecret, isInteractive } from '../prompt.ts';
 import type { Action, CommonOptions, Session } from '../session.ts';
+import { visible } from '../text/visible.ts';
 
 export interface KeygenOptions extends CommonOptions {
   readonly output: string;
@@ -16,7 +16,9 @@ export interface KeygenOptions extends CommonOptions {
 
 /** `keygen -o FILE` */
 export const keygen: Action<KeygenOptions> = async (session, _args, options) => {
-  const principal = options.principal ?? defaultPrincipal();
+  const { user, host } = session.context.machine;
+  // As ssh-keygen comments keys.
+  const principal = options.principal ?? `${user}@${host}`;
   const passphrase = await passphraseFor(session, options);
   const report = await generateSigningKey({
     file: options.output,
@@ -29,22 +31,11 @@ export const keygen: Action<KeygenOptions> = async (session, _args, options) => 
     `Fingerprint ${report.fingerprint}`,
     'The line above belongs into the allowed_signers file of every site that is to accept your bundles. Let it get there',
     'on another way than the bundles, and compare the fingerprint.',
-  ].join('\n');
+  ]
+    .map(visible)
+    .join('\n');
   return { report, text: report.allowedSigners, summary };
 };
-
-/** `user@host`, as ssh-keygen comments keys; the number of a user without an account entry. */
-function defaultPrincipal(): string {
-  return `${userName()}@${hostname()}`;
-}
-
-function userName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return `uid-${process.getuid?.() ?? 0}`;
-  }
-}
 
 /** No passphrase when somebody says so; otherwise from the file, or asked for twice. */
 async function passphraseFor(session: Session, options: KeygenOptions): Promise<string | undefined> {

@@ -12,6 +12,7 @@ import { timeToWrite } from '../context.ts';
 import type { Action, CommonOptions } from '../session.ts';
 import { count } from '../text/plural.ts';
 import { table } from '../text/table.ts';
+import { visible } from '../text/visible.ts';
 import { selecting, withManifestSource, type SourceOptions } from './sources.ts';
 
 export interface LockOptions extends CommonOptions, SourceOptions {
@@ -50,7 +51,12 @@ export const lock: Action<LockOptions> = async (session, paths, options) => {
     for (const message of movedTexts(report)) emit({ type: 'note', level: 'warning', message });
     const errors = options.check === true && report.changed ? [staleLock(report)] : [];
     if (options.check !== true && report.changed) await writeLock(file, fresh);
-    return { report, text: lockText(report), summary: summaryOf(report, options.check === true), errors };
+    return {
+      report,
+      text: lockText(report),
+      summary: visible(summaryOf(report, options.check === true)),
+      errors,
+    };
   });
 };
 

@@ -1,6 +1,7 @@
 import { collect } from '../../core/collect.ts';
 import { PackferryError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
+import { noteSecret } from '../../core/redact.ts';
 import { login, logout } from '../../flows/login.ts';
 import { emptyManifest } from '../../flows/manifest.ts';
 import { authFilesOf, type RegistryOptions } from '../network.ts';
@@ -8,6 +9,7 @@ import type { PatienceOptions } from '../options.ts';
 import { askSecret, isInteractive } from '../prompt.ts';
 import type { Action, CommonOptions, Session } from '../session.ts';
 import { registrySourceOptions } from './registries.ts';
+import { visible } from '../text/visible.ts';
 
 export interface LogoutOptions extends CommonOptions, Pick<RegistryOptions, 'authfile'> {}
 
@@ -30,7 +32,11 @@ export const loginCommand: Action<LoginOptions> = async (session, [registry = ''
     const message = `${report.registry} lets everybody in, so the password could not be checked`;
     emit({ type: 'note', level: 'warning', message });
   }
-  return { report, text: '', summary: `Logged in to ${report.registry}; kept by ${report.storedIn}.` };
+  return {
+    report,
+    text: '',
+    summary: visible(`Logged in to ${report.registry}; kept by ${report.storedIn}.`),
+  };
 };
 
 /** `logout REGISTRY` */
@@ -42,7 +48,7 @@ export const logoutCommand: Action<LogoutOptions> = async ({ context, signal }, 
     removedFrom.length === 0
       ? `Nothing was stored for ${report.registry}.`
       : `Logged out of ${report.registry}: removed from ${removedFrom.join(', ')}.`;
-  return { report, text: '', summary };
+  return { report, text: '', summary: visible(summary) };
 };
 
 /** From standard input when somebody says so, else asked for where somebody can answer. Never from an argument. */
@@ -50,7 +56,9 @@ async function passwordFor(session: Session, registry: string, options: LoginOpt
   const { context } = session;
   if (options.passwordStdin === true) {
     const bytes = await collect(context.stdin, limits.passphraseFile, 'the password');
-    return bytes.toString('utf8').replace(/\r?\n$/, '');
+    const password = bytes.toString('utf8').replace(/\r?\n$/, '');
+    noteSecret(password);
+    return password;
   }
   if (isInteractive(context)) {
     session.pause();

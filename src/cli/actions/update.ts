@@ -30,7 +30,8 @@ export const update: Action<UpdateOptions> = async (session, paths, options) => 
       anyVersion: options.anyVersion ?? false,
     });
     const text = report.write ? writtenText(report) : diffText(report, session);
-    return { report, text, summary: summaryOf(report), errors };
+    const raw = !report.write && session.context.stdout.isTTY !== true;
+    return { report, text, raw, summary: summaryOf(report), errors };
   });
 };
 

@@ -5,6 +5,7 @@ import type { UsageReport } from '../../schema/reports-tags.ts';
 import type { Action, CommonOptions } from '../session.ts';
 import { count } from '../text/plural.ts';
 import { table } from '../text/table.ts';
+import { visible } from '../text/visible.ts';
 import { selecting } from './sources.ts';
 
 /** `usage IMAGE MANIFEST or PACK...` */
@@ -27,7 +28,7 @@ function usageText({ image, uses, near }: UsageReport): string {
     ]);
   }
   const hint = near.length === 0 ? '' : ` In use are: ${near.join(', ')}.`;
-  return `Nothing uses ${image}.${hint}`;
+  return visible(`Nothing uses ${image}.${hint}`);
 }
 
 function summaryOf({ uses }: UsageReport): string {

@@ -6,6 +6,7 @@ import { verifyReportOf } from '../../flows/verify.ts';
 import type { VerifyReport } from '../../schema/reports.ts';
 import { freshnessOf, tellUnknown, type RollbackOptions } from '../freshness.ts';
 import { trustedKeys } from '../keys.ts';
+import { withReceipt, type ReceiptOptions } from '../receipts.ts';
 import type { Action, CommonOptions, Session } from '../session.ts';
 import { sitePolicy } from '../site-policy.ts';
 import { siteName } from '../site.ts';
@@ -14,7 +15,7 @@ import { count } from '../text/plural.ts';
 import { carriedImporter } from '../text/importer.ts';
 import { visible } from '../text/visible.ts';
 
-export interface VerifyOptions extends CommonOptions, RollbackOptions {
+export interface VerifyOptions extends CommonOptions, RollbackOptions, ReceiptOptions {
   readonly trustedKeys?: string;
   readonly revokedKeys?: readonly string[];
   readonly policy?: string;
@@ -24,24 +25,28 @@ export interface VerifyOptions extends CommonOptions, RollbackOptions {
 }
 
 /** `verify BUNDLE` */
-export const verify: Action<VerifyOptions> = async (session, [dir = ''], options) => {
-  const { context, emit, signal } = session;
-  // Before the bundle is read: that may take long, and a slip of the pen need not wait for it.
-  if (options.damage !== undefined) await checkDamagePlace(options.damage, dir);
-  const allowed = await trustedKeys(context, options, emit);
-  const policy = await sitePolicy(session, options);
-  const site = await siteName(context, options.site);
-  const freshness = freshnessOf(context, options, policy);
-  const { deep = false } = options;
-  const { now } = context;
-  const opening = openBundle(dir, { allowed, policy, now, emit, signal, site, freshness, deep });
-  const bundle = await opening.catch(async (fault: unknown) => {
-    throw await writingDamage(session, asPackferryError(fault), options.damage);
+export const verify: Action<VerifyOptions> = async (session, [dir = ''], options) =>
+  withReceipt(session, { action: 'verify', dir, options }, async (evidence) => {
+    const { context, emit, signal } = session;
+    // Before the bundle is read: that may take long, and a slip of the pen need not wait for it.
+    if (options.damage !== undefined) await checkDamagePlace(options.damage, dir);
+    const allowed = await trustedKeys(context, options, emit);
+    const policy = await sitePolicy(session, options);
+    evidence.trusts(allowed, policy);
+    const site = await siteName(context, options.site);
+    evidence.isAt(site);
+    const freshness = freshnessOf(context, options, policy);
+    const { deep = false } = options;
+    const { now } = context;
+    const { observe } = evidence;
+    const opening = { allowed, policy, now, emit, signal, site, freshness, deep, observe };
+    const bundle = await openBundle(dir, opening).catch(async (fault: unknown) => {
+      throw await writingDamage(session, asPackferryError(fault), options.damage);
+    });
+    tellUnknown(bundle, freshness, 'info', emit);
+    const report = verifyReportOf(bundle);
+    return { report, text: '', summary: summaryOf(report, options.damage) };
   });
-  tellUnknown(bundle, freshness, 'info', emit);
-  const report = verifyReportOf(bundle);
-  return { report, text: '', summary: summaryOf(report, options.damage) };
-};
 
 /** Writes down what is lost, where this was asked for. Returns what is to be thrown. */
 async function writingDamage(
@@ -82,7 +87,9 @@ function summaryOf(
     ...(damageFile === undefined ? [] : [`Nothing is lost: ${damageFile} was not written.`]),
     ...importers.map(carriedImporter),
     ...audienceLines(audience),
-  ].join('\n');
+  ]
+    .map(visible)
+    .join('\n');
 }
 
 function layerLines(layers: VerifyReport['layers']): string[] {

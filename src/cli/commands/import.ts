@@ -1,12 +1,14 @@
 import {
   collectValues,
+  allowRollbackOption,
   deepOption,
   jobsOption,
+  passphraseOption,
   policyOption,
   revokedKeysOption,
+  siteKeyOption,
   siteOption,
   stateCopyOption,
-  allowRollbackOption,
   stateOption,
   trustedKeysOption,
 } from '../options.ts';
@@ -34,6 +36,8 @@ export const addImport: AddCommand = (program, bind) =>
     .addOption(stateCopyOption())
     .addOption(allowRollbackOption())
     .addOption(deepOption())
+    .addOption(siteKeyOption())
+    .addOption(passphraseOption())
     .option('--image <reference>', 'only this image; may be repeated', collectValues)
     .option('--packs-to <dir>', 'also write the carried packs into this folder, ready for upload')
     .option(

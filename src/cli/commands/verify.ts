@@ -1,8 +1,10 @@
 import {
   allowRollbackOption,
   deepOption,
+  passphraseOption,
   policyOption,
   revokedKeysOption,
+  siteKeyOption,
   siteOption,
   stateCopyOption,
   stateOption,
@@ -24,6 +26,8 @@ export const addVerify: AddCommand = (program, bind) =>
     .addOption(policyOption())
     .addOption(siteOption())
     .addOption(stateOption())
+    .addOption(siteKeyOption())
+    .addOption(passphraseOption())
     .addOption(stateCopyOption())
     .addOption(allowRollbackOption())
     .addOption(deepOption())

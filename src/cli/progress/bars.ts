@@ -1,6 +1,7 @@
 import type { Event, Task } from '../../core/events.ts';
 import { formatSize } from '../../core/size.ts';
 import { count } from '../text/plural.ts';
+import { visible } from '../text/visible.ts';
 import type { Output } from '../context.ts';
 import { Board } from './board.ts';
 import { layout } from './layout.ts';
@@ -48,7 +49,8 @@ export function barRenderer(stderr: Output, { ascii, blobs }: BarOptions): Rende
     screen?.close();
     screen = undefined;
   };
-  const say = (line: string): void => {
+  const say = (words: string): void => {
+    const line = visible(words);
     if (screen === undefined) stderr.write(`${line}\n`);
     else screen.say(line);
   };

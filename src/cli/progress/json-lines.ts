@@ -1,9 +1,10 @@
 import type { ExitStatus, PackferryError } from '../../core/errors.ts';
 import type { Event } from '../../core/events.ts';
-import { reportError } from '../../flows/report.ts';
+import { reportError, reportFailure } from '../../flows/report.ts';
 import type { EventLine } from '../../schema/events.ts';
 import { eventVersion } from '../../schema/versions.ts';
 import type { Output } from '../context.ts';
+import { jsonText } from '../../core/json-text.ts';
 import type { Renderer } from './renderer.ts';
 
 /** Milliseconds between two lines of progress of one item: a chunk is no news. */
@@ -43,7 +44,7 @@ export function writeEnding(
     type: 'ended',
     status,
     ...(summary === undefined ? {} : { summary }),
-    errors: errors.map(wholeError),
+    errors: errors.map(reportFailure),
   });
 }
 
@@ -54,12 +55,7 @@ function withReport(event: Event): Content<EventLine> {
   return event.type === 'failed' ? { ...event, error: reportError(event.error) } : event;
 }
 
-function wholeError(error: PackferryError) {
-  const errors = error.errors.map(reportError);
-  return { ...reportError(error), ...(errors.length === 0 ? {} : { errors }) };
-}
-
 function writeLine(stderr: Output, time: Date, content: Content<EventLine>): void {
   const line = { schemaVersion: eventVersion, time: time.toISOString(), ...content };
-  stderr.write(`${JSON.stringify(line)}\n`);
+  stderr.write(`${jsonText(line)}\n`);
 }

@@ -1,5 +1,6 @@
 import type { Event } from '../../core/events.ts';
 import type { Output } from '../context.ts';
+import { visible } from '../text/visible.ts';
 import { Board } from './board.ts';
 import { lineOf, standingLine } from './lines.ts';
 import type { Renderer } from './renderer.ts';
@@ -13,7 +14,7 @@ const heartbeat = 10_000;
 export function plainRenderer(stderr: Output, blobs = false): Renderer {
   const board = new Board();
   const say = (line: string): void => {
-    stderr.write(`${line}\n`);
+    stderr.write(`${visible(line)}\n`);
   };
   // Beats only while a task is under way: a prompt may stop it, and the next task starts it again.
   let beat: NodeJS.Timeout | undefined;

@@ -4,6 +4,7 @@ import { messageOf, PackferryError, systemCodeOf } from '../../core/errors.ts';
 import { parseStrictJson } from '../../core/json.ts';
 import { limits } from '../../core/limits.ts';
 import { mappingOf, type Mapping } from '../../core/mapping.ts';
+import { noteAccount, noteSecret } from '../../core/redact.ts';
 import { authFileSchema, type AuthFileAccount, type AuthFileDocument } from '../../schema/auth-file.ts';
 import { canonicalHost, keysFor, normalizeAuthKey } from './auth-key.ts';
 import type { Credential } from './credential.ts';
@@ -26,9 +27,24 @@ export async function readAuthFile(file: string): Promise<AuthFile | undefined> 
   // Podman makes empty files.
   const value = bytes.toString('utf8').trim() === '' ? {} : parseQuietly(bytes, file);
   const result = authFileSchema.safeParse(value);
-  if (result.success) return { file, document: result.data, whole: mappingOf(value) };
+  if (result.success) {
+    noteAccounts(result.data);
+    return { file, document: result.data, whole: mappingOf(value) };
+  }
   const [issue] = result.error.issues;
   throw unusable(`${file} is no file of accounts: ${issue?.path.map(String).join('.') ?? ''} is wrong`);
+}
+
+/** Nothing of any account may be shown, whichever is used. */
+function noteAccounts({ auths }: AuthFileDocument): void {
+  for (const { auth, username, password, identitytoken } of Object.values(auths ?? {})) {
+    if (hasText(identitytoken)) noteSecret(identitytoken);
+    if (hasText(password)) noteAccount(username ?? '', password);
+    if (!hasText(auth)) continue;
+    noteSecret(auth.trim());
+    const decoded = decodeBase64(auth);
+    noteSecret(decoded.slice(decoded.indexOf(':') + 1).replace(/\0+$/, ''));
+  }
 }
 
 /** The name of the helper that keeps the account of a host: its own, else that of all hosts. */

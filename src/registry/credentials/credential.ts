@@ -1,3 +1,5 @@
+import { noteAccount } from '../../core/redact.ts';
+
 /** How somebody shows a registry who they are. `from` says where it was found: a file or a helper, for messages. */
 export type Credential =
   | {
@@ -26,5 +28,6 @@ export const anonymous: CredentialSource = { find: () => Promise.resolve(undefin
 
 /** The value of `Authorization` for a password (RFC 7617). */
 export function basicAuthorization({ username, password }: { username: string; password: string }): string {
+  noteAccount(username, password);
   return `Basic ${Buffer.from(`${username}:${password}`, 'utf8').toString('base64')}`;
 }

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { messageOf, PackferryError, systemCodeOf } from '../../core/errors.ts';
 import { parseStrictJson } from '../../core/json.ts';
 import { limits } from '../../core/limits.ts';
+import { noteAccount } from '../../core/redact.ts';
 import { helperAnswerSchema } from '../../schema/auth-file.ts';
 import { interrupted } from '../interrupted.ts';
 import { serverOf } from './auth-key.ts';
@@ -37,6 +38,7 @@ export async function askHelper(
   if (!answer.success) throw fault(name, host, 'gives no usable answer');
   const { Username: username, Secret: secret } = answer.data;
   if (secret === '') return undefined;
+  noteAccount(username, secret);
   const from = programOf(name);
   return username === tokenUser
     ? { kind: 'identity', token: secret, from }

@@ -2,6 +2,7 @@ import test from 'ava';
 import { makeProgram } from '../../../src/cli/program.ts';
 import { thisProcess, type Context } from '../../../src/cli/context.ts';
 import { MemoryInput, MemoryOutput } from '../../helpers/cli-run.ts';
+import { testMachine } from '../../helpers/test-machine.ts';
 
 const context: Context = {
   stdin: new MemoryInput(),
@@ -12,6 +13,7 @@ const context: Context = {
   uid: undefined,
   tool: { name: 'packferry', version: '0.0.0-test' },
   importerFile: '/nonexistent',
+  machine: testMachine,
   owner: thisProcess,
   now: new Date(0),
   signal: new AbortController().signal,

@@ -5,6 +5,7 @@ import type { ProgressKind } from '../../../src/cli/progress/kinds.ts';
 import { PackferryError } from '../../../src/core/errors.ts';
 import type { Event } from '../../../src/core/events.ts';
 import { MemoryInput, MemoryOutput } from '../../helpers/cli-run.ts';
+import { testMachine } from '../../helpers/test-machine.ts';
 
 interface Shown {
   readonly renderer: Renderer;
@@ -28,6 +29,7 @@ function show(kind: ProgressKind, { isTTY = false, env = {}, verbose }: ShowOpti
       env,
       home: '/nonexistent',
       uid: undefined,
+      machine: testMachine,
       owner: thisProcess,
       importerFile: '/nonexistent/packferry-linux-x64',
       tool: { name: 'packferry', version: '0' },

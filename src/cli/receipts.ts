@@ -1,0 +1,183 @@
+import path from 'node:path';
+import { asPackferryError, PackferryError, statusOfErrors } from '../core/errors.ts';
+import { Evidence } from '../flows/receipt/evidence.ts';
+import { prepareReceiptFolder, receiptFolder } from '../flows/receipt/folder.ts';
+import { writeReceipt, type ReceiptContent } from '../flows/receipt/write.ts';
+import { reportFailure } from '../flows/report.ts';
+import type { Receipt } from '../schema/receipt.ts';
+import type { WrittenReceipt } from '../schema/reports.ts';
+import type { Signer } from '../trust/signer.ts';
+import { firstOf, placesOf } from './configured.ts';
+import { signingKey } from './keys.ts';
+import { mediaOf } from './media.ts';
+import { programHash } from './program-hash.ts';
+import type { Outcome, Session } from './session.ts';
+import { stateFolderOf } from './state-folder.ts';
+import { visible } from './text/visible.ts';
+
+/** Options of commands that leave receipts. */
+export interface ReceiptOptions {
+  readonly state?: string;
+  readonly siteKey?: string;
+  readonly passphraseFile?: string;
+}
+
+/** What such a command does, with its report as an object to which the receipt is added. */
+export type Witnessed = (evidence: Evidence) => Promise<Outcome & { readonly report: object }>;
+
+interface Store {
+  readonly dir: string;
+  readonly signer: Signer | undefined;
+}
+
+interface Run {
+  readonly action: Receipt['action'];
+  readonly dir: string;
+  readonly options: ReceiptOptions;
+}
+
+/** The folder of receipts; undefined for users without a home. */
+export function receiptFolderOf(
+  { context }: Pick<Session, 'context'>,
+  { state }: Pick<ReceiptOptions, 'state'>,
+): string | undefined {
+  const folder = stateFolderOf(context, state);
+  return folder === undefined ? undefined : path.join(folder, receiptFolder);
+}
+
+/**
+ * Runs an import or a verification that leaves a receipt, however it ends. An import that could not leave one is refused
+ * before it begins (`E_RECEIPT_UNWRITABLE`); a verification changes nothing, so there that is only told. The key that is
+ * to sign is opened before, too. What fails afterwards is an error like any other.
+ */
+export async function withReceipt(session: Session, run: Run, witnessed: Witnessed): Promise<Outcome> {
+  const start = performance.now();
+  const evidence = new Evidence();
+  const store = await openStore(session, run);
+  if (store === undefined) return witnessed(evidence);
+  const leave = async (errors: readonly PackferryError[]): Promise<Left> => {
+    const facts = await contentOf(session, run, evidence, errors);
+    const durationMs = Math.round(performance.now() - start);
+    return leaveReceipt(store, { ...facts, endedAt: new Date().toISOString(), durationMs });
+  };
+  let outcome: Outcome & { readonly report: object };
+  try {
+    outcome = await witnessed(evidence);
+  } catch (fault) {
+    const { signal, emit } = session;
+    const { written, errors } = await leave([asPackferryError(signal.aborted ? signal.reason : fault)]);
+    if (written !== undefined) emit({ type: 'note', level: 'info', message: wordsFor(written) });
+    for (const { message } of errors) emit({ type: 'note', level: 'warning', message });
+    throw fault;
+  }
+  const { report, summary, errors = [] } = outcome;
+  const left = await leave(errors);
+  const lines = [summary ?? [], left.written === undefined ? [] : wordsFor(left.written)].flat();
+  return {
+    ...outcome,
+    report: { ...report, ...(left.written === undefined ? {} : { receipt: left.written }) },
+    summary: lines.join('\n'),
+    errors: [...errors, ...left.errors],
+  };
+}
+
+interface Left {
+  readonly written?: WrittenReceipt;
+  readonly errors: readonly PackferryError[];
+}
+
+/** A receipt that cannot be signed is still better than none. */
+async function leaveReceipt({ dir, signer }: Store, content: ReceiptContent): Promise<Left> {
+  try {
+    return { written: await writeReceipt(dir, content, signer), errors: [] };
+  } catch (fault) {
+    const error = unwritable('the run has ended, its receipt could not be written', fault);
+    if (signer === undefined || asPackferryError(fault).code === error.code) return { errors: [error] };
+    const unsigned = await leaveReceipt({ dir, signer: undefined }, content);
+    const why = unwritable('the receipt could not be signed', fault);
+    return { ...unsigned, errors: [why, ...unsigned.errors] };
+  }
+}
+
+function unwritable(what: string, cause: unknown): PackferryError {
+  const { message, hint } = asPackferryError(cause);
+  const advice = hint === undefined ? {} : { hint };
+  return new PackferryError('E_RECEIPT_UNWRITABLE', `${what}: ${message}`, { ...advice, cause });
+}
+
+/** One line on a receipt that was written. */
+function wordsFor({ number, file, code, signed }: WrittenReceipt): string {
+  return visible(`Receipt ${number} written: ${file}, code ${code}${signed ? '' : ' (not signed)'}.`);
+}
+
+async function openStore(session: Session, { action, options }: Run): Promise<Store | undefined> {
+  const dir = receiptFolderOf(session, options);
+  try {
+    if (dir === undefined) {
+      throw new PackferryError('E_RECEIPT_UNWRITABLE', 'this user has no folder for receipts', {
+        hint: 'Name a state folder: --state DIR, or the variable PACKFERRY_STATE.',
+      });
+    }
+    await prepareReceiptFolder(dir);
+  } catch (fault) {
+    if (action === 'import') throw fault;
+    const { message, hint = '' } = asPackferryError(fault);
+    session.emit({ type: 'note', level: 'warning', message: `no receipt is written: ${message}. ${hint}` });
+    return undefined;
+  }
+  return { dir, signer: await siteSigner(session, options) };
+}
+
+/** What signs receipts: the key that was named, else the machine's, else the user's; undefined without one. */
+async function siteSigner(
+  session: Session,
+  { siteKey, passphraseFile }: ReceiptOptions,
+): Promise<Signer | undefined> {
+  const hint = 'Make it readable for whoever imports, or name the key that signs receipts: --site-key FILE.';
+  const file = siteKey ?? (await firstOf(placesOf('site_key', session.context), 'E_KEY_UNREADABLE', hint));
+  if (file === undefined) return undefined;
+  // A run that was interrupted still signs its receipt.
+  const { signal } = new AbortController();
+  return signingKey({ ...session, signal }, file, passphraseFile);
+}
+
+async function contentOf(
+  { context, signal }: Session,
+  { action, dir }: Run,
+  evidence: Evidence,
+  errors: readonly PackferryError[],
+): Promise<Omit<ReceiptContent, 'endedAt' | 'durationMs'>> {
+  const { machine, tool, now, uid, env } = context;
+  const { bundle, site, ...findings } = evidence.findings;
+  const [program, media] = await Promise.all([programHash(machine.program), mediaOf(dir)]);
+  const sudoUser = env['SUDO_USER'] ?? '';
+  return {
+    action,
+    clock: now.toISOString(),
+    tool: { ...tool, node: machine.node, ...(program === undefined ? {} : { program }) },
+    host: machine.host,
+    operator: {
+      name: machine.user,
+      ...(uid === undefined ? {} : { uid }),
+      ...(sudoUser === '' ? {} : { sudoUser }),
+    },
+    ...(site === undefined ? {} : { site }),
+    bundle: { dir: path.resolve(dir), ...bundle, ...(media === undefined ? {} : { media }) },
+    ...findings,
+    outcome: {
+      result: resultOf(evidence, errors, signal),
+      status: statusOfErrors(errors),
+      errors: errors.map(reportFailure),
+    },
+  };
+}
+
+function resultOf(
+  { isDeclined }: Evidence,
+  errors: readonly PackferryError[],
+  { aborted }: AbortSignal,
+): Receipt['outcome']['result'] {
+  if (aborted) return 'interrupted';
+  if (errors.length > 0) return 'failed';
+  return isDeclined ? 'declined' : 'done';
+}

@@ -1,0 +1,104 @@
+import * as z from 'zod';
+import { digest, size, utcTime } from './parts.ts';
+import { errorReport, importedImage } from './reports.ts';
+
+/** The `schema` value of the receipts that this version writes and reads. */
+export const receiptSchemaId = 'packferry.receipt/v1';
+
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+
+/** An error with all that it sums up. */
+const fault = z.object({ ...errorReport.shape, errors: z.array(errorReport).exactOptional() });
+
+const signer = z.object({
+  principal: z.string(),
+  fingerprint: z.string(),
+  keyType: z.string(),
+  certificate: z
+    .object({ serial: z.string(), keyId: z.string(), authority: z.string() })
+    .exactOptional()
+    .describe('Of the certificate that stood for the key: its serial number, its name, who issued it.'),
+  securityKey: z
+    .object({ userPresent: z.boolean(), userVerified: z.boolean() })
+    .exactOptional()
+    .describe('What a key in hardware says of its user: did he touch it, did it ask for a PIN or a finger?'),
+});
+
+const file = z.object({
+  file: z.string(),
+  bytes: size.exactOptional(),
+  sha256: sha256.exactOptional().describe('Of its content; absent where not all of it was read.'),
+  result: z.enum(['good', 'missing', 'unreadable', 'damaged']),
+});
+
+const trustFile = z.object({ file: z.string(), sha256 });
+
+/** Evidence of one run of `import` or `verify`: what was looked at, what was decided, by whom, with which result. */
+export const receiptSchema = z.object({
+  schema: z.literal(receiptSchemaId),
+  number: z.int().positive().describe('Its place in the chain; the first is 1.'),
+  previous: sha256.nullable().describe('sha256 of the file of the receipt before; null in the first.'),
+  action: z.enum(['import', 'verify']),
+  clock: utcTime.describe('The one reading of the clock by which keys, expiry and age were judged.'),
+  endedAt: utcTime,
+  durationMs: size,
+  tool: z.object({
+    name: z.string(),
+    version: z.string(),
+    node: z.string(),
+    program: z
+      .object({ path: z.string(), files: size, sha256 })
+      .exactOptional()
+      .describe(
+        'What ran: the one file of the self-contained importer, or the folder of the compiled program (sha256 of the list of its files, as sha256sum prints it, sorted by name). Packages beside it and Node are not in it.',
+      ),
+  }),
+  host: z.string(),
+  operator: z.object({
+    name: z.string(),
+    uid: z.int().exactOptional(),
+    sudoUser: z.string().exactOptional().describe('Who called sudo, as sudo says.'),
+  }),
+  site: z.string().exactOptional(),
+  bundle: z.object({
+    dir: z.string(),
+    sumsSha256: sha256.exactOptional().describe('sha256 of SHA256SUMS: the identity of the bundle.'),
+    name: z.string().exactOptional(),
+    sequence: z.int().exactOptional(),
+    createdAt: z.string().exactOptional(),
+    expiresAt: z.string().exactOptional(),
+    audience: z.array(z.string()).exactOptional(),
+    media: z
+      .object({
+        mountPoint: z.string(),
+        fileSystem: z.string(),
+        device: z.string(),
+        ids: z.array(z.string()).describe('Names below /dev/disk/by-id, by-uuid and by-label.'),
+      })
+      .exactOptional()
+      .describe('The disk that the bundle lay on, as far as the system tells.'),
+  }),
+  signers: z.array(signer).describe('Whose signatures were good and trusted.'),
+  trust: z.object({
+    version: z.int().positive().exactOptional(),
+    policy: trustFile.exactOptional(),
+    allowedSigners: trustFile.exactOptional(),
+    revokedKeys: z.array(trustFile),
+  }),
+  files: z.array(file).describe('Every file of the bundle that was checked.'),
+  images: z.array(z.object({ reference: z.string(), manifest: digest, config: digest })),
+  targets: z.array(
+    z.object({
+      name: z.string(),
+      images: z.array(importedImage),
+    }),
+  ),
+  packs: z.array(z.string()).exactOptional().describe('The zips of carried packs that were written out.'),
+  outcome: z.object({
+    result: z.enum(['done', 'failed', 'declined', 'interrupted']),
+    status: z.int().min(0).max(255),
+    errors: z.array(fault),
+  }),
+});
+
+export type Receipt = z.infer<typeof receiptSchema>;
