@@ -21,7 +21,7 @@ const unreached = new Set([
   'EHOSTUNREACH',
   'ENETUNREACH',
   'ETIMEDOUT',
-  'UND_ERR_CONNECT_TIMEOUT',
+  'HTTP_CONNECT_TIMEOUT',
 ]);
 
 /**
