@@ -12,8 +12,6 @@ import {
 import { ChunkedBody } from './chunked.ts';
 import { HttpFault, malformed } from './http-fault.ts';
 import type { OpenSocket } from './open-socket.ts';
-import type { HttpRequest } from './request.ts';
-import { requestText } from './request.ts';
 
 /** An answer whose body has not been read. Whoever gets one must read or destroy `body`. */
 export interface Sent {
@@ -76,14 +74,13 @@ export class Connection {
     });
   }
 
-  /** Sends a request; the answer is there as soon as its head is. The connection must be idle. */
-  async exchange(request: HttpRequest): Promise<Sent> {
-    const { method } = request;
+  /** Sends the bytes of a request; the answer is there as soon as its head is. The connection must be idle. */
+  async exchange(method: string, request: string): Promise<Sent> {
     return new Promise((resolve, reject) => {
       this.#exchange = { step: 'head', method, reader: new HeadReader(), resolve, reject };
       this.#wait(this.#timeouts.headers, 'HTTP_HEAD_TIMEOUT', 'no answer came in time');
       this.#socket.resume();
-      this.#socket.write(requestText(request), 'latin1');
+      this.#socket.write(request, 'latin1');
     });
   }
 

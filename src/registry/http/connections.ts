@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { Connection, type ExchangeTimeouts, type Sent } from './connection.ts';
 import { HttpFault } from './http-fault.ts';
 import { openSocket, type Line } from './open-socket.ts';
-import type { HttpRequest } from './request.ts';
+import { requestText, type HttpRequest } from './request.ts';
 import { reasonOf } from './until-broken.ts';
 
 export interface ConnectionsOptions {
@@ -39,6 +39,7 @@ export class Connections {
    * Throws what the system says, `HttpFault`, or `TunnelRefused`.
    */
   async send(request: HttpRequest, signal: AbortSignal | undefined): Promise<Sent> {
+    const text = requestText(request);
     const connection = await this.#acquire(signal);
     let stop = (): void => {
       connection.cut(reasonOf(signal));
@@ -49,7 +50,7 @@ export class Connections {
     const done = (): void => signal?.removeEventListener('abort', listener);
     signal?.addEventListener('abort', listener);
     try {
-      const sending = connection.exchange(request);
+      const sending = connection.exchange(request.method, text);
       if (signal?.aborted === true) stop();
       const sent = await sending;
       // The connection may serve another one as soon as the answer is whole.

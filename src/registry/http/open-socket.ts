@@ -109,10 +109,8 @@ async function dial(line: Line, signal: AbortSignal, onread?: OnReadOpts): Promi
           // An address is no name to ask for (RFC 6066, section 3).
           ...(isIP(host) === 0 ? { servername: host } : {}),
         });
-  await untilBroken<void>(socket, signal, (resolve) => {
-    socket.once(tls === undefined ? 'connect' : 'secureConnect', () => {
-      resolve();
-    });
+  await untilBroken(socket, signal, (resolve) => {
+    socket.once(tls === undefined ? 'connect' : 'secureConnect', resolve);
   });
   return socket;
 }

@@ -19,7 +19,7 @@ export async function openTunnel(
     host: target,
     ...(authorization === undefined ? {} : { 'proxy-authorization': authorization }),
   };
-  await untilBroken<void>(socket, signal, (resolve, reject) => {
+  await untilBroken(socket, signal, (resolve, reject) => {
     socket.on('data', (bytes: Buffer) => {
       try {
         const taken = reader.take(bytes);

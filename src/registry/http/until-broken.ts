@@ -5,15 +5,15 @@ import { HttpFault } from './http-fault.ts';
  * Waits for what `begin` waits for, but only as long as the socket lives and `signal` lets it. The socket is destroyed
  * where nothing comes of it.
  */
-export async function untilBroken<T>(
+export async function untilBroken(
   socket: Socket,
   signal: AbortSignal,
-  begin: (resolve: (value: T) => void, reject: (fault: Error) => void) => void,
-): Promise<T> {
+  begin: (resolve: () => void, reject: (fault: Error) => void) => void,
+): Promise<void> {
   let close = (): void => undefined;
   let stop = (): void => undefined;
-  let fail = (_fault: Error): void => undefined;
-  const broken = new Promise<T>((resolve, reject) => {
+  let fail: (fault: Error) => void = () => undefined;
+  const broken = new Promise<void>((resolve, reject) => {
     fail = reject;
     close = () => {
       reject(new HttpFault('HTTP_CLOSED', 'the connection was closed'));
@@ -27,7 +27,7 @@ export async function untilBroken<T>(
   signal.addEventListener('abort', stop);
   if (signal.aborted) stop();
   try {
-    return await broken;
+    await broken;
   } catch (fault) {
     // What it says from now on interests nobody.
     socket.on('error', () => undefined);
