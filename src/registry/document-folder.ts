@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { lstat, mkdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { digestOf, hexOf, type Digest } from '../core/digest.ts';
 import { messageOf, systemCodeOf } from '../core/errors.ts';
@@ -26,10 +26,20 @@ export class DocumentFolder {
   readonly #emit: Emit;
   #isUnwritable = false;
   #hasGrown = false;
+  #hadAny: Promise<boolean> | undefined;
 
   constructor(dir: string, emit: Emit) {
     this.dir = dir;
     this.#emit = emit;
+  }
+
+  /** Did it hold anything when it was first looked at? */
+  hasEarlier(): Promise<boolean> {
+    this.#hadAny ??= readdir(this.dir).then(
+      (names) => names.length > 0,
+      () => false,
+    );
+    return this.#hadAny;
   }
 
   /** The document, if it is there and whole. */
