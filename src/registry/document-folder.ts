@@ -27,6 +27,7 @@ export class DocumentFolder {
   #isUnwritable = false;
   #hasGrown = false;
   #hadAny: Promise<boolean> | undefined;
+  #made: Promise<unknown> | undefined;
 
   constructor(dir: string, emit: Emit) {
     this.dir = dir;
@@ -65,7 +66,8 @@ export class DocumentFolder {
     if (!isKeptType(document.mediaType) || this.#isUnwritable) return false;
     const part = path.join(this.dir, `.${randomBytes(8).toString('hex')}.part`);
     try {
-      await mkdir(this.dir, { recursive: true, mode: 0o700 });
+      this.#made ??= mkdir(this.dir, { recursive: true, mode: 0o700 });
+      await this.#made;
       // Not synced: a file that a loss of power has damaged is found out by its hash.
       const content = Buffer.concat([Buffer.from(`${document.mediaType}\n`), document.bytes]);
       await writeFile(part, content, { flag: 'wx', mode: 0o600 });
