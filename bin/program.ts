@@ -1,15 +1,18 @@
-// Puts the compiled command line into few files, dist/program: Node takes long to find and load some three hundred small
-// ones. Packages stay outside, as they are installed. The library is loaded from dist/src as ever.
+// Puts the compiled command line and the packages that every run needs into few files, dist/program: Node takes long to
+// find and load some five hundred small ones. Packages that few runs need stay outside, as they are installed. The library
+// is loaded from dist/src as ever.
+import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { rm } from 'node:fs/promises';
 import { build } from 'esbuild';
+import { packagesOf } from './importer/bundle-program.ts';
+import { packageLicences } from './importer/licences.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 // As deep as dist/src/cli, so that what lies beside the program is found from both.
 const outdir = 'dist/program/cli';
 
 await rm(path.join(root, outdir), { recursive: true, force: true });
-await build({
+const { metafile } = await build({
   absWorkingDir: root,
   // The thread that hashes is a program of its own, which lies beside who starts it.
   entryPoints: {
@@ -19,9 +22,17 @@ await build({
   outdir,
   bundle: true,
   splitting: true,
-  packages: 'external',
+  metafile: true,
+  external: ['dockerode', 'ssh2', 'undici'],
   platform: 'node',
   target: 'node20',
   format: 'esm',
+  // Packages of the older kind load what Node brings by `require`.
+  banner: {
+    js: "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);",
+  },
+  legalComments: 'none',
   logLevel: 'warning',
 });
+const licences = await packageLicences(root, packagesOf(Object.keys(metafile.inputs)));
+await writeFile(path.join(root, outdir, 'licences.txt'), licences);

@@ -81,7 +81,8 @@ export async function bundleProgram(
   return { text: file.text, packages: packagesOf(Object.keys(metafile.inputs)) };
 }
 
-function packagesOf(files: readonly string[]): string[] {
+/** The folders of the packages that files belong to, sorted. */
+export function packagesOf(files: readonly string[]): string[] {
   const folders = files.flatMap((file) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? []);
   return [...new Set(folders)].map((folder) => path.posix.normalize(folder)).sort();
 }

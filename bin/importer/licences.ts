@@ -11,7 +11,12 @@ export async function licencesText(
     part('packferry', await readFile(path.join(root, 'LICENSE'), 'utf8')),
     part(`Node.js ${node.version}`, await licenceOfNode(node)),
   ];
-  for (const folder of packages) parts.push(await packagePart(path.join(root, folder)));
+  return [...parts, await packageLicences(root, packages)].join('\n');
+}
+
+/** The licences of packages that are in a file; their folders are relative to the project. */
+export async function packageLicences(root: string, packages: readonly string[]): Promise<string> {
+  const parts = await Promise.all(packages.map((folder) => packagePart(path.join(root, folder))));
   return parts.join('\n');
 }
 

@@ -8,9 +8,11 @@ import type { PlannedVolume } from './document.ts';
 import type { GrowingHash, HashThread } from './hash-thread.ts';
 import { partName } from './names.ts';
 
-const readSize = 1024 * 1024;
+const readSize = 256 * 1024;
 /** Bytes after which the disk is set to work: at the end, little is left to wait for. */
 const syncEvery = 64 * 1024 * 1024;
+/** Bytes that are worth a message to the thread that hashes. */
+const hashEvery = 2 * 1024 * 1024;
 /** Small writes that are under way at the same time. */
 const writesAtOnce = 32;
 
@@ -27,6 +29,8 @@ export class ArchiveFile {
   readonly #finished = new Set<Digest>();
   /** Which planned entry comes next behind the finished front. */
   #next = 0;
+  /** How far the hash was told to go. */
+  #reached = 0;
   #unsynced = 0;
   #syncing: Promise<void> = Promise.resolve();
 
@@ -88,7 +92,11 @@ export class ArchiveFile {
     this.#finished.add(digest);
     const from = this.#next;
     while (this.#next < entries.length && this.#isReady(entries[this.#next])) this.#next += 1;
-    if (this.#next > from) this.#hash.reach(entries[this.#next]?.headerOffset ?? endOffset);
+    if (this.#next === from) return;
+    const reached = entries[this.#next]?.headerOffset ?? endOffset;
+    if (reached - this.#reached < hashEvery) return;
+    this.#reached = reached;
+    this.#hash.reach(reached);
   }
 
   #isReady(entry: PlannedEntry | undefined): boolean {

@@ -12,7 +12,11 @@ export interface BlobJob {
   readonly places: readonly { readonly archive: ArchiveFile; readonly offset: number }[];
 }
 
-/** All blobs of the given archives, largest first, so that no long one is left for the end. */
+/**
+ * All blobs of the given archives, in the order in which they stand there: the hash of a whole archive can follow them
+ * from its start on, and is all but done when the last one comes. That a long one may be left for the end costs little:
+ * it is divided then (crew.ts).
+ */
 export function blobJobs(archives: readonly ArchiveFile[]): BlobJob[] {
   const places = new Map<Digest, { archive: ArchiveFile; offset: number }[]>();
   const users = new Map<Digest, LockedImage[]>();
@@ -29,14 +33,12 @@ export function blobJobs(archives: readonly ArchiveFile[]): BlobJob[] {
       for (const digest of digests) users.set(digest, [...(users.get(digest) ?? []), image]);
     }
   }
-  return [...blobs.values()]
-    .sort((a, b) => b.size - a.size || (a.digest < b.digest ? -1 : 1))
-    .flatMap((blob) => {
-      const images = users.get(blob.digest) ?? [];
-      const [image] = images;
-      const references = images.map(({ reference }) => reference);
-      return image === undefined ? [] : [{ blob, image, references, places: places.get(blob.digest) ?? [] }];
-    });
+  return [...blobs.values()].flatMap((blob) => {
+    const images = users.get(blob.digest) ?? [];
+    const [image] = images;
+    const references = images.map(({ reference }) => reference);
+    return image === undefined ? [] : [{ blob, image, references, places: places.get(blob.digest) ?? [] }];
+  });
 }
 
 /** How a blob is called in messages: by the images that need it, then by its digest. */

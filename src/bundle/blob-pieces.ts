@@ -29,6 +29,9 @@ export interface PiecesOptions {
   readonly signal: AbortSignal;
 }
 
+/** Why an answer is cut short. Made once: an error of its own for every blob would cost more than the rest of it. */
+const enough = new Error('no more of it is wanted');
+
 /** Bytes after which a stretch that grows is told: what a run that is killed loses, besides what is being written. */
 const tellEvery = 512 * 1024;
 
@@ -74,8 +77,8 @@ export class BlobPieces implements SharedWork {
   }
 
   get unclaimed(): number {
-    const isOpen = !this.#isAsking && this.#options.splits() && !this.#signal.aborted;
-    return isOpen ? lengthOf(this.#gaps) : 0;
+    if (this.#gaps.length === 0 || this.#isAsking || this.#signal.aborted) return 0;
+    return this.#options.splits() ? lengthOf(this.#gaps) : 0;
   }
 
   /** Bytes that came from the source. */
@@ -133,7 +136,7 @@ export class BlobPieces implements SharedWork {
       const wanted = piece.to < job.blob.size ? firstOf(content, piece.to - piece.from) : content;
       await this.#take(piece, wanted);
     } finally {
-      cut.abort();
+      cut.abort(enough);
     }
   }
 

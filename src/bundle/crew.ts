@@ -10,9 +10,10 @@ export interface SharedWork {
 const leastPiece = 2 * 1024 * 1024;
 
 /**
- * Those who fetch side by side. A blob is divided only towards the end of the whole work, so that nobody is idle while
- * another has a long one left: pieces become smaller as less is left to do, as in guided self-scheduling (Polychronopoulos
- * and Kuck, 1987). As long as there is plenty, every blob is one piece.
+ * Those who fetch side by side. All of them work at what comes first: what was begun is finished, with everybody's help,
+ * before the next blob is. Pieces become smaller as less is left to do, as in guided self-scheduling (Polychronopoulos and
+ * Kuck, 1987), so that nobody is idle at the end while another has a long one left. As long as there is plenty, every blob
+ * is one piece.
  */
 export class Crew {
   readonly #members: number;
@@ -73,18 +74,18 @@ export class Crew {
     for (const call of idle) call();
   }
 
-  /** Helps where most is left, until nobody is at work any more. */
+  /** What was begun first of the blobs that can be helped with. */
+  get open(): SharedWork | undefined {
+    return [...this.#shared].find(({ unclaimed }) => unclaimed > 0);
+  }
+
+  /** Helps until nobody is at work any more. */
   async help(): Promise<void> {
     for (;;) {
-      const work = this.#largest();
+      const work = this.open;
       if (work !== undefined) await work.help();
       else if (this.#busy === 0) return;
       else await new Promise<void>((resolve) => this.#idle.add(resolve));
     }
-  }
-
-  #largest(): SharedWork | undefined {
-    const open = [...this.#shared].filter(({ unclaimed }) => unclaimed > 0);
-    return open.sort((a, b) => b.unclaimed - a.unclaimed)[0];
   }
 }

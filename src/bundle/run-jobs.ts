@@ -33,8 +33,8 @@ export interface Ran {
 }
 
 /**
- * Runs the jobs side by side, in their order; at the end, whoever has none left helps the others. The first failure ends
- * all, unless all that can be fetched is wanted.
+ * Runs the jobs side by side, in their order; whoever can helps with those that are under way before he begins another.
+ * The first failure ends all, unless all that can be fetched is wanted.
  */
 export async function runJobs(jobs: readonly BlobJob[], options: RunOptions): Promise<Ran> {
   const { source, lenders, journal, earlier, keepGoing } = options;
@@ -65,7 +65,12 @@ export async function runJobs(jobs: readonly BlobJob[], options: RunOptions): Pr
   };
   const queue = jobs.values();
   const member = async (): Promise<void> => {
-    for (const job of queue) await crew.working(() => run(job));
+    for (;;) {
+      for (let work = crew.open; work !== undefined; work = crew.open) await work.help();
+      const { value: job } = queue.next();
+      if (job === undefined) break;
+      await crew.working(() => run(job));
+    }
     await crew.help();
   };
   await Promise.all(Array.from({ length: options.jobs }, member));

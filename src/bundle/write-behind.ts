@@ -1,3 +1,4 @@
+import { giveBack } from '../core/slabs.ts';
 import type { BlobJob } from './blob-job.ts';
 
 /** Bytes that are written in one go. Larger ones save little, and a run that is killed loses what is not written. */
@@ -28,7 +29,7 @@ export class WriteBehind {
   }
 
   /**
-   * Takes the next bytes, which must not change any more. Before more are brought, the promise must be waited for, if
+   * Takes the next bytes, which must not change any more; they are given back once they are written (core/slabs.ts). Before more are brought, the promise must be waited for, if
    * there is one; it rejects with what an earlier write met.
    */
   put(bytes: Buffer): Promise<void> | undefined {
@@ -65,6 +66,7 @@ export class WriteBehind {
 
   async #write(chunks: readonly Buffer[], end: number): Promise<void> {
     for (const { archive, offset } of this.#places) await archive.write(chunks, offset + this.#written);
+    for (const chunk of chunks) giveBack(chunk);
     this.#written = end;
     this.#isWriting = false;
   }

@@ -1,7 +1,7 @@
 import { PackferryError, systemCodeOf } from './errors.ts';
 import type { Proxy } from './proxy.ts';
 
-/** What people understand under the codes that Node and undici give to broken connections. */
+/** What people understand under the codes that Node, undici and src/registry/http give to broken connections. */
 export const connectionReasons: Readonly<Record<string, string>> = {
   ENOTFOUND: 'there is no host of this name',
   EAI_AGAIN: 'the name lookup failed',
@@ -11,6 +11,11 @@ export const connectionReasons: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'the connection timed out',
   EHOSTUNREACH: 'the host cannot be reached',
   ENETUNREACH: 'the network cannot be reached',
+  HTTP_CLOSED: 'the connection was closed',
+  HTTP_CONNECT_TIMEOUT: 'the connection timed out',
+  HTTP_HEAD_TIMEOUT: 'no answer came in time',
+  HTTP_BODY_TIMEOUT: 'the data stopped coming',
+  HTTP_BODY_SHORT: 'the answer is shorter than announced',
   UND_ERR_SOCKET: 'the connection was closed',
   UND_ERR_CONNECT_TIMEOUT: 'the connection timed out',
   UND_ERR_HEADERS_TIMEOUT: 'no answer came in time',

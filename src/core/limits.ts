@@ -101,6 +101,10 @@ export const limits = {
   dockerConfig: 1024 * 1024,
   /** One answer of an engine: an inspected image, its version, its state. */
   engineAnswer: 16 * 1024 * 1024,
+  /** Status line and headers of an answer, and the trailers behind it; addresses with a signature have some KiB. */
+  answerHead: 64 * 1024,
+  /** What stands between two chunks of an answer. */
+  answerLine: 1024,
   /** The answer of a token service. */
   tokenAnswer: 64 * 1024,
   /** One line of an engine's progress stream. */

@@ -1,6 +1,7 @@
 import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
-import { connectionReasons, proxyHint, proxyRefusal, refusedTunnel } from '../core/http-faults.ts';
+import { connectionReasons, proxyHint, proxyRefusal } from '../core/http-faults.ts';
 import type { Proxy } from '../core/proxy.ts';
+import { TunnelRefused } from './http/http-fault.ts';
 
 const untrusted = new Set([
   'DEPTH_ZERO_SELF_SIGNED_CERT',
@@ -22,11 +23,12 @@ const notTls = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_T
  */
 export function connectionFault(fault: unknown, url: URL, what: string, proxy?: Proxy): PackferryError {
   if (fault instanceof PackferryError) return fault;
-  const refused = proxy === undefined ? undefined : refusedTunnel(fault);
-  if (proxy !== undefined && refused !== undefined) return proxyRefusal(refused, proxy, url, what);
+  if (proxy !== undefined && fault instanceof TunnelRefused) {
+    return proxyRefusal(fault.status, proxy, url, what);
+  }
   const code = systemCodeOf(fault) ?? '';
   const through = proxy === undefined ? '' : ` through the proxy ${proxy.host}`;
-  if (code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW') {
+  if (code === 'HTTP_MALFORMED') {
     return new PackferryError(
       'E_SOURCE_PROTOCOL',
       `${what}: ${url.host} speaks no HTTP: ${messageOf(fault)}`,
@@ -57,7 +59,7 @@ function hintFor(code: string, { host, protocol }: URL): string {
   }
   if (code === 'ENOTFOUND') return 'Check the name of the registry and the name server.';
   // The words of a server that misses a client certificate are often lost, since it closes the connection at once.
-  const closed = protocol === 'https:' && ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'].includes(code);
+  const closed = protocol === 'https:' && ['HTTP_CLOSED', 'ECONNRESET', 'EPIPE'].includes(code);
   const certificate = closed
     ? ` If ${host} wants a certificate of you, name it as clientCert and clientKey.`
     : '';

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { lstat, mkdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { digestOf, hexOf, type Digest } from '../core/digest.ts';
 import { messageOf, systemCodeOf } from '../core/errors.ts';
@@ -26,10 +26,21 @@ export class DocumentFolder {
   readonly #emit: Emit;
   #isUnwritable = false;
   #hasGrown = false;
+  #hadAny: Promise<boolean> | undefined;
+  #made: Promise<unknown> | undefined;
 
   constructor(dir: string, emit: Emit) {
     this.dir = dir;
     this.#emit = emit;
+  }
+
+  /** Did it hold anything when it was first looked at? */
+  hasEarlier(): Promise<boolean> {
+    this.#hadAny ??= readdir(this.dir).then(
+      (names) => names.length > 0,
+      () => false,
+    );
+    return this.#hadAny;
   }
 
   /** The document, if it is there and whole. */
@@ -55,7 +66,8 @@ export class DocumentFolder {
     if (!isKeptType(document.mediaType) || this.#isUnwritable) return false;
     const part = path.join(this.dir, `.${randomBytes(8).toString('hex')}.part`);
     try {
-      await mkdir(this.dir, { recursive: true, mode: 0o700 });
+      this.#made ??= mkdir(this.dir, { recursive: true, mode: 0o700 });
+      await this.#made;
       // Not synced: a file that a loss of power has damaged is found out by its hash.
       const content = Buffer.concat([Buffer.from(`${document.mediaType}\n`), document.bytes]);
       await writeFile(part, content, { flag: 'wx', mode: 0o600 });

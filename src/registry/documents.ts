@@ -40,7 +40,7 @@ export class Documents {
   }
 
   /**
-   * What stands under a tag or a digest. The registry is asked in any case, by HEAD first; what is known is not fetched
+   * What stands under a tag or a digest. The registry is asked in any case, by HEAD first where that can save something; what is known is not fetched
    * again then. Throws `E_DIGEST_MISMATCH` when the bytes are not what was announced.
    */
   async named(tagOrDigest: string): Promise<ImageDocument> {
@@ -54,7 +54,7 @@ export class Documents {
     // What the registry calls it now counts, as if it had been fetched.
     if (kept !== undefined) return { ...kept, mediaType: head?.mediaType ?? kept.mediaType };
     const document = await this.#fetch(path, headers, limits.imageManifest, name);
-    if (head === undefined) heads?.giveUp(repository.endpoint);
+    if (head === undefined) heads?.fetched(repository, tagOrDigest);
     if (isDigest(tagOrDigest)) this.#check(document, tagOrDigest);
     await this.#keepManifest(document);
     return document;

@@ -3,7 +3,8 @@ import { PackferryError, systemCodeOf } from '../core/errors.ts';
 import { isIndexType, isManifestType } from '../core/media-types.ts';
 import type { RegistryClient, RepositoryGet } from './client.ts';
 import type { CredentialSource } from './credentials/credential.ts';
-import type { Endpoint, Repository } from './endpoint.ts';
+import type { Repository } from './endpoint.ts';
+import type { KnownDocuments } from './known-documents.ts';
 import { discard, headerOf } from './transport.ts';
 
 /** What a registry says of a manifest without giving it. */
@@ -21,7 +22,7 @@ const unreached = new Set([
   'EHOSTUNREACH',
   'ENETUNREACH',
   'ETIMEDOUT',
-  'UND_ERR_CONNECT_TIMEOUT',
+  'HTTP_CONNECT_TIMEOUT',
 ]);
 
 /**
@@ -31,11 +32,16 @@ const unreached = new Set([
 export class Heads {
   readonly #client: RegistryClient;
   readonly #credentials: CredentialSource;
+  readonly #known: KnownDocuments;
   readonly #useless = new Set<string>();
+  /** What was asked for by HEAD, and what was fetched by GET when that told nothing. */
+  readonly #asked = new Set<string>();
+  readonly #fetched = new Set<string>();
 
-  constructor(client: RegistryClient, credentials: CredentialSource) {
+  constructor(client: RegistryClient, credentials: CredentialSource, known: KnownDocuments) {
     this.#client = client;
     this.#credentials = credentials;
+    this.#known = known;
   }
 
   /**
@@ -45,6 +51,10 @@ export class Heads {
    */
   async ask(repository: Repository, tagOrDigest: string, get: RepositoryGet): Promise<Head | undefined> {
     if (this.#useless.has(repository.endpoint.origin)) return undefined;
+    const key = keyOf(repository, tagOrDigest);
+    // Nothing is known that an answer could name, as in the first run on a machine: a GET follows in any case.
+    if (!this.#fetched.has(key) && !(await this.#known.hasEarlier())) return undefined;
+    this.#asked.add(key);
     try {
       return await this.#client.get(repository, { ...get, method: 'HEAD' }, async (answer) => {
         await discard(answer);
@@ -73,8 +83,14 @@ export class Heads {
     return code !== 'E_IMAGE_NOT_FOUND' && code !== 'E_SOURCE_PROTOCOL';
   }
 
-  /** A GET gave what a HEAD did not. */
-  giveUp({ origin }: Endpoint): void {
-    this.#useless.add(origin);
+  /** A GET gave what a HEAD, if there was one, did not. */
+  fetched(repository: Repository, tagOrDigest: string): void {
+    const key = keyOf(repository, tagOrDigest);
+    if (this.#asked.has(key)) this.#useless.add(repository.endpoint.origin);
+    this.#fetched.add(key);
   }
+}
+
+function keyOf({ endpoint, path }: Repository, tagOrDigest: string): string {
+  return `${endpoint.origin} ${path} ${tagOrDigest}`;
 }

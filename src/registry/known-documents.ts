@@ -15,6 +15,11 @@ export class KnownDocuments {
     this.#folder = folder === undefined ? undefined : new DocumentFolder(folder, emit);
   }
 
+  /** Did earlier runs leave anything? */
+  async hasEarlier(): Promise<boolean> {
+    return (await this.#folder?.hasEarlier()) ?? false;
+  }
+
   /** What this run has read. */
   recent(digest: Digest): ImageDocument | undefined {
     return this.#cache.get(digest);

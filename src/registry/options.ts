@@ -65,7 +65,7 @@ export interface RegistrySourceOptions {
   readonly maxWait?: number;
   /**
    * A folder that keeps manifests and configs by digest from run to run; made when it is missing. With it, registries are
-   * asked by HEAD first, and what is known is not fetched again. Default: none; every manifest is fetched.
+   * asked by HEAD first where something is kept, and what is known is not fetched again. Default: none; every manifest is fetched.
    */
   readonly documentFolder?: string | undefined;
   /** Gets to know of waits, and of a folder that cannot be written. */

@@ -4,15 +4,8 @@ import { portOf } from '../core/hosts.ts';
 import { readHostCertificates, type HostCertificates } from './certificate-folder.ts';
 import { configuredEndpoints } from './endpoint.ts';
 import type { ClientCertificate, FilledOptions } from './options.ts';
+import type { TlsTrust } from './http/open-socket.ts';
 import type { Registry } from './transport.ts';
-
-/** What goes into a TLS connection; as `tls.connect` takes it. */
-export interface TlsTrust {
-  /** Absent: the usual authorities, and what Node itself was told to trust. */
-  readonly ca?: string[];
-  readonly cert?: string;
-  readonly key?: string;
-}
 
 interface Configured {
   readonly ca: Set<string>;

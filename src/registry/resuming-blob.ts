@@ -25,6 +25,9 @@ export interface BlobPull {
   readonly onServed: ((host: string) => void) | undefined;
 }
 
+/** Why requests are stopped when the reader has gone or has all. Made once: one for every blob would be costly. */
+const enough = new Error('no more of it is wanted');
+
 /** A blob that came ahead by so many bytes since the last fault has a right to all its tries again. */
 const leastProgress = 64 * 1024;
 
@@ -69,7 +72,7 @@ class ResumingBlob extends Readable {
 
   /** A reader that goes away cuts the connection, also one that is silent. */
   override _destroy(fault: Error | null, done: (fault?: Error | null) => void): void {
-    this.#stop.abort();
+    this.#stop.abort(enough);
     this.#body?.destroy();
     done(fault);
   }

@@ -47,7 +47,9 @@ class RegistrySource implements ImageSource, TagSource, PullCounts {
     this.#client = new RegistryClient(options);
     this.#known = new KnownDocuments(options.documentFolder, options.emit);
     this.#heads =
-      options.documentFolder === undefined ? undefined : new Heads(this.#client, options.credentials);
+      options.documentFolder === undefined
+        ? undefined
+        : new Heads(this.#client, options.credentials, this.#known);
   }
 
   async resolve(reference: ImageReference, platform: Platform, signal?: AbortSignal): Promise<LockedImage> {

@@ -1,14 +1,14 @@
 import type { Readable } from 'node:stream';
-import type { Dispatcher } from 'undici';
 import { PackferryError } from '../core/errors.ts';
 import { isLoopback } from '../core/hosts.ts';
 import { proxyRefusal } from '../core/http-faults.ts';
 import { noteSecretParameters } from '../core/redact.ts';
 import { connectionFault } from './connection-fault.ts';
-import { Dispatchers, type Route } from './dispatchers.ts';
-import { untilAborted } from './interrupted.ts';
+import type { Headers } from './http/answer-head.ts';
+import type { HttpRequest } from './http/request.ts';
+import { interrupted } from './interrupted.ts';
 import type { FilledOptions } from './options.ts';
-import { send } from './send.ts';
+import { Routes, type Route } from './routes.ts';
 
 /** The registry on whose behalf a request is sent, also where it redirects to. */
 export interface Registry {
@@ -39,7 +39,7 @@ export interface Get {
 /** An answer whose body has not been read. Whoever gets one must read or destroy `body`. */
 export interface Answer {
   readonly status: number;
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly headers: Headers;
   readonly body: Readable;
   /** Where the answer came from: not the address that was asked when it redirected. */
   readonly url: URL;
@@ -55,11 +55,11 @@ const mostToDiscard = 64 * 1024;
 /** Sends requests to registries and follows redirects. Knows nothing of images, tokens and repetition. */
 export class Transport {
   readonly #options: FilledOptions;
-  readonly #dispatchers: Dispatchers;
+  readonly #routes: Routes;
 
   constructor(options: FilledOptions) {
     this.#options = options;
-    this.#dispatchers = new Dispatchers(options);
+    this.#routes = new Routes(options);
   }
 
   /**
@@ -86,44 +86,37 @@ export class Transport {
 
   /** Cuts every connection. */
   async close(): Promise<void> {
-    await this.#dispatchers.close();
+    await this.#routes.close();
   }
 
   async #send(request: Get, url: URL, elsewhere: boolean): Promise<Answer> {
     const { what, signal } = request;
     const { registry = request } = request;
-    const route = await this.#dispatchers.routeTo(url, elsewhere ? undefined : request.host, registry);
+    const route = await this.#routes.routeTo(url, elsewhere ? undefined : request.host, registry);
     try {
-      const sending = send(route.dispatcher, this.#requestOf(request, url, elsewhere, route), signal);
-      // A request that waits for a connection cannot be taken back.
-      const sent = await untilAborted(sending, signal, what);
+      const sent = await route.connections.send(this.#requestOf(request, url, elsewhere, route), signal);
       const answer = { ...sent, url, elsewhere };
       if (sent.status !== 407 || route.proxy === undefined) return answer;
       await discard(answer);
       throw proxyRefusal(sent.status, route.proxy, url, what);
     } catch (fault) {
+      if (signal?.aborted === true) throw interrupted(signal, what);
       throw connectionFault(fault, url, what, route.proxy);
     }
   }
 
-  #requestOf(
-    request: Get,
-    url: URL,
-    elsewhere: boolean,
-    { proxy, forwards }: Route,
-  ): Dispatcher.DispatchOptions {
+  #requestOf(request: Get, url: URL, elsewhere: boolean, { proxy, forwards }: Route): HttpRequest {
     const { form } = request;
     const authorization = elsewhere ? undefined : request.authorization;
     const toProxy = forwards ? proxy?.authorization : undefined;
     return {
-      origin: url.origin,
       // A proxy without tunnel is told the whole address (RFC 9112, section 3.2.2).
-      path: forwards ? `${url.origin}${url.pathname}${url.search}` : `${url.pathname}${url.search}`,
+      target: forwards ? `${url.origin}${url.pathname}${url.search}` : `${url.pathname}${url.search}`,
       method: form === undefined ? (request.method ?? 'GET') : 'POST',
       headers: {
+        host: url.host,
         'user-agent': this.#options.userAgent,
         'accept-encoding': 'identity',
-        ...(forwards ? { host: url.host } : {}),
         ...(form === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
         ...request.headers,
         ...(authorization === undefined ? {} : { authorization }),

@@ -15,6 +15,8 @@ export interface KeyEnvelope {
   /** The name of a cipher that only ssh-keygen can open. */
   readonly foreignCipher?: string;
   readonly publicKey: Buffer;
+  /** The private part; with `encrypted` it says nothing without the passphrase. */
+  readonly sealed: Buffer;
   /** The whole file again, in one spelling. */
   readonly armored: string;
 }
@@ -57,7 +59,7 @@ export function readEnvelope({ name, text }: KeyFile): KeyEnvelope {
   const kdfOptions = reader.string('the options of the key derivation');
   if (reader.uint32('the number of keys') !== 1) throw fail('it does not hold exactly one key');
   const publicKey = reader.string('the public key');
-  reader.string('the sealed part');
+  const sealed = reader.string('the sealed part');
 
   const tagLength = ciphers.get(cipher);
   if (tagLength !== undefined) {
@@ -70,6 +72,7 @@ export function readEnvelope({ name, text }: KeyFile): KeyEnvelope {
     encrypted: cipher !== 'none',
     ...(tagLength === undefined ? { foreignCipher: cipher } : {}),
     publicKey,
+    sealed,
     armored: `${begin}\n${bytes.toString('base64')}\n${end}\n`,
   };
 }

@@ -2,9 +2,11 @@ import { createPrivateKey, type KeyObject } from 'node:crypto';
 import type { ParsedKey, utils } from 'ssh2';
 import { PackferryError } from '../core/errors.ts';
 import { type KeyEnvelope, type KeyFile, readEnvelope, unreadableKey } from './key-envelope.ts';
+import { ed25519 } from './ed25519.ts';
 import type { SoftwareKeyType } from './key-type.ts';
 import { softwareTypeOf } from './key-types.ts';
 import { loadPublicKey } from './loaded-key.ts';
+import { openPlainEd25519 } from './plain-ed25519.ts';
 import { quote } from './quote.ts';
 
 /** Asks a person or a file for the passphrase; called once at most. */
@@ -20,7 +22,7 @@ export interface OpenedKey {
 }
 
 /**
- * Opens a private key. The file is checked here as far as it is plain; ssh2 opens the sealed part. Both must speak of
+ * Opens a private key. The file is checked here as far as it is plain; ssh2 opens what is encrypted. Both must speak of
  * the same key, which a trial signature shows. Errors: `E_KEY_UNREADABLE`, `E_KEY_UNSUPPORTED`, `E_KEY_PASSPHRASE`.
  */
 export async function openPrivateKey(file: KeyFile, ask: AskPassphrase | undefined): Promise<OpenedKey> {
@@ -32,10 +34,12 @@ export async function openPrivateKey(file: KeyFile, ask: AskPassphrase | undefin
   if (type === undefined) throw unsupportedType(file.name, plainType.name);
   if (envelope.foreignCipher !== undefined) throw unsupportedCipher(file.name, envelope.foreignCipher);
 
-  const parsed = await unseal(file.name, envelope, ask);
+  // The everyday key. Anything else needs ssh2, which takes longer to load than all of this.
+  const isPlain = !envelope.encrypted && type === ed25519;
+  const parsed = isPlain ? openPlainEd25519(envelope.sealed, fail) : await unseal(file.name, envelope, ask);
   if (parsed.type !== type.name) throw fail('its private and public parts are of different types');
   try {
-    const privateKey = createPrivateKey(parsed.getPrivatePEM());
+    const privateKey = 'key' in parsed ? parsed.key : createPrivateKey(parsed.getPrivatePEM());
     const trial = Buffer.from('packferry');
     if (verify(type.sign(privateKey, trial), trial, fail) === undefined)
       throw fail('its private and public parts do not belong together');
@@ -52,7 +56,7 @@ async function unseal(
   ask: AskPassphrase | undefined,
 ): Promise<ParsedKey> {
   const passphrase = envelope.encrypted ? await passphraseFor(name, ask) : undefined;
-  // Loaded only when needed: it takes longer than the rest of the program.
+  // Loaded only when needed.
   const { default: ssh2 } = await import('ssh2');
   const parsed = parse(ssh2.utils, envelope.armored, passphrase);
   if (!(parsed instanceof Error)) return parsed;

@@ -15,9 +15,16 @@ import { writePack } from '../helpers/write-pack.ts';
 
 const mib = 1024 * 1024;
 
-/** Prints the largest resident memory of the process at its end, in KiB. */
+/**
+ * Prints the largest resident memory of the process at its end, in KiB. Not what `resourceUsage` tells: a new process
+ * inherits that from the one which started it.
+ */
 const tellingMemory = `data:text/javascript,${encodeURIComponent(
-  "process.on('exit', () => process.stdout.write(`maxRSS ${process.resourceUsage().maxRSS}\\n`));",
+  `import { readFileSync } from 'node:fs';
+   process.on('exit', () => {
+     const [, peak] = /VmHWM:\\s+(\\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'));
+     process.stdout.write('maxRSS ' + peak + '\\n');
+   });`,
 )}`;
 
 test.serial('memory is bounded: hundreds of images with 600 MiB come through far less', async (t) => {
@@ -35,8 +42,9 @@ test.serial('memory is bounded: hundreds of images with 600 MiB come through far
       ]);
       t.is(ran.status, 0, ran.stderr.slice(-2000));
       const peak = Number(/maxRSS (\d+)/.exec(ran.stdout)?.[1]) * 1024;
-      // Node cleans up late, above all where other work goes on: 200 MiB alone, 300 beside it.
-      t.true(peak > 0 && peak < 400 * mib, `${Math.round(peak / mib)} MiB`);
+      // What comes from the network is read into memory that is used again: some 10 MiB, whatever goes on beside it. The
+      // rest is Node, the program, and what describes 386 images and 2322 blobs: 150 MiB alone, 180 on a busy machine.
+      t.true(peak > 0 && peak < 220 * mib, `${Math.round(peak / mib)} MiB`);
     } finally {
       await registry.stop();
     }

@@ -58,10 +58,7 @@ test.serial(
           return fresh.sort();
         };
         const child = two.image.manifest.descriptor.digest;
-        t.deepEqual(
-          await run('plan', pack),
-          ['GET 1 200', 'GET index 200', `GET ${child} 200`, 'HEAD 1 200', 'HEAD index 200'].sort(),
-        );
+        t.deepEqual(await run('plan', pack), ['GET 1 200', 'GET index 200', `GET ${child} 200`].sort());
         const heads = ['HEAD 1 200', 'HEAD index 200'];
         t.deepEqual(await run('plan', pack), heads);
         t.deepEqual(await run('lock', pack, '--lock', at('lock.json')), heads);

@@ -1,13 +1,13 @@
-import type { Dispatcher } from 'undici';
-import Pool from 'undici/lib/dispatcher/pool.js';
 import { proxyFor, type Proxy } from '../core/proxy.ts';
+import { Connections } from './http/connections.ts';
+import type { Line } from './http/open-socket.ts';
 import type { FilledOptions } from './options.ts';
 import { authorities, OriginTrust } from './origin-trust.ts';
 import type { Registry } from './transport.ts';
 
 /** How to reach an origin. */
 export interface Route {
-  readonly dispatcher: Dispatcher;
+  readonly connections: Connections;
   /** The proxy in between. */
   readonly proxy: Proxy | undefined;
   /** The proxy takes whole requests instead of making a tunnel: plain HTTP. */
@@ -15,7 +15,7 @@ export interface Route {
 }
 
 /** Connections by origin, direct or through a proxy, never more than `connectionsPerHost` to one for one registry. */
-export class Dispatchers {
+export class Routes {
   readonly #options: FilledOptions;
   readonly #trust: OriginTrust;
   readonly #routes = new Map<string, Promise<Route>>();
@@ -40,35 +40,27 @@ export class Dispatchers {
   async close(): Promise<void> {
     const routes = await Promise.allSettled(this.#routes.values());
     this.#routes.clear();
-    const open = routes.flatMap((route) => (route.status === 'fulfilled' ? [route.value.dispatcher] : []));
-    await Promise.all(open.map(async (dispatcher) => dispatcher.destroy()));
+    for (const route of routes) if (route.status === 'fulfilled') route.value.connections.close();
   }
 
   async #open(url: URL, host: string | undefined, registry: Registry): Promise<Route> {
-    const { connectionsPerHost: connections, timeouts, ca, proxy: settings } = this.#options;
-    const { connect: timeout, headers: headersTimeout, body: bodyTimeout } = timeouts;
-    const pool = { connections, headersTimeout, bodyTimeout };
+    const { connectionsPerHost: most, timeouts, proxy: settings } = this.#options;
     const proxy = proxyFor(url, settings);
-    const requestTls = {
-      timeout,
-      ...(url.protocol === 'https:' ? await this.#trust.of(url, host, registry) : {}),
-    };
-    if (proxy === undefined) {
-      return { dispatcher: new Pool(url.origin, { ...pool, connect: requestTls }), proxy, forwards: false };
-    }
-    const proxyTls = { timeout, ...authorities(ca) };
-    if (url.protocol === 'http:') {
-      return { dispatcher: new Pool(proxy.origin, { ...pool, connect: proxyTls }), proxy, forwards: true };
-    }
-    // Loaded only when needed: with it comes all of undici.
-    const { ProxyAgent } = await import('undici');
-    const dispatcher = new ProxyAgent({
-      ...pool,
-      ...{ uri: proxy.origin, requestTls, proxyTls },
-      ...(proxy.authorization === undefined ? {} : { token: proxy.authorization }),
-      // The wait for the tunnel is bounded like any other.
-      clientFactory: (origin, options) => new Pool(origin, { ...options, headersTimeout }),
-    });
-    return { dispatcher, proxy, forwards: false };
+    const tls = url.protocol === 'https:' ? await this.#trust.of(url, host, registry) : undefined;
+    const forwards = proxy !== undefined && tls === undefined;
+    const line = forwards
+      ? this.#lineTo(proxy)
+      : this.#lineThrough(proxy, { origin: url, ...(tls && { tls }) });
+    return { connections: new Connections(line, { most, timeouts }), proxy, forwards };
+  }
+
+  #lineThrough(proxy: Proxy | undefined, line: Line): Line {
+    if (proxy === undefined) return line;
+    return { ...line, tunnel: { proxy: this.#lineTo(proxy), authorization: proxy.authorization } };
+  }
+
+  #lineTo(proxy: Proxy): Line {
+    const origin = new URL(proxy.origin);
+    return { origin, ...(origin.protocol === 'https:' ? { tls: authorities(this.#options.ca) } : {}) };
   }
 }
