@@ -10,6 +10,7 @@ import { bundleSchema } from '../src/schema/bundle.ts';
 import { eventLine } from '../src/schema/events.ts';
 import { exportManifestSchema } from '../src/schema/export-manifest.ts';
 import { lockSchema } from '../src/schema/lock.ts';
+import { policySchema } from '../src/schema/policy.ts';
 import * as reports from '../src/schema/reports.ts';
 
 /** Contents by path, relative to the project. */
@@ -18,6 +19,7 @@ export function generatedFiles(context: Context): ReadonlyMap<string, string> {
     export: exportManifestSchema,
     lock: lockSchema,
     bundle: bundleSchema,
+    policy: policySchema,
     events: eventLine,
     'report-plan': reports.planReport,
     'report-lock': reports.lockReport,

@@ -30,8 +30,8 @@ const codes = {
   E_KEY_UNAVAILABLE: [2, 'an agent or ssh-keygen does not sign with this key'],
   E_KEY_PASSPHRASE: [2, 'the passphrase of a key is missing or wrong'],
   E_CREDENTIALS: [2, 'stored accounts or certificates cannot be read, used or written'],
-  E_TRUST_UNREADABLE: [2, 'the file of trusted keys cannot be read'],
-  E_TRUST_INVALID: [2, 'the file of trusted keys has mistakes'],
+  E_TRUST_UNREADABLE: [2, 'a file of trusted or revoked keys, or the policy, cannot be read'],
+  E_TRUST_INVALID: [2, 'a file of trusted or revoked keys, or the policy, has mistakes'],
   // 3: some images failed
   E_PARTIAL: [3, 'some images failed, the others are done'],
   // 4: verification failed
