@@ -1,7 +1,7 @@
 // Runs the tests: AVA on the compiled files. Arguments are patterns of compiled test files, or options of AVA. Ends with
 // one line that counts, whatever way the run ended.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
@@ -11,10 +11,16 @@ const root = path.resolve(import.meta.dirname, '../..');
 const ava = path.join(root, 'node_modules', 'ava', 'entrypoints', 'cli.mjs');
 // What programs under test keep for the user must neither come from an earlier run nor stay.
 const cache = mkdtempSync(path.join(tmpdir(), 'packferry-cache-'));
+// Nor may they touch what this machine remembers of real imports.
+const state = path.join(cache, 'state');
+mkdirSync(state);
+// Tests run as other users too.
+chmodSync(cache, 0o755);
+chmodSync(state, 0o1777);
 const child = spawn(process.execPath, [ava, ...process.argv.slice(2)], {
   cwd: root,
   stdio: ['ignore', 'pipe', 'inherit'],
-  env: { ...process.env, XDG_CACHE_HOME: cache },
+  env: { ...process.env, XDG_CACHE_HOME: cache, PACKFERRY_STATE: state },
 });
 
 let passed = 0;

@@ -68,7 +68,9 @@ async function referencesOf(manifest: string, signal: AbortSignal): Promise<stri
 
 async function demo(target: string): Promise<void> {
   const stop = new AbortController();
-  const context = processContext(stop.signal);
+  const real = processContext(stop.signal);
+  // The demo must not count among what was really imported here.
+  const context = { ...real, env: { ...real.env, PACKFERRY_STATE: path.join(output, 'state') } };
   await rm(output, { recursive: true, force: true });
   await mkdir(output, { recursive: true });
 

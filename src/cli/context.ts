@@ -27,6 +27,8 @@ export interface Context {
   readonly stderr: Output;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly home: string;
+  /** The user, by number; undefined where users have none. */
+  readonly uid: number | undefined;
   readonly tool: { readonly name: string; readonly version: string };
   /** Where the self-contained importer is, once it has been made. */
   readonly importerFile: string;
@@ -50,6 +52,7 @@ export function processContext(signal: AbortSignal, identity = installed()): Con
     stderr,
     env,
     home: homeOf(),
+    uid: process.getuid?.(),
     ...identity,
     now: new Date(),
     owner: thisProcess,
@@ -71,7 +74,7 @@ export const thisProcess: Owner = {
 };
 
 /** The folder of users who have none, as system accounts name it; nothing is found in it. */
-const noHome = '/nonexistent';
+export const noHome = '/nonexistent';
 
 /** A user whom the machine does not know has no home, as those of containers. */
 function homeOf(): string {

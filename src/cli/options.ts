@@ -158,6 +158,14 @@ export function siteOption(): Option {
   ).env('PACKFERRY_SITE');
 }
 
+/** `--state DIR`. */
+export function stateOption(): Option {
+  return new Option(
+    '--state <dir>',
+    "folder of what this site remembers: the bundles that it accepted (default: /var/lib/packferry for root, else packferry in the user's state folder; environment: PACKFERRY_STATE)",
+  );
+}
+
 /** `--trusted-keys FILE`, where bundles are a source of images. */
 export function sourceKeysOption(): Option {
   return new Option(

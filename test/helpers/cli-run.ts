@@ -50,6 +50,8 @@ export class MemoryInput extends PassThrough implements Input {
 export interface RunOptions {
   readonly env?: Context['env'];
   readonly home?: string;
+  /** Default: no user with a state of the machine. */
+  readonly uid?: number;
   readonly importerFile?: string;
   readonly now?: Date;
   readonly signal?: AbortSignal;
@@ -81,6 +83,7 @@ export async function runCli(argv: readonly string[], options: RunOptions = {}):
     stderr,
     env: options.env ?? {},
     home: options.home ?? '/nonexistent',
+    uid: options.uid ?? 54321,
     tool: { name: 'packferry', version: '0.0.0-test' },
     importerFile: options.importerFile ?? '/nonexistent/packferry-linux-x64',
     owner: thisProcess,

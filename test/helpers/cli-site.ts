@@ -27,13 +27,15 @@ export interface Site {
   readonly key: string;
   readonly trusted: string;
   readonly bundle: string;
+  /** What the site remembers: `--state`. */
+  readonly state: string;
   /** A path in the folder. */
   readonly at: (...parts: readonly string[]) => string;
   /** Writes a manifest for the pack, with the registry at `host` as mirror. */
   readonly manifestFor: (name: string, host: string, more?: string) => Promise<string>;
   /** `export` of the manifest into `bundle`, with the key. */
   readonly exporting: readonly string[];
-  /** `import` of the bundle with the trusted keys. */
+  /** `import` of the bundle with the trusted keys and the state folder. */
   readonly importing: readonly string[];
 }
 
@@ -53,6 +55,7 @@ export async function withSite<T>(use: (site: Site) => Promise<T>): Promise<T> {
       };
       const manifest = await manifestFor('soc.yml', registry.host);
       const [key, trusted, bundle] = [at('key'), at('allowed_signers'), at('bundle')];
+      const state = at('state');
       await writeKey(key, trusted);
       return await use({
         folder,
@@ -63,10 +66,11 @@ export async function withSite<T>(use: (site: Site) => Promise<T>): Promise<T> {
         key,
         trusted,
         bundle,
+        state,
         at,
         manifestFor,
         exporting: ['export', manifest, '-o', bundle, '--key', key],
-        importing: ['import', bundle, '--trusted-keys', trusted],
+        importing: ['import', bundle, '--trusted-keys', trusted, '--state', state],
       });
     } finally {
       await registry.close();

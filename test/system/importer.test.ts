@@ -97,8 +97,8 @@ test.serial(
 test.serial(
   'the importer in a bundle verifies it and imports it, without Node, PATH and environment',
   needing(['linux-x64'], async (t) => {
-    await withCarried(t, async ({ bundle, trusted, at }, run, exported) => {
-      const keys = ['--trusted-keys', trusted];
+    await withCarried(t, async ({ bundle, trusted, state, at }, run, exported) => {
+      const keys = ['--trusted-keys', trusted, '--state', state];
       const verified = await run(['verify', bundle, ...keys, '--json']);
       const report = JSON.parse(ok(t, verified)) as VerifyReport;
       t.is(verified.stderr.includes('Warning'), false, verified.stderr);
@@ -130,7 +130,7 @@ test.serial(
         [bundle, 0o555],
       ] as const)
         await chmod(dir, mode);
-      const keys = ['--trusted-keys', trusted];
+      const keys = ['--trusted-keys', trusted, '--state', at('out', 'state')];
       ok(t, await run(['import', bundle, ...keys, '--to', `oci:${out}`], { uid: nobody, cwd: bundle }));
       t.true((await readdir(out)).includes('index.json'));
       ok(t, await run(['plan', manifest], { uid: nobody }));
@@ -158,10 +158,11 @@ test.serial(
 test.serial(
   'the importer loads its bundle into Docker',
   needing(['linux-x64', 'dockerd', 'docker', 'root'], async (t) => {
-    await withCarried(t, async ({ bundle, trusted }, run) => {
+    await withCarried(t, async ({ bundle, trusted, state }, run) => {
       await withDockerd(async (dockerd) => {
         const to = `docker:unix://${dockerd.socket}`;
-        const importing = ['import', bundle, '--trusted-keys', trusted, '--to', to, '--json'];
+        const keys = ['--trusted-keys', trusted, '--state', state];
+        const importing = ['import', bundle, ...keys, '--to', to, '--json'];
         for (const expected of ['loaded', 'present']) {
           const [target] = (JSON.parse(ok(t, await run(importing))) as ImportReport).targets;
           t.deepEqual(

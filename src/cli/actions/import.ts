@@ -19,6 +19,7 @@ export interface ImportOptions extends CommonOptions {
   readonly trustedKeys?: string;
   readonly revokedKeys?: readonly string[];
   readonly site?: string;
+  readonly state?: string;
   readonly to?: readonly string[];
   readonly image?: readonly string[];
   readonly packsTo?: string;

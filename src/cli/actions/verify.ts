@@ -14,6 +14,7 @@ export interface VerifyOptions extends CommonOptions {
   readonly trustedKeys?: string;
   readonly revokedKeys?: readonly string[];
   readonly site?: string;
+  readonly state?: string;
 }
 
 /** `verify BUNDLE` */

@@ -1,4 +1,11 @@
-import { collectValues, jobsOption, revokedKeysOption, siteOption, trustedKeysOption } from '../options.ts';
+import {
+  collectValues,
+  jobsOption,
+  revokedKeysOption,
+  siteOption,
+  stateOption,
+  trustedKeysOption,
+} from '../options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */
@@ -18,6 +25,7 @@ export const addImport: AddCommand = (program, bind) =>
     .addOption(trustedKeysOption())
     .addOption(revokedKeysOption())
     .addOption(siteOption())
+    .addOption(stateOption())
     .option('--image <reference>', 'only this image; may be repeated', collectValues)
     .option('--packs-to <dir>', 'also write the carried packs into this folder, ready for upload')
     .option('--dry-run', 'verify and compare, load nothing')

@@ -1,4 +1,4 @@
-import { revokedKeysOption, siteOption, trustedKeysOption } from '../options.ts';
+import { revokedKeysOption, siteOption, stateOption, trustedKeysOption } from '../options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */
@@ -13,4 +13,5 @@ export const addVerify: AddCommand = (program, bind) =>
     .addOption(trustedKeysOption())
     .addOption(revokedKeysOption())
     .addOption(siteOption())
+    .addOption(stateOption())
     .action(bind(async () => (await import('../actions/verify.ts')).verify));

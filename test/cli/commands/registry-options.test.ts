@@ -9,6 +9,7 @@ const context: Context = {
   stderr: new MemoryOutput(),
   env: {},
   home: '/nonexistent',
+  uid: undefined,
   tool: { name: 'packferry', version: '0.0.0-test' },
   importerFile: '/nonexistent',
   owner: thisProcess,

@@ -27,6 +27,7 @@ function show(kind: ProgressKind, { isTTY = false, env = {}, verbose }: ShowOpti
       stderr,
       env,
       home: '/nonexistent',
+      uid: undefined,
       owner: thisProcess,
       importerFile: '/nonexistent/packferry-linux-x64',
       tool: { name: 'packferry', version: '0' },
