@@ -12,6 +12,8 @@ import { exportManifestSchema } from '../src/schema/export-manifest.ts';
 import { lockSchema } from '../src/schema/lock.ts';
 import { policySchema } from '../src/schema/policy.ts';
 import * as reports from '../src/schema/reports.ts';
+import * as trust from '../src/schema/reports-trust.ts';
+import { trustUpdateSchema } from '../src/schema/trust-update.ts';
 
 /** Contents by path, relative to the project. */
 export function generatedFiles(context: Context): ReadonlyMap<string, string> {
@@ -20,6 +22,7 @@ export function generatedFiles(context: Context): ReadonlyMap<string, string> {
     lock: lockSchema,
     bundle: bundleSchema,
     policy: policySchema,
+    'trust-update': trustUpdateSchema,
     events: eventLine,
     'report-plan': reports.planReport,
     'report-lock': reports.lockReport,
@@ -28,6 +31,11 @@ export function generatedFiles(context: Context): ReadonlyMap<string, string> {
     'report-inspect': reports.inspectReport,
     'report-import': reports.importReport,
     'report-keygen': reports.keygenReport,
+    'report-trust-add': trust.trustAddReport,
+    'report-trust-list': trust.trustListReport,
+    'report-trust-revoke': trust.trustRevokeReport,
+    'report-trust-update': trust.trustUpdateReport,
+    'report-trust-proposal': trust.trustProposalReport,
     'report-failure': reports.failureReport,
   };
   return new Map([
@@ -41,7 +49,7 @@ export function generatedFiles(context: Context): ReadonlyMap<string, string> {
 
 function schemaText(name: string, schema: z.ZodType): string {
   const json = z.toJSONSchema(schema, { target: 'draft-2020-12', unrepresentable: 'any', io: 'input' });
-  return `${JSON.stringify({ ...json, title: `packferry ${name.replace('-', ' ')}` }, null, 2)}\n`;
+  return `${JSON.stringify({ ...json, title: `packferry ${name.replaceAll('-', ' ')}` }, null, 2)}\n`;
 }
 
 function cliPage(program: Command): string {
@@ -54,9 +62,9 @@ function cliPage(program: Command): string {
     '',
     '| command | does |',
     '|---|---|',
-    ...program.commands.map(
-      (command) => `| [\`${command.name()}\`](#${command.name()}) | ${command.summary()} |`,
-    ),
+    ...commandsOf(program).map(({ name, command }) => {
+      return `| [\`${name}\`](#${name.replaceAll(' ', '-')}) | ${command.summary()} |`;
+    }),
     '',
     '## Exit status',
     '',
@@ -66,16 +74,30 @@ function cliPage(program: Command): string {
     '',
     'Each error has a code; [errors.md](errors.md) lists them with their status.',
   ];
-  for (const command of program.commands) lines.push('', ...commandSection(command));
+  for (const one of commandsOf(program)) lines.push('', ...commandSection(one));
   return `${lines.join('\n')}\n`;
 }
 
-function commandSection(command: Command): string[] {
+interface Named {
+  /** With the group that it stands in: `trust add`. */
+  readonly name: string;
+  readonly command: Command;
+}
+
+/** Every command that does something, those in groups by their whole names. */
+function commandsOf(parent: Command, group = ''): Named[] {
+  return parent.commands.flatMap((command) => {
+    const name = `${group}${command.name()}`;
+    return command.commands.length === 0 ? [{ name, command }] : commandsOf(command, `${name} `);
+  });
+}
+
+function commandSection({ name, command }: Named): string[] {
   const examples = examplesOf(command);
   return [
-    `## ${command.name()}`,
+    `## ${name}`,
     '',
-    `    packferry ${command.name()} ${command.usage()}`,
+    `    packferry ${name} ${command.usage()}`,
     '',
     command.description(),
     '',

@@ -4,7 +4,7 @@ import path from 'node:path';
 import process from 'node:process';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import type { Owner } from '../bundle/export-lock.ts';
+import type { Owner } from '../bundle/lock-file.ts';
 import { bundleFiles } from '../bundle/names.ts';
 import { PackferryError, systemCodeOf } from '../core/errors.ts';
 

@@ -11,6 +11,15 @@ import { addLock } from './commands/lock.ts';
 import { addOutdated } from './commands/outdated.ts';
 import { addPlan } from './commands/plan.ts';
 import { addSearch } from './commands/search.ts';
+import {
+  addTrust,
+  addTrustAdd,
+  addTrustList,
+  addTrustPropose,
+  addTrustRevoke,
+  addTrustSign,
+  addTrustUpdate,
+} from './commands/trust.ts';
 import { addUpdate } from './commands/update.ts';
 import { addUsage } from './commands/usage.ts';
 import { addVerify } from './commands/verify.ts';
@@ -18,15 +27,49 @@ import type { Context } from './context.ts';
 import { exitStatusTable } from './exit-status.ts';
 import { addCommonOptions, addRegistryOptions } from './options.ts';
 
+interface Entry {
+  readonly add: AddCommand;
+  readonly examples: readonly string[];
+  /** The command asks registries, so it takes the options for them. */
+  readonly registries?: true;
+  /** The command is a group of these and does nothing by itself. */
+  readonly within?: readonly Entry[];
+}
+
 interface Group {
   readonly title: string;
-  readonly commands: readonly {
-    readonly add: AddCommand;
-    readonly examples: readonly string[];
-    /** The command asks registries, so it takes the options for them. */
-    readonly registries?: true;
-  }[];
+  readonly commands: readonly Entry[];
 }
+
+const trustCommands: readonly Entry[] = [
+  {
+    add: addTrustAdd,
+    examples: [
+      'packferry trust add builder.pub --principal soc-builder',
+      "packferry trust add ca.pub --authority --principal '*@soc.example' --valid-before 2027-12-31",
+    ],
+  },
+  { add: addTrustList, examples: ['packferry trust list', 'packferry trust list --json'] },
+  {
+    add: addTrustRevoke,
+    examples: [
+      'packferry trust revoke soc-builder --reason "laptop lost"',
+      'packferry trust revoke builder.pub --reason "left the company" --system',
+    ],
+  },
+  {
+    add: addTrustUpdate,
+    examples: [
+      'packferry trust update /media/usb/trust-update.json --dry-run',
+      'packferry trust update /media/usb/trust-update.json',
+    ],
+  },
+  {
+    add: addTrustPropose,
+    examples: ['packferry trust propose next -o trust-update.json --key ~/.ssh/old --key ~/.ssh/new'],
+  },
+  { add: addTrustSign, examples: ['packferry trust sign trust-update.json --key ~/.ssh/packferry'] },
+];
 
 /** The commands, by where one is. */
 const groups: readonly Group[] = [
@@ -98,6 +141,11 @@ const groups: readonly Group[] = [
           'packferry import /media/usb/soc --to oci:/srv/images --dry-run',
         ],
       },
+      {
+        add: addTrust,
+        examples: ['packferry trust add builder.pub --principal soc-builder', 'packferry trust list'],
+        within: trustCommands,
+      },
     ],
   },
   {
@@ -138,15 +186,18 @@ export function makeProgram(context: Context, ended: (status: ExitStatus) => voi
     };
   for (const { title, commands } of groups) {
     program.commandsGroup(title);
-    for (const { add, examples, registries } of commands) {
-      const command = add(program, bind);
-      if (registries) addRegistryOptions(command);
-      addCommonOptions(command);
-      command.addHelpText('after', `\nExamples:\n${examples.map((line) => `  $ ${line}`).join('\n')}`);
-    }
+    for (const entry of commands) addEntry(program, entry, bind);
   }
   program.addHelpText('after', `\nExamples:\n${topExamples()}\n\nExit status:\n${statusText()}`);
   return program;
+}
+
+function addEntry(parent: Command, { add, examples, registries, within }: Entry, bind: Bind): void {
+  const command = add(parent, bind);
+  if (registries) addRegistryOptions(command);
+  for (const entry of within ?? []) addEntry(command, entry, bind);
+  if (within === undefined) addCommonOptions(command);
+  command.addHelpText('after', `\nExamples:\n${examples.map((line) => `  $ ${line}`).join('\n')}`);
 }
 
 function topExamples(): string {

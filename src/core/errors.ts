@@ -32,6 +32,7 @@ const codes = {
   E_CREDENTIALS: [2, 'stored accounts or certificates cannot be read, used or written'],
   E_TRUST_UNREADABLE: [2, 'a file of trusted or revoked keys, or the policy, cannot be read'],
   E_TRUST_INVALID: [2, 'a file of trusted or revoked keys, or the policy, has mistakes'],
+  E_TRUST_CONFLICT: [2, 'the files of trusted or revoked keys say something else already, or change meanwhile'],
   // 3: some images failed
   E_PARTIAL: [3, 'some images failed, the others are done'],
   // 4: verification failed
@@ -44,6 +45,10 @@ const codes = {
   E_WRONG_SITE: [4, 'the bundle is for other sites'],
   E_SIGNATURE_INVALID: [4, 'the signature is broken or of something else'],
   E_SIGNER_UNTRUSTED: [4, 'the signature is good, its key is not trusted'],
+  E_FINGERPRINT_MISMATCH: [4, 'a key has another fingerprint than the one that was typed or given'],
+  E_UPDATE_INVALID: [4, 'a signed update of the trusted files is malformed'],
+  E_UPDATE_VERSION: [4, 'a signed update is not the next one for the trusted files'],
+  E_UPDATE_SIGNERS: [4, 'too few of those who may have signed an update of the trusted files'],
   E_DIGEST_MISMATCH: [4, 'content differs from its digest'],
   E_SIZE_MISMATCH: [4, 'content differs from its size'],
   E_LIMIT_EXCEEDED: [4, 'something from outside is larger than allowed'],

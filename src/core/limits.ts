@@ -30,6 +30,8 @@ export const limits = {
   signature: 64 * 1024,
   allowedSigners: 1024 * 1024,
   revokedKeys: 4 * 1024 * 1024,
+  /** A signed update of all files of trust; it holds their texts as JSON. */
+  trustUpdate: 12 * 1024 * 1024,
   /** `policy.json` of a site. */
   policy: 64 * 1024,
   /** One message of an ssh-agent; OpenSSH's own limit. */
