@@ -5,6 +5,7 @@ import type { VerifiedSigner } from '../trust/verify.ts';
 import { hashBundleFile } from './carried-packs.ts';
 import { checkArchiveFile } from './check-archive.ts';
 import { checkImages } from './check-images.ts';
+import { checkStream } from './check-stream.ts';
 import { describedFiles } from './document.ts';
 import { listFolder, type FolderListing } from './folder.ts';
 import { bundleFiles, looksLikeArchive, packFolder } from './names.ts';
@@ -67,6 +68,7 @@ export async function openBundle(dir: string, options: OpenBundleOptions): Promi
   checkListing(dir, listing, sums);
 
   const read = await readSigned(dir, bundleFiles.document, limits.bundleJson, sums).then(readDocument);
+  checkStream(read.document, options.policy);
   checkAudience(read.document, options.site);
   checkFresh(read.document, options.now);
   checkAgreement(read, sums);

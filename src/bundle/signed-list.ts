@@ -3,6 +3,8 @@ import { asPackferryError, PackferryError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import { limits } from '../core/limits.ts';
 import type { AllowedSigners } from '../trust/allowed-signers.ts';
+import { defaultPolicy, type TrustPolicy } from '../trust/read-policy.ts';
+import { checkThreshold } from '../trust/threshold.ts';
 import { bundleNamespace, verifyDetached, type VerifiedSigner } from '../trust/verify.ts';
 import { readBundleFile, type FolderListing } from './folder.ts';
 import { bundleFiles } from './names.ts';
@@ -10,6 +12,8 @@ import { parseSums, type Sums } from './sums.ts';
 
 export interface SignatureOptions {
   readonly allowed: AllowedSigners;
+  /** What this site asks for besides; without one, a single trusted signature will do. */
+  readonly policy?: TrustPolicy;
   /** The one reading of the clock: decides on expiry and on the validity of keys. */
   readonly now: Date;
   readonly emit: Emit;
@@ -23,7 +27,7 @@ export interface SignedList {
   readonly sumsSha256: string;
 }
 
-/** Every signature file must be good; at least one of them by a key that is trusted. */
+/** Every signature file must be good, and enough of them by trusted principals: one, or as many as the policy asks for. */
 export async function checkSignatures(
   dir: string,
   listing: FolderListing,
@@ -37,15 +41,15 @@ export async function checkSignatures(
     }
   }
   const message = await readBundleFile(dir, bundleFiles.sums, limits.sums);
+  const { allowed, policy = defaultPolicy, now } = options;
+  const trust = { allowed, namespace: bundleNamespace, now };
   const signers: VerifiedSigner[] = [];
   const untrusted: PackferryError[] = [];
   for (const name of listing.signatures) {
     const signature = await readBundleFile(dir, name, limits.signature);
     try {
-      const { allowed, now } = options;
-      signers.push(
-        verifyDetached({ message, signature, signatureName: name, allowed, namespace: bundleNamespace, now }),
-      );
+      const userVerification = policy.requireUserVerification;
+      signers.push(verifyDetached({ message, signature, signatureName: name, ...trust, userVerification }));
     } catch (fault) {
       const error = asPackferryError(fault);
       if (error.code !== 'E_SIGNER_UNTRUSTED') throw error;
@@ -55,6 +59,7 @@ export async function checkSignatures(
   const [first] = untrusted;
   if (signers.length === 0 && first !== undefined) throw first;
   for (const error of untrusted) options.emit({ type: 'note', level: 'warning', message: error.message });
+  checkThreshold(signers, { name: dir, ...trust, policy });
   return {
     sums: parseSums(message.toString('utf8')),
     signers,

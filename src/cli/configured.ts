@@ -1,7 +1,9 @@
 import { lstat } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf, PackferryError, systemCodeOf, type ErrorCode } from '../core/errors.ts';
+import type { Emit } from '../core/events.ts';
 import { pendingPlace } from '../flows/trust/generation.ts';
+import { checkGuarded, looseModeOf } from '../trust/guarded-file.ts';
 import type { Context } from './context.ts';
 
 /** The folders of settings: the machine's and the user's. */
@@ -43,4 +45,23 @@ export async function firstOf(
     }
   }
   return undefined;
+}
+
+/** The first that is there, of files that decide on trust: nobody but root and this user may be able to change it. */
+export async function guardedFirstOf(
+  places: readonly string[],
+  { home }: Pick<Context, 'home'>,
+  hint: string,
+): Promise<string | undefined> {
+  const place = await firstOf(places, 'E_TRUST_UNREADABLE', hint);
+  if (place !== undefined) await checkGuarded(place, home);
+  return place;
+}
+
+/** A file that was named is taken as it is, for media without owners and modes; that others may change it is told. */
+export async function warnWhenLoose(file: string, emit: Emit): Promise<void> {
+  const mode = await looseModeOf(file);
+  if (mode === undefined) return;
+  const message = `others may change ${file} (mode ${mode}), which decides on what is trusted`;
+  emit({ type: 'note', level: 'warning', message });
 }

@@ -2,12 +2,13 @@ import { createReadStream } from 'node:fs';
 import path from 'node:path';
 import { collect } from '../core/collect.ts';
 import { messageOf, PackferryError } from '../core/errors.ts';
+import { silent, type Emit } from '../core/events.ts';
 import { limits } from '../core/limits.ts';
 import { readAllowedSigners, type AllowedSigners } from '../trust/allowed-signers.ts';
 import { openSigningKey } from '../trust/open-signing-key.ts';
 import { readRevokedKeys, type RevokedKeys } from '../trust/revoked-keys.ts';
 import type { Signer } from '../trust/signer.ts';
-import { firstOf, placesOf } from './configured.ts';
+import { firstOf, guardedFirstOf, placesOf, warnWhenLoose } from './configured.ts';
 import type { Context } from './context.ts';
 import { askSecret, isInteractive } from './prompt.ts';
 import type { Session } from './session.ts';
@@ -19,16 +20,22 @@ export interface TrustOptions {
 }
 
 /** The keys that are trusted here: the file that was named, else the machine's, else the user's; without the revoked ones. */
-export async function trustedKeys(context: Context, options: TrustOptions): Promise<AllowedSigners> {
-  const file = options.trustedKeys ?? (await placeOfTrustedKeys(context));
+export async function trustedKeys(
+  context: Context,
+  options: TrustOptions,
+  emit: Emit = silent,
+): Promise<AllowedSigners> {
+  const { trustedKeys: named, revokedKeys: lists = [] } = options;
+  const file = named ?? (await placeOfTrustedKeys(context));
+  for (const one of named === undefined ? lists : [named, ...lists]) await warnWhenLoose(one, emit);
   const allowed = await readAllowedSigners(file);
-  return { ...allowed, revoked: await revokedKeys(context, file, options.revokedKeys ?? []) };
+  return { ...allowed, revoked: await revokedKeys(context, file, lists) };
 }
 
 async function placeOfTrustedKeys(context: Context): Promise<string> {
   const places = placesOf('allowed_signers', context);
   const hint = 'Make it readable, or name the file of trusted keys: --trusted-keys FILE.';
-  const place = await firstOf(places, 'E_TRUST_UNREADABLE', hint);
+  const place = await guardedFirstOf(places, context, hint);
   if (place !== undefined) return place;
   throw new PackferryError(
     'E_USAGE',
@@ -44,16 +51,15 @@ async function placeOfTrustedKeys(context: Context): Promise<string> {
  * there, the machine's, the user's, and the one beside the allowed_signers file in use.
  */
 async function revokedKeys(context: Context, file: string, named: readonly string[]): Promise<RevokedKeys[]> {
-  const beside = path.join(path.dirname(file), 'revoked_keys');
-  const places = new Set([...placesOf('revoked_keys', context), beside].map((place) => path.resolve(place)));
-  const found = await Promise.all([...places].map(thereAt));
+  const hint = 'Make it readable: it may list keys that are revoked.';
+  const usual = placesOf('revoked_keys', context).map((place) => path.resolve(place));
+  const beside = path.resolve(path.dirname(file), 'revoked_keys');
+  const found = await Promise.all([
+    ...usual.map((place) => guardedFirstOf([place], context, hint)),
+    ...(usual.includes(beside) ? [] : [firstOf([beside], 'E_TRUST_UNREADABLE', hint)]),
+  ]);
   const files = [...named, ...found.filter((place) => place !== undefined)];
   return Promise.all(files.map(readRevokedKeys));
-}
-
-/** Anything that is not certainly absent is read, and fails there. */
-function thereAt(place: string): Promise<string | undefined> {
-  return firstOf([place], 'E_TRUST_UNREADABLE', 'Make it readable: it may list keys that are revoked.');
 }
 
 /** Opens what signs: a key file, which asks for its passphrase where somebody can answer, an agent, or ssh-keygen. */

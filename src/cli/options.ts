@@ -150,6 +150,14 @@ export function revokedKeysOption(): Option {
   ).argParser(collectValues);
 }
 
+/** `--policy FILE`. */
+export function policyOption(): Option {
+  return new Option(
+    '--policy <file>',
+    "policy.json of this site: how many principals must have signed, which bundles are taken (default: /etc/packferry/policy.json, then the one in the user's configuration folder)",
+  ).env('PACKFERRY_POLICY');
+}
+
 /** `--site NAME`. */
 export function siteOption(): Option {
   return new Option(

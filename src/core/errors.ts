@@ -33,6 +33,7 @@ const codes = {
   E_TRUST_UNREADABLE: [2, 'a file of trusted or revoked keys, or the policy, cannot be read'],
   E_TRUST_INVALID: [2, 'a file of trusted or revoked keys, or the policy, has mistakes'],
   E_TRUST_CONFLICT: [2, 'the files of trusted or revoked keys say something else already, or change meanwhile'],
+  E_TRUST_UNSAFE: [2, 'others could change a file that decides on trust'],
   // 3: some images failed
   E_PARTIAL: [3, 'some images failed, the others are done'],
   // 4: verification failed
@@ -49,6 +50,8 @@ const codes = {
   E_UPDATE_INVALID: [4, 'a signed update of the trusted files is malformed'],
   E_UPDATE_VERSION: [4, 'a signed update is not the next one for the trusted files'],
   E_UPDATE_SIGNERS: [4, 'too few of those who may have signed an update of the trusted files'],
+  E_THRESHOLD: [4, 'fewer principals have signed than the policy asks for'],
+  E_WRONG_STREAM: [4, 'the policy does not take bundles of this name'],
   E_DIGEST_MISMATCH: [4, 'content differs from its digest'],
   E_SIZE_MISMATCH: [4, 'content differs from its size'],
   E_LIMIT_EXCEEDED: [4, 'something from outside is larger than allowed'],

@@ -1,12 +1,19 @@
 import { type AllowedSigner, unfitInNames } from './allowed-line.ts';
 import type { Certificate } from './certificate.ts';
 import type { LoadedKey } from './loaded-key.ts';
-import { matchesPatternList } from './pattern.ts';
+import { matchesPatternList, plainNames } from './pattern.ts';
 import { quote } from './quote.ts';
 
 /** What a line of allowed_signers says of a key: whom it stands for, or why not here and now. */
-export type Judged =
-  { readonly line: number; readonly principal: string } | { readonly line: number; readonly refusal: string };
+export type Judged = Admitted | { readonly line: number; readonly refusal: string };
+
+export interface Admitted {
+  readonly line: number;
+  /** The principals of the line as written; they may be patterns. Of a certificate, its first name that they match. */
+  readonly principal: string;
+  /** Every name that the signer may go by; none when a pattern admits a bare key, which could be anybody's. */
+  readonly names: readonly string[];
+}
 
 export interface Circumstances {
   readonly namespace: string;
@@ -34,13 +41,15 @@ export function judgeLine(
   if (speaksOf?.equals(signer.key.blob) !== true) return undefined;
   const refusal = refusalByLine(signer, signing, circumstances);
   if (refusal !== undefined) return { line, refusal };
-  if (certificate === undefined) return { line, principal: signer.principals.text };
+  if (certificate === undefined)
+    return { line, principal: signer.principals.text, names: plainNames(signer.principals) ?? [] };
   const fault = certificateFault(certificate, signing.userVerified, circumstances.now);
   if (fault !== undefined) return { line, refusal: `by line ${line}, but its certificate ${fault}` };
-  const principal = certificate.principals.find(
+  const matching = certificate.principals.filter(
     (name) => !unfitInNames.test(name) && matchesPatternList(signer.principals, name),
   );
-  if (principal !== undefined) return { line, principal };
+  const [principal] = matching;
+  if (principal !== undefined) return { line, principal, names: matching };
   const names = certificate.principals.map(quote).join(', ');
   return {
     line,
@@ -48,9 +57,10 @@ export function judgeLine(
   };
 }
 
-function refusalByLine(
+/** Why a line does not admit its key in these circumstances. */
+export function refusalByLine(
   signer: AllowedSigner,
-  { userVerified }: Signing,
+  { userVerified }: Pick<Signing, 'userVerified'>,
   { namespace, now, userVerification }: Circumstances,
 ): string | undefined {
   const second = Math.floor(now.getTime() / 1000) * 1000;
@@ -70,7 +80,7 @@ function refusalByLine(
 }
 
 /** Why a certificate does not hold for a signature at this time. */
-function certificateFault(
+export function certificateFault(
   { use, validAfter, validBefore, criticalOptions }: Certificate,
   userVerified: boolean,
   now: Date,

@@ -1,6 +1,6 @@
-import { userInfo } from 'node:os';
 import { PackferryError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
+import { currentUser } from './guarded-file.ts';
 import type { KeyFile } from './key-envelope.ts';
 import { isKeyTypeName } from './key-types.ts';
 import { readSmallFile, type SmallFile } from './read-file.ts';
@@ -56,13 +56,4 @@ function isPublicKey({ bytes }: SmallFile): boolean {
 /** Only of the user's own file: a key that belongs to somebody else is shared on purpose. */
 function isOpenToOthers({ stats }: SmallFile): boolean {
   return stats.uid === currentUser() && (stats.mode & 0o077) !== 0;
-}
-
-/** The numeric user; -1 on Windows, where modes mean nothing; undefined for a user without an account entry. */
-function currentUser(): number | undefined {
-  try {
-    return userInfo().uid;
-  } catch {
-    return undefined;
-  }
 }

@@ -16,6 +16,12 @@ export function parsePatternList(text: string): PatternList | undefined {
   return { text, patterns };
 }
 
+/** The names of a list that names them one by one; undefined when wildcards or exclusions let it mean others. */
+export function plainNames({ patterns }: PatternList): readonly string[] | undefined {
+  const isPlain = patterns.every(({ excludes, pattern }) => !excludes && !/[*?]/.test(pattern));
+  return isPlain ? patterns.map(({ pattern }) => pattern) : undefined;
+}
+
 /** Does some pattern match, and no exclusion? Case counts. */
 export function matchesPatternList(list: PatternList, value: string): boolean {
   const matching = list.patterns.filter(({ pattern }) => matchesPattern(pattern, value));

@@ -1,6 +1,6 @@
 import { PackferryError } from '../core/errors.ts';
 import type { AllowedSigners } from './allowed-signers.ts';
-import { type Judged, judgeLine } from './judge-line.ts';
+import { type Admitted, judgeLine } from './judge-line.ts';
 import { loadPublicKey, type LoadedKey } from './loaded-key.ts';
 import { fingerprintOf, formatPublicKey } from './public-key.ts';
 import { quote } from './quote.ts';
@@ -25,13 +25,10 @@ export interface VerifyOptions {
 }
 
 /** Who signed, by the line of allowed_signers that admits the key. */
-export interface VerifiedSigner {
-  /** The principals of the line as written; they may be patterns. Of a certificate, its name that they match. */
-  readonly principal: string;
+export interface VerifiedSigner extends Admitted {
   /** Of the key, also where a certificate stands for it. */
   readonly fingerprint: string;
   readonly keyType: string;
-  readonly line: number;
 }
 
 /** A signature that is good in itself. */
@@ -53,11 +50,8 @@ export function verifyDetached(options: VerifyOptions): VerifiedSigner {
   const revoked = revocation(key, options.allowed);
   if (revoked !== undefined) throw untrusted(options, good, [revoked]);
   const judged = options.allowed.signers.flatMap((signer) => judgeLine(signer, good, options) ?? []);
-  const admitting = judged.find((line): line is Judged & { principal: string } => 'principal' in line);
-  if (admitting !== undefined) {
-    const { principal, line } = admitting;
-    return { principal, fingerprint, keyType: key.type.name, line };
-  }
+  const admitting = judged.find((line) => 'principal' in line);
+  if (admitting !== undefined) return { ...admitting, fingerprint, keyType: key.type.name };
   throw untrusted(
     options,
     good,

@@ -14,6 +14,7 @@ test('a certificate stands for its name that the line matches, with the fingerpr
   const certified = certify(key, authority, { principals: ['ops', 'builder', 'builder2'] });
   t.deepEqual(verify(forge(certified), trusted), {
     principal: 'builder',
+    names: ['builder', 'builder2'],
     fingerprint: fingerprintOf(key.blob),
     keyType: 'ecdsa-sha2-nistp256',
     line: 1,

@@ -17,6 +17,7 @@ test('a good signature names the line, the principals and the key', (t) => {
   );
   t.deepEqual(verify(good, allowed), {
     principal: 'build@example,ci-*',
+    names: [],
     fingerprint: fingerprintOf(key.blob),
     keyType: 'ssh-ed25519',
     line: 4,

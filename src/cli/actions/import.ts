@@ -11,6 +11,7 @@ import type { ImportReport } from '../../schema/reports.ts';
 import { trustedKeys } from '../keys.ts';
 import { confirm, isInteractive } from '../prompt.ts';
 import type { Action, CommonOptions, Session } from '../session.ts';
+import { sitePolicy } from '../site-policy.ts';
 import { siteName } from '../site.ts';
 import { count } from '../text/plural.ts';
 import { table } from '../text/table.ts';
@@ -18,6 +19,7 @@ import { table } from '../text/table.ts';
 export interface ImportOptions extends CommonOptions {
   readonly trustedKeys?: string;
   readonly revokedKeys?: readonly string[];
+  readonly policy?: string;
   readonly site?: string;
   readonly state?: string;
   readonly to?: readonly string[];
@@ -32,12 +34,13 @@ export interface ImportOptions extends CommonOptions {
 /** `import BUNDLE [--to ENDPOINT]...` */
 export const importCommand: Action<ImportOptions> = async (session, [dir = ''], options) => {
   const { context, emit, signal } = session;
-  const allowed = await trustedKeys(context, options);
+  const allowed = await trustedKeys(context, options, emit);
+  const policy = await sitePolicy(session, options);
   const site = await siteName(context, options.site);
   // Before the bundle is read: that may take long, and a slip of the pen need not wait for it.
   const only = (options.image ?? []).map((text) => formatReference(parseReference(text)));
   const found = await findTargets(options.to ?? ['docker:'], { environment: context.env });
-  const bundle = await openBundle(dir, { allowed, now: context.now, emit, signal, site });
+  const bundle = await openBundle(dir, { allowed, policy, now: context.now, emit, signal, site });
   // Before a target is touched: the bundle may not hold what is asked for.
   chooseImages(bundle, only);
   const targets = await openTargets(found, signal);

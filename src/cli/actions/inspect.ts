@@ -19,7 +19,7 @@ export interface InspectOptions extends CommonOptions {
 /** `inspect BUNDLE` */
 export const inspect: Action<InspectOptions> = async ({ context, emit }, [dir = ''], options) => {
   const isTrusting = options.trustedKeys !== undefined || options.revokedKeys !== undefined;
-  const keys = isTrusting ? { allowed: await trustedKeys(context, options) } : {};
+  const keys = isTrusting ? { allowed: await trustedKeys(context, options, emit) } : {};
   const report = await inspectBundle(dir, { ...keys, now: context.now, emit });
   return { report, text: inspectText(report), summary: summaryOf(report) };
 };

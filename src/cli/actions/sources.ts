@@ -58,7 +58,7 @@ export async function withManifestSource<T>(
       ...{ registries, emit, signal },
       environment: context.env,
       spoolDir: path.join(cacheFolderOf(context), 'spool'),
-      trustedKeys: () => trustedKeys(context, options),
+      trustedKeys: () => trustedKeys(context, options, emit),
       now: context.now,
     });
     try {

@@ -4,6 +4,7 @@ import { verifyReportOf } from '../../flows/verify.ts';
 import type { VerifyReport } from '../../schema/reports.ts';
 import { trustedKeys } from '../keys.ts';
 import type { Action, CommonOptions } from '../session.ts';
+import { sitePolicy } from '../site-policy.ts';
 import { siteName } from '../site.ts';
 import { audienceLines } from '../text/audience.ts';
 import { count } from '../text/plural.ts';
@@ -13,15 +14,19 @@ import { visible } from '../text/visible.ts';
 export interface VerifyOptions extends CommonOptions {
   readonly trustedKeys?: string;
   readonly revokedKeys?: readonly string[];
+  readonly policy?: string;
   readonly site?: string;
   readonly state?: string;
 }
 
 /** `verify BUNDLE` */
-export const verify: Action<VerifyOptions> = async ({ context, emit, signal }, [dir = ''], options) => {
-  const allowed = await trustedKeys(context, options);
+export const verify: Action<VerifyOptions> = async (session, [dir = ''], options) => {
+  const { context, emit, signal } = session;
+  const allowed = await trustedKeys(context, options, emit);
+  const policy = await sitePolicy(session, options);
   const site = await siteName(context, options.site);
-  const report = verifyReportOf(await openBundle(dir, { allowed, now: context.now, emit, signal, site }));
+  const { now } = context;
+  const report = verifyReportOf(await openBundle(dir, { allowed, policy, now, emit, signal, site }));
   return { report, text: '', summary: summaryOf(report) };
 };
 

@@ -1,6 +1,7 @@
 import {
   collectValues,
   jobsOption,
+  policyOption,
   revokedKeysOption,
   siteOption,
   stateOption,
@@ -24,6 +25,7 @@ export const addImport: AddCommand = (program, bind) =>
     )
     .addOption(trustedKeysOption())
     .addOption(revokedKeysOption())
+    .addOption(policyOption())
     .addOption(siteOption())
     .addOption(stateOption())
     .option('--image <reference>', 'only this image; may be repeated', collectValues)

@@ -1,4 +1,4 @@
-import { revokedKeysOption, siteOption, stateOption, trustedKeysOption } from '../options.ts';
+import { policyOption, revokedKeysOption, siteOption, stateOption, trustedKeysOption } from '../options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */
@@ -12,6 +12,7 @@ export const addVerify: AddCommand = (program, bind) =>
     .argument('<bundle>', 'the folder of the bundle')
     .addOption(trustedKeysOption())
     .addOption(revokedKeysOption())
+    .addOption(policyOption())
     .addOption(siteOption())
     .addOption(stateOption())
     .action(bind(async () => (await import('../actions/verify.ts')).verify));
