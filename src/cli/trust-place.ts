@@ -1,13 +1,15 @@
 import path from 'node:path';
 import { asPackferryError, PackferryError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
+import { trustFileNames } from '../flows/trust/files.ts';
 import { readTrustTexts } from '../flows/trust/folder.ts';
 import type { AllowedSigner } from '../trust/allowed-line.ts';
 import { parseSignerLines } from '../trust/allowed-signers.ts';
 import { readRevokedKeys, type RevokedKeys } from '../trust/revoked-keys.ts';
-import { configurationFolders, firstOf } from './configured.ts';
+import { configurationFolders, firstOf, guardedFirstOf, warnWhenLoose } from './configured.ts';
 import { noHome, type Context } from './context.ts';
 import type { PlaceOptions } from './options.ts';
+import type { Session } from './session.ts';
 
 /** The folder that was chosen: the machine's for root, else the user's. `E_USAGE` for a user without a home. */
 export function trustFolder(context: Context, options: PlaceOptions): string {
@@ -58,4 +60,20 @@ export async function knownSigners(
     }),
   );
   return found.filter((one) => one !== undefined);
+}
+
+/**
+ * Refuses files of trust that others could change before they are built upon: written anew, they would look as if they
+ * were safe. In a folder that was named this is only told.
+ */
+export async function checkTrustFiles(
+  { context, emit }: Pick<Session, 'context' | 'emit'>,
+  folder: string,
+): Promise<void> {
+  const { system, user } = configurationFolders(context);
+  const files = trustFileNames.map((name) => path.join(folder, name));
+  for (const file of files) {
+    if ([system, user].includes(folder)) await guardedFirstOf([file], context, 'Make it readable.');
+    else await warnWhenLoose(file, emit);
+  }
 }

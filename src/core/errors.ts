@@ -32,7 +32,10 @@ const codes = {
   E_CREDENTIALS: [2, 'stored accounts or certificates cannot be read, used or written'],
   E_TRUST_UNREADABLE: [2, 'a file of trusted or revoked keys, or the policy, cannot be read'],
   E_TRUST_INVALID: [2, 'a file of trusted or revoked keys, or the policy, has mistakes'],
-  E_TRUST_CONFLICT: [2, 'the files of trusted or revoked keys say something else already, or change meanwhile'],
+  E_TRUST_CONFLICT: [
+    2,
+    'the files of trusted or revoked keys say something else already, or change meanwhile',
+  ],
   E_TRUST_UNSAFE: [2, 'others could change a file that decides on trust'],
   // 3: some images failed
   E_PARTIAL: [3, 'some images failed, the others are done'],

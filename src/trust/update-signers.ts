@@ -1,6 +1,7 @@
 import { asPackferryError, PackferryError } from '../core/errors.ts';
 import type { AllowedSigners } from './allowed-signers.ts';
-import { distinctPrincipals } from './distinct-principals.ts';
+import { countPrincipals } from './principals.ts';
+import { quote } from './quote.ts';
 import type { TrustPolicy } from './read-policy.ts';
 import type { RevokedKeys } from './revoked-keys.ts';
 import { trustUpdateNamespace, type TrustUpdate } from './trust-update.ts';
@@ -21,8 +22,9 @@ export interface UpdateJudge {
 export interface UpdateVerdict {
   /** One for each signature that counts. */
   readonly signers: readonly VerifiedSigner[];
+  /** The different persons behind them, by the rule that holds for bundles too. */
   readonly principals: readonly string[];
-  /** Why the others do not. */
+  /** Why other signatures do not count, or add nobody. */
   readonly refusals: readonly PackferryError[];
 }
 
@@ -60,7 +62,12 @@ export function judgeUpdate(
       refusals.push(error);
     }
   }
-  return { signers, principals: distinctPrincipals(signers), refusals };
+  const { counted, surplus } = countPrincipals(signers, allowed);
+  for (const { signer, reason } of surplus) {
+    const who = `${quote(signer.principal)} (${signer.fingerprint})`;
+    refusals.push(new PackferryError('E_UPDATE_SIGNERS', `${who} adds nobody: ${reason}`));
+  }
+  return { signers, principals: counted.map(({ principal }) => principal), refusals };
 }
 
 /**

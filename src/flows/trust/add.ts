@@ -7,13 +7,14 @@ import { parseAllowedLine, type AllowedSigner } from '../../trust/allowed-line.t
 import { signerLine } from '../../trust/allowed-signers-line.ts';
 import { parseAllowedSigners, parseSignerLines } from '../../trust/allowed-signers.ts';
 import type { GivenKey } from '../../trust/given-key.ts';
+import { matchesPatternList } from '../../trust/pattern.ts';
 import { fingerprintOf } from '../../trust/public-key.ts';
 import { revocationOf, type RevokedKeys } from '../../trust/revoked-keys.ts';
 import { trustUpdateNamespace } from '../../trust/trust-update.ts';
 import { bundleNamespace } from '../../trust/verify.ts';
 import { appendLines } from './append.ts';
 import { readTrustTexts, withTrustFolder, writeTrustFile } from './folder.ts';
-import { reportKey, saysTheSame } from './key-report.ts';
+import { reportKey } from './key-report.ts';
 
 export interface AddKeyOptions {
   /** The folder of the files of trust. Made when it is not there. */
@@ -56,9 +57,9 @@ export async function addTrustedKey(options: AddKeyOptions): Promise<TrustAddRep
         principals.text === key.principals && !there.some((one) => one.key.blob.equals(blob)),
     )
     .map((signer) => ({ fingerprint: fingerprintOf(signer.key.blob), line: signer.line }));
-  const found = there.find((signer) => saysTheSame(signer, wanted));
   const report = { schemaVersion: reportVersion, file, key, others } as const;
-  if (found !== undefined) return { ...report, status: 'present', line: found.line };
+  const found = there.find((signer) => grants(signer, wanted, options));
+  if (found !== undefined) return { ...report, status: 'present', line: found.line, key: reportKey(found) };
   refuseOther(file, there);
   const revokedBy = revocationOf(given.key.blob, revoked);
   if (revokedBy !== undefined) {
@@ -71,6 +72,23 @@ export async function addTrustedKey(options: AddKeyOptions): Promise<TrustAddRep
   await confirm(key);
   await withTrustFolder(folder, owner, seen, () => writeTrustFile(folder, 'allowed_signers', bytes));
   return { ...report, status: 'added', line };
+}
+
+/** Does a line that is there say all that was asked for, of the same signer? What it says besides, it has from before. */
+function grants(there: AllowedSigner, wanted: AllowedSigner, options: AddKeyOptions): boolean {
+  const { validAfter, validBefore, given } = options;
+  const [old, fresh] = [reportKey(there), reportKey(wanted)];
+  const namespaces = fresh.namespaces?.split(',') ?? [];
+  const isTimed =
+    (validAfter ?? validBefore ?? given.line?.validAfter ?? given.line?.validBefore) !== undefined;
+  return (
+    old.principals === fresh.principals &&
+    old.authority === fresh.authority &&
+    namespaces.every(
+      (name) => there.namespaces === undefined || matchesPatternList(there.namespaces, name),
+    ) &&
+    (!isTimed || (old.validAfter === fresh.validAfter && old.validBefore === fresh.validBefore))
+  );
 }
 
 function lineFor(options: AddKeyOptions): string {

@@ -7,7 +7,6 @@ import { reportVersion } from '../../schema/reports.ts';
 import type { TrustProposalReport } from '../../schema/reports-trust.ts';
 import { trustUpdateSchemaId, type TrustUpdateDocument } from '../../schema/trust-update.ts';
 import { parseAllowedSigners } from '../../trust/allowed-signers.ts';
-import { distinctPrincipals } from '../../trust/distinct-principals.ts';
 import { defaultPolicy, parsePolicy } from '../../trust/read-policy.ts';
 import { parseRevokedKeys, type RevokedKeys } from '../../trust/revoked-keys.ts';
 import type { Signer } from '../../trust/signer.ts';
@@ -145,7 +144,7 @@ function proposalReport(
       const [signer] = reportSigners(signers);
       return { file: name, ...(signer === undefined ? {} : { signer }) };
     }),
-    principals: distinctPrincipals(judged.flatMap(({ signers }) => signers)),
+    principals: [...judgeUpdate(update, { update, signatures, revoked, now }).principals],
     threshold: update.policy.threshold,
   };
 }

@@ -8,6 +8,7 @@ import type { AllowedSigner } from '../../trust/allowed-line.ts';
 import { isFingerprint, readFingerprint } from '../../trust/fingerprint.ts';
 import { isKeyText, readGivenKey } from '../../trust/given-key.ts';
 import { typeNameOf } from '../../trust/loaded-key.ts';
+import { plainNames } from '../../trust/pattern.ts';
 import { fingerprintOf, formatPublicKey } from '../../trust/public-key.ts';
 import { quote } from '../../trust/quote.ts';
 import { parseRevokedKeys, type RevokedKeys } from '../../trust/revoked-keys.ts';
@@ -98,7 +99,7 @@ async function findKeys(what: string, known: readonly AllowedSigner[]): Promise<
   }
   const named = isKeyText(what)
     ? []
-    : known.filter(({ principals }) => principals.text === what || principals.text.split(',').includes(what));
+    : known.filter(({ principals }) => [principals.text, ...(plainNames(principals) ?? [])].includes(what));
   if (named.length > 0) return unique(named.map(({ key }) => key));
   const { key, certified } = await readGivenKey(what).catch((fault: unknown) => {
     if (!(fault instanceof PackferryError) || isKeyText(what)) throw fault;

@@ -1,5 +1,7 @@
 import type { AllowedSigner } from '../../trust/allowed-line.ts';
-import { matchesPatternList } from '../../trust/pattern.ts';
+import { matchesPatternList, plainNames } from '../../trust/pattern.ts';
+import { countPrincipals } from '../../trust/principals.ts';
+import { fingerprintOf } from '../../trust/public-key.ts';
 import { revocationOf, type RevokedKeys } from '../../trust/revoked-keys.ts';
 import { bundleNamespace } from '../../trust/verify.ts';
 import type { TrustListReport } from '../../schema/reports-trust.ts';
@@ -30,5 +32,10 @@ export function countingPrincipals(
 ): string[] | undefined {
   const good = signers.filter((signer) => standingOf(signer, revoked, now).status === 'good');
   if (good.some(({ certAuthority }) => certAuthority)) return undefined;
-  return [...new Set(good.map(({ principals }) => principals.text))];
+  const each = good.map(({ principals, key }) => ({
+    principal: principals.text,
+    names: plainNames(principals) ?? [],
+    fingerprint: fingerprintOf(key.blob),
+  }));
+  return countPrincipals(each, { name: '', signers }).counted.map(({ principal }) => principal);
 }

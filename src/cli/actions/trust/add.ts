@@ -9,7 +9,7 @@ import type { Action, CommonOptions } from '../../session.ts';
 import { rightsOf, secondsOf } from '../../text/trust.ts';
 import { visible } from '../../text/visible.ts';
 import type { PlaceOptions } from '../../options.ts';
-import { otherLists, trustFolder } from '../../trust-place.ts';
+import { checkTrustFiles, otherLists, trustFolder } from '../../trust-place.ts';
 import { compareFingerprint } from './fingerprint.ts';
 
 export interface TrustAddOptions extends CommonOptions, PlaceOptions {
@@ -25,6 +25,7 @@ export interface TrustAddOptions extends CommonOptions, PlaceOptions {
 export const trustAdd: Action<TrustAddOptions> = async (session, [what = ''], options) => {
   const { context } = session;
   const folder = trustFolder(context, options);
+  await checkTrustFiles(session, folder);
   const given = await readGivenKey(what);
   const own = await firstOf([`${folder}/revoked_keys`], 'E_TRUST_UNREADABLE', 'Make it readable.');
   const revoked = [...(await otherLists(context, folder)), ...(own ? [await readRevokedKeys(own)] : [])];

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { listTrust } from '../../../flows/trust/list.ts';
 import type { TrustListReport } from '../../../schema/reports-trust.ts';
 import type { Action, CommonOptions } from '../../session.ts';
@@ -66,7 +67,7 @@ function keysOf({ keys }: Place): string {
     {
       title: 'WHERE',
       value: ({ file, line, revokedBy }) =>
-        `${file}:${line}${revokedBy === undefined ? '' : `, revoked by ${revokedBy}`}`,
+        `${path.basename(file)}:${line}${revokedBy === undefined ? '' : `, revoked by ${revokedBy}`}`,
     },
   ]);
 }

@@ -7,7 +7,7 @@ import { stateFolderOf } from '../../state-folder.ts';
 import { changeLines } from '../../text/trust.ts';
 import { visible } from '../../text/visible.ts';
 import type { PlaceOptions } from '../../options.ts';
-import { otherLists, trustFolder } from '../../trust-place.ts';
+import { checkTrustFiles, otherLists, trustFolder } from '../../trust-place.ts';
 
 export interface TrustUpdateOptions extends CommonOptions, PlaceOptions {
   readonly state?: string;
@@ -19,6 +19,7 @@ export interface TrustUpdateOptions extends CommonOptions, PlaceOptions {
 export const trustUpdate: Action<TrustUpdateOptions> = async (session, [file = ''], options) => {
   const { context } = session;
   const folder = trustFolder(context, options);
+  await checkTrustFiles(session, folder);
   const state = stateFolderOf(context, options.state);
   if (state === undefined) {
     throw new PackferryError('E_USAGE', 'you have no home folder, so the old version could not be kept', {
