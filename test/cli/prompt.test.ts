@@ -2,24 +2,10 @@ import { readdir, readFile } from 'node:fs/promises';
 import test from 'ava';
 import { readKeyFile } from '../../src/trust/key-file.ts';
 import { openSigner } from '../../src/trust/signer.ts';
-import { MemoryInput, MemoryOutput, runCli, type Ran } from '../helpers/cli-run.ts';
+import { onTerminal } from '../helpers/cli-answers.ts';
+import { runCli } from '../helpers/cli-run.ts';
 import { withSite, writeKey } from '../helpers/cli-site.ts';
 import { withFolder } from '../helpers/bundle-fixture.ts';
-
-/** Runs on a terminal where somebody answers each question in turn. */
-async function onTerminal(
-  argv: readonly string[],
-  answers: readonly (readonly [question: string, answer: string])[],
-): Promise<Ran> {
-  const stdin = new MemoryInput(true);
-  const stderr = new MemoryOutput(true);
-  const ran = runCli(argv, { stdin, stderr });
-  for (const [question, answer] of answers) {
-    await stderr.shows(question);
-    stdin.write(answer);
-  }
-  return ran;
-}
 
 test('import asks on a terminal: n loads nothing, y loads', async (t) => {
   await withSite(async ({ exporting, importing, at }) => {

@@ -25,9 +25,9 @@ export class MemoryOutput extends Writable implements Output {
     return this.#text;
   }
 
-  /** Resolves when `text` has been written. */
-  async shows(text: string): Promise<void> {
-    while (!this.#text.includes(text)) {
+  /** Resolves when `text` has been written, so many times. */
+  async shows(text: string, times = 1): Promise<void> {
+    while (this.#text.split(text).length <= times) {
       await new Promise((resolve) => this.once('written', resolve));
     }
   }
