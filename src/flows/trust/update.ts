@@ -13,7 +13,7 @@ import { reportSigners } from '../report.ts';
 import { changesBetween } from './changes.ts';
 import { trustFileNames, type TrustTexts } from './files.ts';
 import { readTrustTexts, withTrustFolder } from './folder.ts';
-import { writeGeneration, type Generation } from './generation.ts';
+import { currentFolder, writeGeneration, type Generation } from './generation.ts';
 import { joinRevocations } from './kept-revoked.ts';
 import { isKept, keepVersion, keptUpdateName } from './kept-versions.ts';
 import { readSignedUpdate, signatureName, type SignedUpdate } from './update-file.ts';
@@ -60,7 +60,10 @@ export async function updateTrust(options: UpdateTrustOptions): Promise<TrustUpd
   };
   if (update.version === before.policy.version) {
     const isSame = (await isKept(state, update)) || saysTheSame(seen, generation);
-    if (isSame) return { ...head, status: 'present', kept: [] };
+    if (isSame) {
+      await finish(options, seen);
+      return { ...head, status: 'present', kept: [] };
+    }
   }
   requireNext(file, folder, update.version, before.policy.version);
   const revoked = [before.revoked, update.revoked, ...otherLists];
@@ -89,6 +92,12 @@ export async function updateTrust(options: UpdateTrustOptions): Promise<TrustUpd
     await writeGeneration(folder, generation);
     return { ...report, status: 'updated', kept };
   });
+}
+
+/** What an update that was cut off has left to be done, if there was one. */
+async function finish({ folder, owner, dryRun }: UpdateTrustOptions, seen: TrustTexts): Promise<void> {
+  if (dryRun || (await currentFolder(folder)) === folder) return;
+  await withTrustFolder(folder, owner, seen, () => Promise.resolve());
 }
 
 interface FoundVersion {

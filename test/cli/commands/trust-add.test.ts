@@ -75,23 +75,20 @@ test('on a terminal the fingerprint has to be typed, and is not shown before', a
   });
 });
 
-test.serial(
-  'on a real terminal: the fingerprint is typed, and Ctrl-C trusts nobody',
-  async (t) => {
-    if (!(await hasTerminal(t))) return;
-    await withTrustSite(async ({ newKey, at, folder }) => {
-      const key = await newKey('builder');
-      const argv = ['trust', 'add', key.publicFile, '--principal', 'soc-builder', '--dir', folder];
-      const env = { XDG_CONFIG_HOME: at('config') };
-      const stopped = await inTerminal(argv, question, '\u0003', { env });
-      t.is(stopped.status, 130, stopped.screen);
-      await t.throwsAsync(readFile(path.join(folder, 'allowed_signers')), { code: 'ENOENT' });
-      const typed = await inTerminal(argv, question, `${key.fingerprint}\r`, { env });
-      t.is(typed.status, 0, typed.screen);
-        t.true((await readFile(path.join(folder, 'allowed_signers'), 'utf8')).includes('soc-builder'));
-    });
-  },
-);
+test.serial('on a real terminal: the fingerprint is typed, and Ctrl-C trusts nobody', async (t) => {
+  if (!(await hasTerminal(t))) return;
+  await withTrustSite(async ({ newKey, at, folder }) => {
+    const key = await newKey('builder');
+    const argv = ['trust', 'add', key.publicFile, '--principal', 'soc-builder', '--dir', folder];
+    const env = { XDG_CONFIG_HOME: at('config') };
+    const stopped = await inTerminal(argv, question, '\u0003', { env });
+    t.is(stopped.status, 130, stopped.screen);
+    await t.throwsAsync(readFile(path.join(folder, 'allowed_signers')), { code: 'ENOENT' });
+    const typed = await inTerminal(argv, question, `${key.fingerprint}\r`, { env });
+    t.is(typed.status, 0, typed.screen);
+    t.true((await readFile(path.join(folder, 'allowed_signers'), 'utf8')).includes('soc-builder'));
+  });
+});
 
 test('without a terminal nothing is trusted unless the fingerprint is given, and the right one', async (t) => {
   await withTrustSite(async ({ trust, newKey, folder }) => {
