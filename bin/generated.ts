@@ -16,6 +16,8 @@ import { receiptSchema } from '../src/schema/receipt.ts';
 import * as reports from '../src/schema/reports.ts';
 import * as receipts from '../src/schema/reports-receipt.ts';
 import { signReport } from '../src/schema/reports-sign.ts';
+import * as trust from '../src/schema/reports-trust.ts';
+import { trustUpdateSchema } from '../src/schema/trust-update.ts';
 
 /** Contents by path, relative to the project. */
 export function generatedFiles(context: Context): ReadonlyMap<string, string> {
@@ -25,6 +27,7 @@ export function generatedFiles(context: Context): ReadonlyMap<string, string> {
     bundle: bundleSchema,
     policy: policySchema,
     damage: damageSchema,
+    'trust-update': trustUpdateSchema,
     events: eventLine,
     'report-plan': reports.planReport,
     'report-lock': reports.lockReport,
@@ -39,6 +42,11 @@ export function generatedFiles(context: Context): ReadonlyMap<string, string> {
     'report-receipt-show': receipts.receiptShowReport,
     'report-receipt-list': receipts.receiptListReport,
     'report-receipt-verify': receipts.receiptVerifyReport,
+    'report-trust-add': trust.trustAddReport,
+    'report-trust-list': trust.trustListReport,
+    'report-trust-revoke': trust.trustRevokeReport,
+    'report-trust-update': trust.trustUpdateReport,
+    'report-trust-proposal': trust.trustProposalReport,
     'report-failure': reports.failureReport,
   };
   return new Map([

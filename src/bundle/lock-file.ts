@@ -1,4 +1,4 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type PackferryError, systemCodeOf } from '../core/errors.ts';
@@ -20,6 +20,9 @@ export interface LockOptions {
 
 /** How often a lock that is held is looked at, in milliseconds. */
 const lookEvery = 50;
+
+/** How long a lock may be there without its holder in it, in milliseconds. */
+const emptyFor = 10_000;
 
 /**
  * Runs with a lock file that nobody else has. The lock of a process that is gone is taken over; that of a running one, or
@@ -46,7 +49,12 @@ async function takeLock(file: string, owner: Owner): Promise<string | undefined>
   const holder = await readFile(file, 'utf8').catch(() => '');
   const [pid = '', host = ''] = holder.trim().split(' ');
   const who = pid === '' || host === '' ? '' : ` (process ${pid} on ${host})`;
-  if (host !== hostname() || !/^[0-9]{1,10}$/.test(pid) || owner.isRunning(Number(pid))) return who;
+  // Who made an empty one may have died before the name was in it.
+  const isLeft =
+    holder === ''
+      ? await isOld(file)
+      : host === hostname() && /^[0-9]{1,10}$/.test(pid) && !owner.isRunning(Number(pid));
+  if (!isLeft) return who;
   // Of several who find the same dead holder only one may remove its lock, and none a new one.
   const taking = `${file}.taking`;
   if (!(await create(taking, text))) return who;
@@ -56,6 +64,11 @@ async function takeLock(file: string, owner: Owner): Promise<string | undefined>
   } finally {
     await rm(taking, { force: true });
   }
+}
+
+async function isOld(file: string): Promise<boolean> {
+  const made = await stat(file).catch(() => undefined);
+  return made === undefined || Date.now() - made.mtimeMs > emptyFor;
 }
 
 async function create(file: string, text: string): Promise<boolean> {

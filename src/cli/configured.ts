@@ -2,27 +2,40 @@ import { lstat } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf, PackferryError, systemCodeOf, type ErrorCode } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
+import { pendingPlace } from '../flows/trust/generation.ts';
 import { checkGuarded, looseModeOf } from '../trust/guarded-file.ts';
 import type { Context } from './context.ts';
 
-/** Where a file of settings may lie: the machine's before the user's. */
-export function placesOf(name: string, { env, home }: Pick<Context, 'env' | 'home'>): string[] {
+/** The folders of settings: the machine's and the user's. */
+export interface ConfigurationFolders {
+  readonly system: string;
+  readonly user: string;
+}
+
+export function configurationFolders({ env, home }: Pick<Context, 'env' | 'home'>): ConfigurationFolders {
   // The XDG base directory specification: only an absolute path counts.
   const xdg = env['XDG_CONFIG_HOME'] ?? '';
   const configuration = path.isAbsolute(xdg) ? xdg : path.join(home, '.config');
-  return [path.join('/etc/packferry', name), path.join(configuration, 'packferry', name)];
+  return { system: '/etc/packferry', user: path.join(configuration, 'packferry') };
+}
+
+/** Where a file of settings may lie: the machine's before the user's. */
+export function placesOf(name: string, context: Pick<Context, 'env' | 'home'>): string[] {
+  const { system, user } = configurationFolders(context);
+  return [path.join(system, name), path.join(user, name)];
 }
 
 /**
  * The first of these files that is there. Only what is certainly absent makes way for the next place: another file than
- * the one that was meant must not count instead. Throws `code`.
+ * the one that was meant must not count instead. What an update of the trusted files has left unfinished counts before what
+ * it replaces. Throws `code`.
  */
 export async function firstOf(
   places: readonly string[],
   code: ErrorCode,
   hint: string,
 ): Promise<string | undefined> {
-  for (const place of places) {
+  for (const place of places.flatMap((one) => [pendingPlace(one), one])) {
     try {
       await lstat(place);
       return place;

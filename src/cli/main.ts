@@ -44,6 +44,12 @@ function usageError(
 ): PackferryError {
   const [command = '', about = ''] = argv;
   const see = commands.includes(command) ? `See packferry ${command} --help.` : 'See packferry --help.';
+  if (fault.message.includes('PRIVATE KEY')) {
+    // Commander takes it for an option and quotes it, for it begins with dashes.
+    return new PackferryError('E_USAGE', 'a private key stands on the command line', {
+      hint: 'It is in the history of the shell now, and secret no more: replace it. Name the file of the public key instead.',
+    });
+  }
   if (fault.code === 'commander.help' && command !== 'help') {
     return new PackferryError('E_USAGE', `${command}: say which of its commands`, {
       hint: see,

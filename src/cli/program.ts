@@ -14,6 +14,15 @@ import { addPlan } from './commands/plan.ts';
 import { addReceipt, addReceiptList, addReceiptShow, addReceiptVerify } from './commands/receipt.ts';
 import { addSearch } from './commands/search.ts';
 import { addSign } from './commands/sign.ts';
+import {
+  addTrust,
+  addTrustAdd,
+  addTrustList,
+  addTrustPropose,
+  addTrustRevoke,
+  addTrustSign,
+  addTrustUpdate,
+} from './commands/trust.ts';
 import { addUpdate } from './commands/update.ts';
 import { addUsage } from './commands/usage.ts';
 import { addVerify } from './commands/verify.ts';
@@ -48,6 +57,36 @@ const receiptCommands: readonly Entry[] = [
       'packferry receipt verify /media/usb/receipts --expect 7GQX-MZ4T-0V3K-81RD-HWEN-PC52-J9AB-XY6S',
     ],
   },
+];
+
+const trustCommands: readonly Entry[] = [
+  {
+    add: addTrustAdd,
+    examples: [
+      'packferry trust add builder.pub --principal soc-builder',
+      "packferry trust add ca.pub --authority --principal '*@soc.example' --valid-before 2027-12-31",
+    ],
+  },
+  { add: addTrustList, examples: ['packferry trust list', 'packferry trust list --json'] },
+  {
+    add: addTrustRevoke,
+    examples: [
+      'packferry trust revoke soc-builder --reason "laptop lost"',
+      'packferry trust revoke builder.pub --reason "left the company" --system',
+    ],
+  },
+  {
+    add: addTrustUpdate,
+    examples: [
+      'packferry trust update /media/usb/trust-update.json --dry-run',
+      'packferry trust update /media/usb/trust-update.json',
+    ],
+  },
+  {
+    add: addTrustPropose,
+    examples: ['packferry trust propose next -o trust-update.json --key ~/.ssh/old --key ~/.ssh/new'],
+  },
+  { add: addTrustSign, examples: ['packferry trust sign trust-update.json --key ~/.ssh/packferry'] },
 ];
 
 /** The commands, by where one is. */
@@ -138,6 +177,11 @@ const groups: readonly Group[] = [
         add: addReceipt,
         examples: ['packferry receipt show last', 'packferry receipt verify'],
         within: receiptCommands,
+      },
+      {
+        add: addTrust,
+        examples: ['packferry trust add builder.pub --principal soc-builder', 'packferry trust list'],
+        within: trustCommands,
       },
     ],
   },

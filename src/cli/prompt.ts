@@ -16,6 +16,11 @@ export async function confirm(context: Context, question: string): Promise<boole
   return /^y(es)?$/i.test(answer.trim());
 }
 
+/** Asks for a line of text. */
+export async function askLine(context: Context, question: string): Promise<string> {
+  return ask(context, question, true);
+}
+
 /** Asks for a secret; what is typed is not shown. */
 export async function askSecret(context: Context, question: string): Promise<string> {
   const secret = await ask(context, question, false);

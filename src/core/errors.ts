@@ -37,6 +37,10 @@ const codes = {
   E_CREDENTIALS: [2, 'stored accounts or certificates cannot be read, used or written'],
   E_TRUST_UNREADABLE: [2, 'a file of trusted or revoked keys, or the policy, cannot be read'],
   E_TRUST_INVALID: [2, 'a file of trusted or revoked keys, or the policy, has mistakes'],
+  E_TRUST_CONFLICT: [
+    2,
+    'the files of trusted or revoked keys say something else already, or change meanwhile',
+  ],
   E_TRUST_UNSAFE: [2, 'others could change a file that decides on trust'],
   E_RECEIPT_NOT_FOUND: [2, 'there is no such receipt'],
   // 3: some images failed
@@ -58,6 +62,10 @@ const codes = {
   E_STATE_UNUSABLE: [4, 'the history of what was accepted here cannot be read or written'],
   E_SIGNATURE_INVALID: [4, 'the signature is broken or of something else'],
   E_SIGNER_UNTRUSTED: [4, 'the signature is good, its key is not trusted'],
+  E_FINGERPRINT_MISMATCH: [4, 'a key has another fingerprint than the one that was typed or given'],
+  E_UPDATE_INVALID: [4, 'a signed update of the trusted files is malformed'],
+  E_UPDATE_VERSION: [4, 'a signed update is not the next one for the trusted files'],
+  E_UPDATE_SIGNERS: [4, 'too few of those who may have signed an update of the trusted files'],
   E_THRESHOLD: [4, 'fewer principals have signed than the policy asks for'],
   E_WRONG_STREAM: [4, 'the policy does not take bundles of this name'],
   E_DIGEST_MISMATCH: [4, 'content differs from its digest'],

@@ -36,6 +36,8 @@ export const limits = {
   receipts: 100_000,
   allowedSigners: 1024 * 1024,
   revokedKeys: 4 * 1024 * 1024,
+  /** A signed update of all files of trust; it holds their texts as JSON. */
+  trustUpdate: 12 * 1024 * 1024,
   /** `policy.json` of a site. */
   policy: 64 * 1024,
   /** `history.jsonl` of a site; a record takes some 500 bytes, so that 200,000 imports fit. And one line of it. */

@@ -33,10 +33,15 @@ export async function readAllowedSigners(path: string): Promise<AllowedSigners> 
  * restrict a key must not vanish. `E_TRUST_INVALID` carries every mistake with its line; a file without keys is one.
  */
 export function parseAllowedSigners(bytes: Uint8Array, name: string): AllowedSigners {
-  const signers = readLines(bytes, name, invalid, parseAllowedLine);
+  const signers = parseSignerLines(bytes, name);
   if (signers.length === 0)
     throw invalid(`${name}: no key stands in it, so no bundle could ever be accepted`);
   return { name, sha256: createHash('sha256').update(bytes).digest('hex'), signers };
+}
+
+/** The same for a file that may be empty, since the first key is still to be added. */
+export function parseSignerLines(bytes: Uint8Array, name: string): AllowedSigner[] {
+  return readLines(bytes, name, invalid, parseAllowedLine);
 }
 
 function invalid(message: string): PackferryError {

@@ -19,7 +19,10 @@ export interface Headcount {
  * of one principal. A signer who could be several of them (a line with a pattern, a certificate with several names)
  * counts only when there is nobody else: it may be one of the others. So another signature never lowers the count.
  */
-export function countPrincipals(signers: readonly CountedSigner[], allowed: AllowedSigners): Headcount {
+export function countPrincipals(
+  signers: readonly CountedSigner[],
+  allowed: Pick<AllowedSigners, 'name' | 'signers'>,
+): Headcount {
   const principalOf = principalsOf(allowed, signers);
   const counted = new Map<string, CountedSigner>();
   const surplus: { signer: CountedSigner; reason: string }[] = [];
@@ -46,7 +49,7 @@ export function countPrincipals(signers: readonly CountedSigner[], allowed: Allo
  * be one of several. `signers` are all who signed: a key that signs under several names is of all of them.
  */
 export function principalsOf(
-  allowed: AllowedSigners,
+  allowed: Pick<AllowedSigners, 'name' | 'signers'>,
   signers: readonly CountedSigner[],
 ): (signer: CountedSigner) => string | undefined {
   const groups = new Groups();

@@ -23,3 +23,8 @@ function standardOffset(year: number): number {
   const offsets = [0, 6].map((month) => new Date(year, month, 1).getTimezoneOffset());
   return Math.max(...offsets) * 60_000;
 }
+
+/** A time as allowed_signers takes it, in UTC: `20271231235959Z`. Fractions of a second are cut. */
+export function formatSshTime(time: Date): string {
+  return `${time.toISOString().replace(/\D/g, '').slice(0, 14)}Z`;
+}

@@ -2,7 +2,8 @@ import { readdir, readFile } from 'node:fs/promises';
 import test from 'ava';
 import { readKeyFile } from '../../src/trust/key-file.ts';
 import { openSigner } from '../../src/trust/signer.ts';
-import { onTerminal, runCli } from '../helpers/cli-run.ts';
+import { onTerminal } from '../helpers/cli-answers.ts';
+import { runCli } from '../helpers/cli-run.ts';
 import { withSite, writeKey } from '../helpers/cli-site.ts';
 import { withFolder } from '../helpers/bundle-fixture.ts';
 

@@ -2,7 +2,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
 import { exportReport, verifyReport } from '../../src/schema/reports.ts';
-import { onTerminal, runCli } from '../helpers/cli-run.ts';
+import { onTerminal } from '../helpers/cli-answers.ts';
+import { runCli } from '../helpers/cli-run.ts';
 import { contentOf, refused, withSigners } from '../helpers/cli-signers.ts';
 import { sshKeygen, withSshKeygen } from '../helpers/ssh-keygen.ts';
 

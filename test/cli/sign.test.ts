@@ -4,7 +4,8 @@ import test, { type ExecutionContext } from 'ava';
 import { addSignature } from '../../src/bundle/add-signature.ts';
 import { signReport } from '../../src/schema/reports-sign.ts';
 import { withFolder } from '../helpers/bundle-fixture.ts';
-import { onTerminal, runCli } from '../helpers/cli-run.ts';
+import { onTerminal } from '../helpers/cli-answers.ts';
+import { runCli } from '../helpers/cli-run.ts';
 import { contentOf, refused, withSigners, type SignersSite } from '../helpers/cli-signers.ts';
 
 interface Signing extends SignersSite {

@@ -17,6 +17,7 @@ const commands = [
   'search',
   'verify',
   'import',
+  'trust',
   'inspect',
   'keygen',
 ];
@@ -50,6 +51,21 @@ for (const command of commands) {
     t.is(/\(default: [^()]*\)\s+\(default:/.exec(stdout), null, 'a default is told once');
   });
 }
+
+test('a group by itself prints its commands, and each of them has help with examples', async (t) => {
+  const bare = await runCli(['trust']);
+  t.is(bare.status, 2);
+  t.true(bare.stderr.includes('error[E_USAGE]: trust: say which of its commands'), bare.stderr);
+  for (const command of ['add', 'list', 'revoke', 'update', 'propose', 'sign']) {
+    t.regex(bare.stderr, new RegExp(`^  ${command} `, 'm'));
+    const { status, stdout } = await runCli(['trust', command, '--help']);
+    t.is(status, 0);
+    t.regex(stdout, new RegExp(`Examples:\n  \\$ packferry trust ${command} ?`));
+  }
+  const unknown = await runCli(['trust', 'ad']);
+  t.is(unknown.status, 2);
+  t.regex(unknown.stderr, /unknown command 'ad'[^]*add/);
+});
 
 test('--version prints the version alone', async (t) => {
   const { status, stdout } = await runCli(['--version']);

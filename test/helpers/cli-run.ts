@@ -30,9 +30,9 @@ export class MemoryOutput extends Writable implements Output {
     return this.#text;
   }
 
-  /** Resolves when `text` has been written. */
-  async shows(text: string): Promise<void> {
-    while (!this.#text.includes(text)) {
+  /** Resolves when `text` has been written, so many times. */
+  async shows(text: string, times = 1): Promise<void> {
+    while (this.#text.split(text).length <= times) {
       await new Promise((resolve) => this.once('written', resolve));
     }
   }
@@ -103,19 +103,4 @@ export async function runCli(argv: readonly string[], options: RunOptions = {}):
   setMaxListeners(0, context.signal);
   const status = await run(argv, context).finally(() => rm(state, { recursive: true, force: true }));
   return { status, stdout: stdout.text, stderr: stderr.text };
-}
-
-/** Runs on a terminal where somebody answers each question in turn. */
-export async function onTerminal(
-  argv: readonly string[],
-  answers: readonly (readonly [question: string, answer: string])[],
-): Promise<Ran> {
-  const stdin = new MemoryInput(true);
-  const stderr = new MemoryOutput(true);
-  const ran = runCli(argv, { stdin, stderr });
-  for (const [question, answer] of answers) {
-    await stderr.shows(question);
-    stdin.write(answer);
-  }
-  return ran;
 }

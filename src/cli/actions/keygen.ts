@@ -29,8 +29,8 @@ export const keygen: Action<KeygenOptions> = async (session, _args, options) => 
   const summary = [
     `Wrote ${report.privateKey} (keep it secret) and ${report.publicKey}.`,
     `Fingerprint ${report.fingerprint}`,
-    'The line above belongs into the allowed_signers file of every site that is to accept your bundles. Let it get there',
-    'on another way than the bundles, and compare the fingerprint.',
+    'Every site that is to accept your bundles adds the line above (packferry trust add), and types the fingerprint, which',
+    'has to get there on another way than the line.',
   ]
     .map(visible)
     .join('\n');
