@@ -27,8 +27,8 @@ test('the keys of the user are found', async (t) => {
   });
 });
 test('trusted keys behind a path that cannot be followed are not taken as absent', async (t) => {
-  // Fails for root too, as no permission would not.
-  await refuses(t, 'E_TRUST_UNREADABLE', (config) => symlink('packferry', path.join(config, 'packferry')));
+  // Fails for root too, as no permission would not. The key of the site is looked for first, in the same folder.
+  await refuses(t, 'E_KEY_UNREADABLE', (config) => symlink('packferry', path.join(config, 'packferry')));
 });
 test('trusted keys behind a link that leads nowhere are not taken as absent', async (t) => {
   await refuses(t, 'E_TRUST_UNREADABLE', async (config) => {
