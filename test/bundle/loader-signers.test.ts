@@ -22,7 +22,11 @@ function keyOf(line: string): string {
   return /(?:ssh|ecdsa)-\S+ \S+/.exec(line)?.[0] ?? '';
 }
 
-async function sign(site: LoaderSite, name: string, { signer }: Pick<LoaderSite['trust'], 'signer'>): Promise<void> {
+async function sign(
+  site: LoaderSite,
+  name: string,
+  { signer }: Pick<LoaderSite['trust'], 'signer'>,
+): Promise<void> {
   const list = await readFile(path.join(site.dir, 'SHA256SUMS'));
   await writeFile(path.join(site.dir, name), await signer.sign(list, bundleNamespace));
 }
@@ -58,7 +62,8 @@ for (const machine of loaderMachines) {
     const second = await makeTrust('second', 'ecdsa-p256');
     const { trust } = site;
     const two = { THRESHOLD: '2' };
-    const trusts = (...lines: string[]): Promise<void> => writeFile(site.allowed, lines.map((line) => `${line.trim()}\n`).join(''));
+    const trusts = (...lines: string[]): Promise<void> =>
+      writeFile(site.allowed, lines.map((line) => `${line.trim()}\n`).join(''));
     await trusts(trust.allowedLine, second.allowedLine);
     refused(t, await site.check('builder,second', two), 'only 1 of the 2 signers');
     await sign(site, 'SHA256SUMS.2.sig', trust);

@@ -23,7 +23,10 @@ function good(t: ExecutionContext, { status, stdout, stderr }: ExecResult): void
 /** Signs this list in place of the one that is there. */
 async function sealAgain({ dir, trust }: LoaderSite, list: string): Promise<void> {
   await writeFile(path.join(dir, 'SHA256SUMS'), list);
-  await writeFile(path.join(dir, 'SHA256SUMS.sig'), await trust.signer.sign(Buffer.from(list), bundleNamespace));
+  await writeFile(
+    path.join(dir, 'SHA256SUMS.sig'),
+    await trust.signer.sign(Buffer.from(list), bundleNamespace),
+  );
 }
 
 for (const machine of loaderMachines) {
@@ -70,7 +73,11 @@ for (const machine of loaderMachines) {
         refused(t, await site.check(), name);
       }
       await rm(file);
-      refused(t, await site.check(), name.startsWith('packs') ? 'packs is no regular file' : `${name} is missing`);
+      refused(
+        t,
+        await site.check(),
+        name.startsWith('packs') ? 'packs is no regular file' : `${name} is missing`,
+      );
       await writeFile(file, bytes);
     }
     good(t, await site.check());
@@ -107,7 +114,14 @@ for (const machine of loaderMachines) {
     ];
     for (const [name, make] of extra) {
       await make(at(name));
-      refused(t, await site.check(), name.replaceAll(/[^ -~]/g, '?').replace('ä', '??').slice(0, 8));
+      refused(
+        t,
+        await site.check(),
+        name
+          .replaceAll(/[^ -~]/g, '?')
+          .replace('ä', '??')
+          .slice(0, 8),
+      );
       await rm(at(name), { recursive: true });
     }
     for (const name of ['images-001.tar', 'packs/HelloWorld.zip', 'SHA256SUMS', 'SHA256SUMS.sig']) {
@@ -176,7 +190,11 @@ for (const machine of loaderMachines) {
     };
     good(t, await says({ expiresAt: '2999-01-01T00:00:00Z', audience: ['site-b', 'site-a'] }));
     refused(t, await says({ expiresAt: '2020-01-01T00:00:00Z' }, 2), 'expired at 2020');
-    refused(t, await says({ audience: ['site-b', 'site'] }, 2), 'is for site-b site only, and this site is site-a');
+    refused(
+      t,
+      await says({ audience: ['site-b', 'site'] }, 2),
+      'is for site-b site only, and this site is site-a',
+    );
     refused(t, await says({ requires: [{ digest: 'sha256:0', size: 1 }] }), 'packferry puts these together');
     refused(t, await says({ schema: 'packferry.bundle/v2' }), 'version 1');
     refused(t, await says({ images: [] }), 'version 1');
@@ -235,14 +253,22 @@ for (const machine of loaderMachines) {
       [['allowed_signers', 'builder', 'a bundle'], { REVOKED_KEYS: 'nowhere' }, 'REVOKED_KEYS'],
       [['allowed_signers', 'builder', 'a bundle'], { VERIFY_WITH: 'nothing' }, 'VERIFY_WITH'],
       [['a bundle/README.txt', 'builder', 'a bundle'], {}, 'lies in the bundle'],
-      [['allowed_signers', 'builder', 'a bundle'], { REVOKED_KEYS: 'a bundle/load.sh' }, 'lies in the bundle'],
+      [
+        ['allowed_signers', 'builder', 'a bundle'],
+        { REVOKED_KEYS: 'a bundle/load.sh' },
+        'lies in the bundle',
+      ],
     ];
     for (const [args, env, words] of rows) {
       const { status, stderr } = await site.run({ args: args.length < 2 ? args : ['--check', ...args], env });
       t.is(status, 2, stderr);
       t.true(stderr.includes(words), stderr);
     }
-    refused(t, await site.run({ args: ['--check', 'allowed_signers', 'builder', 'no bundle'] }), 'cannot be entered');
+    refused(
+      t,
+      await site.run({ args: ['--check', 'allowed_signers', 'builder', 'no bundle'] }),
+      'cannot be entered',
+    );
   });
 
   if (!machine.keygen) {

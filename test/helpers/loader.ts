@@ -40,20 +40,43 @@ export const loaderMachines: readonly LoaderMachine[] = [
 ];
 
 /** What load.sh uses, beside what checks signatures and loads images. */
-const commonTools = ['awk', 'cat', 'cut', 'date', 'dd', 'env', 'getent', 'grep', 'id', 'ls', 'mktemp', 'od', 'rm'];
-const moreTools = ['runuser', 'sed', 'sha256sum', 'sha512sum', 'sort', 'tee', 'tr', 'wc'];
+const commonTools = [
+  'awk',
+  'cat',
+  'cut',
+  'date',
+  'dd',
+  'env',
+  'getent',
+  'grep',
+  'id',
+  'ls',
+  'mktemp',
+  'od',
+  'rm',
+];
+const moreTools = ['runuser', 'sed', 'sha256sum', 'sha512sum', 'su', 'tee', 'tr', 'wc'];
 
 /** A folder with links to these programs alone, for PATH. */
-export async function toolFolder(folder: string, machine: Pick<LoaderMachine, 'keygen' | 'bare'>): Promise<string> {
+export async function toolFolder(
+  folder: string,
+  machine: Pick<LoaderMachine, 'keygen' | 'bare'>,
+): Promise<string> {
   const tools = path.join(folder, 'tools');
   await mkdir(tools);
   const places = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`;
+  const applets = machine.bare === true ? await execOk(systemTools().path('busybox'), ['--list']) : '';
   for (const tool of [...commonTools, ...moreTools]) {
     const { status, stdout } = await execTool('sh', ['-c', `PATH="$1"; command -v "$2"`, 'sh', places, tool]);
-    if (machine.bare === true) await symlink(systemTools().path('busybox'), path.join(tools, tool));
-    else if (status === 0) await symlink(stdout.trim(), path.join(tools, tool));
+    if (machine.bare === true) {
+      if (!applets.split('\n').includes(tool)) continue;
+      await symlink(systemTools().path('busybox'), path.join(tools, tool));
+    } else if (status === 0) await symlink(stdout.trim(), path.join(tools, tool));
   }
-  await symlink(systemTools().path(machine.keygen ? 'ssh-keygen' : 'openssl'), path.join(tools, machine.keygen ? 'ssh-keygen' : 'openssl'));
+  await symlink(
+    systemTools().path(machine.keygen ? 'ssh-keygen' : 'openssl'),
+    path.join(tools, machine.keygen ? 'ssh-keygen' : 'openssl'),
+  );
   return tools;
 }
 
@@ -92,7 +115,7 @@ export async function withLoaderSite(
     await writeFile(zip, 'the bytes of a pack');
     const importer = await openImporter(await writeStandIn(path.join(folder, 'importer')));
     const packs = [{ id: 'HelloWorld', version: '1.2.3', zip }];
-    await fixture.write(dir, { content: { ...fixture.content(), packs, importer }, signer: trust.signer });
+    await fixture.write(dir, { content: { ...fixture.content(), packs, importer }, signers: [trust.signer] });
     const allowed = path.join(folder, 'allowed_signers');
     await writeFile(allowed, trust.allowedLine);
     const script = path.join(folder, 'load.sh');
