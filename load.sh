@@ -789,7 +789,7 @@ run() {
       runuser) exec runuser -u "$user" -- "$@" ;;
       # -n: never ask for a password, where nobody may sit.
       sudo) exec sudo -n -u "$user" -- "$@" ;;
-      su) exec su -s /bin/sh "$user" -c 'exec "$@"' sh "$@" ;;
+      su) exec su -s /bin/sh -c 'exec "$@"' -- "$user" sh "$@" ;;
     esac
   )
 }
@@ -835,13 +835,14 @@ confirm() {
     tag=${3%%@*}
     case ${tag##*/} in *:*) ;; *) tag=sha256:$4 ;; esac
     if [ "$engine" = podman ]; then also=$wanted; fi
-    if answer=$(run image inspect --format '{{.Id}} {{len .RootFS.Layers}}' "$tag" 2>&1 </dev/null); then
+    # Warnings would stand between the words.
+    if answer=$(run image inspect --format '{{.Id}} {{len .RootFS.Layers}}' "$tag" 2>/dev/null </dev/null); then
       case ${answer#sha256:} in
         "$wanted" | "$also") say "  $3: as signed" && confirmed=$((confirmed + 1)) ;;
         *) fault "$3: $with holds another image than the signed one: $(shown "$answer")" ;;
       esac
     else
-      fault "$3: $with does not hold it: $(shown "$answer")"
+      fault "$3: $with does not hold it: $(shown "$(run image inspect "$tag" 2>&1 </dev/null)")"
     fi
   done
   IFS=" 	$newline"

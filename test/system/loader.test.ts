@@ -5,6 +5,7 @@ import test, { type ExecutionContext } from 'ava';
 import { loaderMachines, putTool, withLoaderSite, type LoaderSite } from '../helpers/loader.ts';
 import { sampleReferences } from '../helpers/bundle-fixture.ts';
 import { withDockerd } from '../helpers/system-dockerd.ts';
+import { engineKinds, type EngineKind } from '../helpers/system-engines.ts';
 import { execOk, type ExecResult } from '../helpers/system-exec.ts';
 import { withPodman } from '../helpers/system-podman.ts';
 import { needing, systemTools } from '../helpers/system-tools.ts';
@@ -36,62 +37,59 @@ async function meddling(site: LoaderSite, name: string, command: string, at: num
   await putTool(
     site.tools,
     name,
-    `PATH=/usr/bin:/bin\n[ "$1" != images ] || ${meddle}\nexec ${command} "$@"\n`,
+    `PATH=/usr/sbin:/usr/bin:/sbin:/bin\n[ "$1" != images ] || ${meddle}\nexec ${command} "$@"\n`,
   );
 }
 
-test.serial(
-  'load.sh loads into Docker in every shell, and Docker keeps nothing of an archive that changes after its check',
-  needing(['dockerd', 'docker', 'root', 'dash', 'bash', 'busybox', 'openssl'], async (t) => {
-    await withDockerd(async (dockerd) => {
-      const env = { DOCKER_HOST: `unix://${dockerd.socket}` };
-      const count = async (): Promise<number> =>
-        (await dockerd.run(['images', '--quiet'])).stdout.split('\n').filter((line) => line !== '').length;
-      for (const machine of machines) {
-        await withLoaderSite(machine, async (site) => {
-          const docker = systemTools().path('docker');
-          const bytes = await readFile(path.join(site.dir, 'images-001.tar'));
-          // A layer, the list of images, the very end.
-          for (const at of [bytes.length >> 1, bytes.indexOf('RepoTags'), bytes.length - 1]) {
-            await meddling(site, 'docker', docker, at);
-            failed(t, await site.run({ args, env }), 4, 'changed while it was loaded');
-            t.is(await count(), 0);
-            await writeFile(path.join(site.dir, 'images-001.tar'), bytes);
-          }
-          await putTool(site.tools, 'docker', `exec ${docker} "$@"\n`);
-          loaded(t, await site.run({ args, env }));
-          t.is(await count(), sampleReferences.length);
-          loaded(t, await site.run({ args, env }));
-          await dockerd.run(['rmi', '--force', ...sampleReferences]);
-        });
-      }
-    });
-  }),
-);
-
-test.serial(
-  'load.sh loads into Podman in every shell, and Podman keeps nothing of an archive that changes after its check',
-  needing(['podman', 'root', 'dash', 'bash', 'busybox', 'openssl'], async (t) => {
-    await withPodman(async (podman) => {
+/** Runs with an engine: the command line for sh that speaks to it, and what it holds. */
+async function withEngine(
+  kind: EngineKind,
+  use: (command: string, run: (args: readonly string[]) => Promise<string>) => Promise<void>,
+): Promise<void> {
+  if (kind.product === 'podman') {
+    await withPodman((podman) => {
       const command = podman.command.map((word) => `'${word}'`).join(' ');
-      const env = { ENGINE: 'podman' };
-      for (const machine of machines) {
-        await withLoaderSite(machine, async (site) => {
-          const bytes = await readFile(path.join(site.dir, 'images-001.tar'));
-          for (const at of [bytes.length >> 1, bytes.indexOf('RepoTags'), bytes.length - 1]) {
-            await meddling(site, 'podman', command, at);
-            failed(t, await site.run({ args, env }), 4, 'changed while it was loaded');
-            t.is(await podman.run(['images', '--quiet']), '');
-            await writeFile(path.join(site.dir, 'images-001.tar'), bytes);
-          }
-          await putTool(site.tools, 'podman', `PATH=/usr/sbin:/usr/bin:/bin\nexec ${command} "$@"\n`);
-          loaded(t, await site.run({ args, env }));
-          await podman.run(['rmi', '--all', '--force']);
-        });
-      }
-    });
-  }),
-);
+      return use(command, (words) => podman.run(words));
+    }, kind.options);
+    return;
+  }
+  await withDockerd((dockerd) => {
+    const command = `${systemTools().path('docker')} --host unix://${dockerd.socket}`;
+    return use(command, async (words) => (await dockerd.run(words)).stdout);
+  }, kind.options);
+}
+
+for (const kind of engineKinds) {
+  test.serial(
+    `${kind.name}: load.sh loads in every shell, and nothing is kept of an archive that changes after its check`,
+    needing([...kind.needs, 'dash', 'bash', 'busybox', 'openssl'], async (t) => {
+      await withEngine(kind, async (command, run) => {
+        for (const machine of machines) {
+          await withLoaderSite(machine, async (site) => {
+            const env = { ENGINE: kind.product };
+            const archive = path.join(site.dir, 'images-001.tar');
+            const bytes = await readFile(archive);
+            // A layer, the list of images, the very end.
+            for (const at of [bytes.length >> 1, bytes.indexOf('RepoTags'), bytes.length - 1]) {
+              await meddling(site, kind.product, command, at);
+              failed(t, await site.run({ args, env }), 4, 'changed while it was loaded');
+              t.is((await run(['images', '--quiet'])).trim(), '');
+              await writeFile(archive, bytes);
+            }
+            await putTool(
+              site.tools,
+              kind.product,
+              `PATH=/usr/sbin:/usr/bin:/sbin:/bin\nexec ${command} "$@"\n`,
+            );
+            loaded(t, await site.run({ args, env }));
+            loaded(t, await site.run({ args, env }));
+            await run(['rmi', '--force', ...sampleReferences]);
+          });
+        }
+      });
+    }),
+  );
+}
 
 for (const machine of loaderMachines) {
   const on = (title: string, body: (t: ExecutionContext, site: LoaderSite) => Promise<void>): void => {
