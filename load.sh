@@ -589,6 +589,7 @@ for signature in $signatures; do
   by=
   reasons=
   for name in $(printf %s "$names" | tr , ' '); do
+    case " $by " in *" $name "*) continue ;; esac
     if counts_for "$name"; then by="$by $name"; else reasons="$reasons; $name: $(shown "$(printf %s "$why" | tr '\n' ' ')")"; fi
   done
   by=${by# }
