@@ -1,5 +1,8 @@
 // Files that follow from the code: the command line's documentation, the list of error codes, and the JSON Schemas. The
 // generator writes them, and a test compares them.
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import type { Command, Option } from 'commander';
 import * as z from 'zod';
 import { makeProgram } from '../src/cli/program.ts';
@@ -18,6 +21,8 @@ import * as receipts from '../src/schema/reports-receipt.ts';
 import { signReport } from '../src/schema/reports-sign.ts';
 import * as trust from '../src/schema/reports-trust.ts';
 import { trustUpdateSchema } from '../src/schema/trust-update.ts';
+
+const root = path.resolve(import.meta.dirname, '../..');
 
 /** Contents by path, relative to the project. */
 export function generatedFiles(context: Context): ReadonlyMap<string, string> {
@@ -49,13 +54,31 @@ export function generatedFiles(context: Context): ReadonlyMap<string, string> {
     'report-trust-proposal': trust.trustProposalReport,
     'report-failure': reports.failureReport,
   };
+  const loader = readFileSync(path.join(root, 'load.sh'), 'utf8');
   return new Map([
+    ['src/bundle/loader-script.ts', loaderModule(loader)],
+    ['docs/without-packferry.md', withHash('docs/without-packferry.md', loader)],
     ['docs/cli.md', cliPage(makeProgram(context, () => undefined))],
     ['docs/errors.md', errorsPage()],
     ...Object.entries(schemas).map(
       ([name, schema]) => [`manifests/schema/${name}.schema.json`, schemaText(name, schema)] as const,
     ),
   ]);
+}
+
+/** load.sh as a module, since programs in one file have no other files. One string for each of its sections. */
+function loaderModule(script: string): string {
+  const sections = script.split(/^(?=# ---- )/m).map((section) => `  ${JSON.stringify(section)},\n`);
+  return [
+    '// Generated from load.sh at the top of the project (`npm run generate`): edit that file, not this one.\n',
+    `export const loaderScript = [\n${sections.join('')}].join('');\n`,
+  ].join('');
+}
+
+/** The page, with the hash that load.sh has now. */
+function withHash(page: string, script: string): string {
+  const line = `${createHash('sha256').update(script).digest('hex')}  load.sh`;
+  return readFileSync(path.join(root, page), 'utf8').replace(/[0-9a-f]{64} {2}load\.sh$/m, line);
 }
 
 function schemaText(name: string, schema: z.ZodType): string {

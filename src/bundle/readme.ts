@@ -30,8 +30,21 @@ ${(document.importers ?? []).map(importerText).join('')}
 Load it with stock tools
 ------------------------
 
-ssh-keygen (OpenSSH 8.1 or later), sha256sum and docker or podman are enough. SIGNER is the first word of the line in
-allowed_signers that holds the key.
+A shell and ssh-keygen (OpenSSH 8.1 or later) or openssl, and docker or podman, are enough. SIGNER is the name of the key:
+the first word of its line in allowed_signers.
+
+    sh /path/to/${bundleFiles.loader} --check /path/to/allowed_signers SIGNER .     only checks
+    sh /path/to/${bundleFiles.loader} /path/to/allowed_signers SIGNER .             checks and loads
+
+Use a copy of ${bundleFiles.loader} that reached you on another way: a script cannot vouch for itself. What else it can be told:
+
+    THRESHOLD=2 sh ${bundleFiles.loader} /path/to/allowed_signers ALICE,BOB .    both must have signed
+    REVOKED_KEYS=/path/to/revoked_keys sh ${bundleFiles.loader} ...              keys that do not count any more
+    ENGINE=podman sh ${bundleFiles.loader} ...                                   docker or podman
+    PODMAN_USER=demisto sh ${bundleFiles.loader} ...                             into the images of this user
+    SITE=site-a sh ${bundleFiles.loader} ...                                     the name of this site
+
+The same by hand:
 
 1. The signature${signers.length === 1 ? '' : 's, each with its own SIGNER'}:
 
@@ -39,6 +52,8 @@ ${signers.map((_, index) => verifyCommand(signatureName(index))).join('\n')}
 
    Whoever signs later adds ${signatureName(signers.length)} and so on, to be checked in the same way. How many signers it takes is
    for your site to say.
+
+   With a list of keys that do not count any more: -r /path/to/revoked_keys before -s.
 
 2. The files:
 
@@ -52,13 +67,11 @@ ${signers.map((_, index) => verifyCommand(signatureName(index))).join('\n')}
 
 ${files.map((file) => `    docker load -i ${file}`).join('\n')}
 
-"sh ${bundleFiles.loader} /path/to/allowed_signers SIGNER" does these steps in one go and refuses files that are not on the
-list. Use a copy of ${bundleFiles.loader} that reached you on another way: a script cannot vouch for itself.
-
-These steps do not check whether enough people have signed, whether the bundle is the newest one and meant for your site, or whether the engine really holds what was loaded. For
-that, compare "docker image inspect --format {{.Id}} NAME" with ${bundleFiles.document}: with Docker's classic image store and
-with Podman it is the digest of the image's "config", with Docker's containerd image store (the default of a new Docker 29
-or later) the digest of its "manifest". "docker info --format {{.DriverStatus}}" names io.containerd in the latter case.
+These three steps do not see files that are not on the list, bad further signatures, the number of signers, expiry, and for which site
+the bundle is, or whether the engine really holds what was loaded; ${bundleFiles.loader} does. Neither sees whether the bundle is the newest
+one. To compare by hand: "docker image inspect --format {{.Id}} NAME" is, with Docker's classic image store and with Podman, the
+digest of the image's "config" in ${bundleFiles.document}, with Docker's containerd image store (the default of a new Docker 29 or
+later) the digest of its "manifest". "docker info --format {{.DriverStatus}}" names io.containerd in the latter case.
 
 
 What is in it

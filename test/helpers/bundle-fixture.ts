@@ -14,7 +14,7 @@ import type { ImageSource } from '../../src/core/ports.ts';
 import { parseReference } from '../../src/core/reference.ts';
 import { allowedSignersLine } from '../../src/trust/allowed-signers-line.ts';
 import { parseAllowedSigners, type AllowedSigners } from '../../src/trust/allowed-signers.ts';
-import { generateKeyPair } from '../../src/trust/keygen.ts';
+import { generateKeyPair, type KeyPairOptions } from '../../src/trust/keygen.ts';
 import { openSigner, type Signer } from '../../src/trust/signer.ts';
 import { bundleNamespace } from '../../src/trust/verify.ts';
 
@@ -91,8 +91,9 @@ export async function withBundleFixture<T>(use: (fixture: BundleFixture) => Prom
 /** A new key, and what trusts it. */
 export async function makeTrust(
   principal: string,
+  type: KeyPairOptions['type'] = 'ed25519',
 ): Promise<Pick<BundleFixture, 'signer' | 'allowed' | 'allowedLine'>> {
-  const pair = await generateKeyPair({ type: 'ed25519', comment: principal });
+  const pair = await generateKeyPair({ type, comment: principal });
   const signer = await openSigner({ name: 'test-key', text: Buffer.from(pair.privateKey) });
   const allowedLine = `${allowedSignersLine({ principal, publicKey: pair.publicKey, namespace: bundleNamespace })}\n`;
   return { signer, allowedLine, allowed: parseAllowedSigners(Buffer.from(allowedLine), 'allowed_signers') };

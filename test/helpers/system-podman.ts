@@ -8,6 +8,8 @@ import { systemTools } from './system-tools.ts';
 /** A private Podman: own storage, own API socket. Needs `podman` and root. */
 export interface Podman extends Service {
   readonly socket: string;
+  /** The words of a command line that runs Podman on the same storage. */
+  readonly command: readonly string[];
   /** Runs Podman on the same storage; rejects when it fails. */
   run(args: readonly string[]): Promise<string>;
 }
@@ -42,7 +44,8 @@ export async function withPodman<T>(
     const started = podman(args);
     return execOk(started.command, started.args);
   };
-  return usingService({ ...service, socket, run }, use);
+  const { command, args } = podman([]);
+  return usingService({ ...service, socket, command: [command, ...args], run }, use);
 }
 
 /** Does an API answer on this socket? */

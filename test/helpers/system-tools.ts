@@ -5,7 +5,19 @@ import { hasEngineRoot } from './system-engine-root.ts';
 
 /** Programs that system tests use. None of them is needed to build packferry or to run its other tests. */
 export type ToolName =
-  'dockerd' | 'docker' | 'podman' | 'skopeo' | 'docker-registry' | 'ssh-keygen' | 'sshd' | 'busybox' | 'bash';
+  | 'dockerd'
+  | 'docker'
+  | 'podman'
+  | 'skopeo'
+  | 'docker-registry'
+  | 'ssh-keygen'
+  | 'sshd'
+  | 'openssl'
+  | 'busybox'
+  | 'bash'
+  | 'dash'
+  | 'runuser'
+  | 'setpriv';
 
 /** What a test needs: a program, to run as root, this kind of machine, or the newer engines that `.ci/engines` brings. */
 export type Need = ToolName | 'root' | 'linux-x64' | 'newer-engines';

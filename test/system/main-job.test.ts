@@ -174,15 +174,15 @@ async function loadWithScript(t: ExecutionContext, { dir, trusted, built }: Expo
   await withDockerd(async (dockerd) => {
     const script = path.join(dir, 'load.sh');
     const env = { ...process.env, DOCKER_HOST: `unix://${dockerd.socket}` };
-    const stranger = await execTool('sh', [script, trusted, 'somebody-else', 'docker'], { env });
+    const stranger = await execTool('sh', [script, trusted, 'somebody-else'], { env });
     t.is(stranger.status, 4, stranger.stderr);
     await writeFile(path.join(dir, 'zz.tar'), 'x');
-    const extra = await execTool('sh', [script, trusted, 'builder', 'docker'], { env });
+    const extra = await execTool('sh', [script, trusted, 'builder'], { env });
     t.is(extra.status, 4, extra.stderr);
     t.true(extra.stderr.includes('zz.tar'));
     await execOk('rm', [path.join(dir, 'zz.tar')]);
     t.is((await dockerd.run(['images', '--quiet'])).stdout, '', 'nothing was loaded so far');
-    ok(t, await execTool('sh', [script, trusted, 'builder', 'docker'], { env }));
+    ok(t, await execTool('sh', [script, trusted, 'builder'], { env }));
     await holdsAll(t, dockerd, built);
   });
 }

@@ -1,0 +1,142 @@
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { openImporter } from '../../src/bundle/importer-file.ts';
+import { loaderText } from '../../src/bundle/loader.ts';
+import { makeTrust, withBundleFixture, type BundleFixture } from './bundle-fixture.ts';
+import { writeStandIn } from './importer-file.ts';
+import { execOk, execTool, type ExecOptions, type ExecResult } from './system-exec.ts';
+import { systemTools, type Need } from './system-tools.ts';
+
+/** A shell that load.sh has to run in, and the tools that it has there. */
+export interface LoaderMachine {
+  readonly title: string;
+  readonly needs: readonly Need[];
+  readonly shell: readonly string[];
+  /** Has it an ssh-keygen? If not, openssl does the checking. */
+  readonly keygen: boolean;
+  /** Nothing but busybox and openssl: no GNU tools. */
+  readonly bare?: boolean;
+}
+
+const shells: readonly (readonly [string, readonly Need[], readonly string[]])[] = [
+  ['dash', ['dash'], ['dash']],
+  ['bash', ['bash'], ['bash']],
+  ['busybox sh', ['busybox'], ['busybox', 'sh']],
+];
+
+/** Each shell, with ssh-keygen and without. */
+export const loaderMachines: readonly LoaderMachine[] = [
+  ...shells.flatMap(([title, needs, shell]) => [
+    { title: `${title}, ssh-keygen`, needs: [...needs, 'ssh-keygen' as const], shell, keygen: true },
+    { title: `${title}, openssl`, needs: [...needs, 'openssl' as const], shell, keygen: false },
+  ]),
+  {
+    title: 'busybox alone, openssl',
+    needs: ['busybox', 'openssl'],
+    shell: ['busybox', 'sh'],
+    keygen: false,
+    bare: true,
+  },
+];
+
+/** What load.sh uses, beside what checks signatures and loads images. */
+const commonTools = [
+  'awk',
+  'cat',
+  'cut',
+  'date',
+  'dd',
+  'env',
+  'getent',
+  'grep',
+  'id',
+  'ls',
+  'mktemp',
+  'od',
+  'rm',
+];
+const moreTools = ['runuser', 'sed', 'sha256sum', 'sha512sum', 'su', 'tee', 'tr', 'wc'];
+
+/** A folder with links to these programs alone, for PATH. */
+export async function toolFolder(
+  folder: string,
+  machine: Pick<LoaderMachine, 'keygen' | 'bare'>,
+): Promise<string> {
+  const tools = path.join(folder, 'tools');
+  await mkdir(tools);
+  const places = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`;
+  const applets = machine.bare === true ? await execOk(systemTools().path('busybox'), ['--list']) : '';
+  for (const tool of [...commonTools, ...moreTools]) {
+    const { status, stdout } = await execTool('sh', ['-c', `PATH="$1"; command -v "$2"`, 'sh', places, tool]);
+    if (machine.bare === true) {
+      if (!applets.split('\n').includes(tool)) continue;
+      await symlink(systemTools().path('busybox'), path.join(tools, tool));
+    } else if (status === 0) await symlink(stdout.trim(), path.join(tools, tool));
+  }
+  await symlink(
+    systemTools().path(machine.keygen ? 'ssh-keygen' : 'openssl'),
+    path.join(tools, machine.keygen ? 'ssh-keygen' : 'openssl'),
+  );
+  return tools;
+}
+
+export interface LoaderRun extends Pick<ExecOptions, 'cwd' | 'uid'> {
+  readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** A bundle on such a machine, signed with a P-256 key, which both ways can check. */
+export interface LoaderSite {
+  readonly fixture: BundleFixture;
+  readonly folder: string;
+  /** The bundle; its name has a blank. */
+  readonly dir: string;
+  readonly trust: Awaited<ReturnType<typeof makeTrust>>;
+  /** The file of trusted keys, where the key stands for `builder`. */
+  readonly allowed: string;
+  /** The folder of the tools. */
+  readonly tools: string;
+  /** Runs the copy of load.sh that came on another way. */
+  run(run: LoaderRun): Promise<ExecResult>;
+  /** `load.sh --check allowed_signers NAMES BUNDLE`, from another folder. */
+  check(names?: string, env?: LoaderRun['env']): Promise<ExecResult>;
+}
+
+/** Runs with a bundle that has packs and an importer in it. */
+export async function withLoaderSite(
+  machine: LoaderMachine,
+  use: (site: LoaderSite) => Promise<void>,
+): Promise<void> {
+  await withBundleFixture(async (fixture) => {
+    const { folder } = fixture;
+    const dir = path.join(folder, 'a bundle');
+    const trust = await makeTrust('builder', 'ecdsa-p256');
+    const zip = path.join(folder, 'HelloWorld.zip');
+    await writeFile(zip, 'the bytes of a pack');
+    const importer = await openImporter(await writeStandIn(path.join(folder, 'importer')));
+    const packs = [{ id: 'HelloWorld', version: '1.2.3', zip }];
+    await fixture.write(dir, { content: { ...fixture.content(), packs, importer }, signers: [trust.signer] });
+    const allowed = path.join(folder, 'allowed_signers');
+    await writeFile(allowed, trust.allowedLine);
+    const script = path.join(folder, 'load.sh');
+    await writeFile(script, loaderText());
+    const tools = await toolFolder(folder, machine);
+    const [shell = '', ...first] = machine.shell;
+    const command = systemTools().path(shell as 'dash');
+    const run: LoaderSite['run'] = ({ args, env = {}, ...options }) =>
+      execTool(command, [...first, script, ...args], {
+        cwd: folder,
+        env: { PATH: tools, HOME: folder, ...env },
+        ...options,
+      });
+    const check: LoaderSite['check'] = (names = 'builder', env = {}) =>
+      run({ args: ['--check', 'allowed_signers', names, 'a bundle'], env });
+    await use({ fixture, folder, dir, trust, allowed, tools, run, check });
+  });
+}
+
+/** Puts a program, as a text for sh, into the tools of a machine. */
+export async function putTool(tools: string, name: string, script: string): Promise<void> {
+  await writeFile(path.join(tools, name), `#!/bin/sh\n${script}`, { mode: 0o755 });
+  await execOk('chmod', ['755', path.join(tools, name)]);
+}
