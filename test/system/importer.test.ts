@@ -132,7 +132,7 @@ test.serial(
         [bundle, 0o555],
       ] as const)
         await chmod(dir, mode);
-      const keys = ['--trusted-keys', trusted, '--state', at('out', 'state')];
+      const keys = ['--trusted-keys', trusted, '--state', state];
       ok(t, await run(['import', bundle, ...keys, '--to', `oci:${out}`], { uid: nobody, cwd: bundle }));
       t.true((await readdir(out)).includes('index.json'));
       ok(t, await run(['plan', manifest], { uid: nobody }));

@@ -123,13 +123,17 @@ test('threat 4: where the history was deleted, it is told that nothing shows wha
   });
 });
 
-test('threat 4: a user who has no place for a history is told so', async (t) => {
-  await withStream(t, async ({ made, trusted, target, imported }) => {
+test('threat 4: without a place for a history nothing is imported, and verify says what it cannot know', async (t) => {
+  await withStream(t, async ({ made, target, imported, verified }) => {
     const bundle = await made(42);
-    const { status, stderr } = await imported(bundle, ['--state', ''], { home: '/nonexistent' });
+    const nobody = { home: '/nonexistent', state: 'as the user has it' } as const;
+    const refused = await imported(bundle, ['--state', ''], nobody);
+    t.is(refused.status, 1, refused.stderr);
+    t.regex(refused.stderr, /hint: Name a state folder: --state DIR/);
+    t.false(existsSync(target));
+    const { status, stderr } = await verified(bundle, ['--state', ''], nobody);
     t.is(status, 0, stderr);
-    t.regex(stderr, /warning: nothing is remembered here \(no home, no --state DIR\)/);
-    t.true(existsSync(trusted) && existsSync(target));
+    t.regex(stderr, /nothing is remembered here \(no home, no --state DIR\)/);
   });
 });
 
@@ -187,11 +191,11 @@ test('threat 4: what stands before the damage still counts after a recovery', as
 });
 
 test('threat 4: a history that cannot be written refuses the import before a target is touched', async (t) => {
-  await withStream(t, async ({ made, imported, at, target }) => {
-    await writeFile(at('file'), '');
-    const { status, stderr } = await imported(await made(1), ['--state', at('file', 'state')]);
+  await withStream(t, async ({ made, imported, historyFile, target }) => {
+    await mkdir(historyFile, { recursive: true });
+    const { status, stderr } = await imported(await made(1));
     t.is(status, 4, stderr);
-    t.regex(stderr, /error\[E_STATE_UNUSABLE\]: .*file\/state/);
+    t.regex(stderr, /error\[E_STATE_UNUSABLE\]: .*history\.jsonl/);
     t.false(existsSync(target));
   });
 });
@@ -225,11 +229,11 @@ test('threat 4: a second copy shows that the history was deleted, cut short or c
 });
 
 test('threat 4: a dry run and a verification do not count as acceptance', async (t) => {
-  await withStream(t, async ({ made, accepted, verified, state }) => {
+  await withStream(t, async ({ made, accepted, verified, historyFile }) => {
     const newer = await made(42);
     await accepted(newer, ['--dry-run']);
     t.is((await verified(newer)).status, 0);
-    t.false(existsSync(state));
+    t.false(existsSync(historyFile));
     await accepted(await made(41));
   });
 });
