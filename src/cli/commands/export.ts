@@ -52,5 +52,5 @@ export const addExport: AddCommand = (program, bind) =>
     .addOption(importerOption())
     .addOption(witnessOption())
     .addOption(sourceKeysOption())
-    .addOption(jobsOption('blobs that are fetched', 6))
+    .addOption(jobsOption('blobs that are fetched', 10))
     .action(bind(async () => (await import('../actions/export.ts')).exportCommand));
