@@ -1,6 +1,8 @@
 import { addAbortSignal, PassThrough, pipeline, type Readable } from 'node:stream';
+import type { Digest } from '../core/digest.ts';
 import type { Descriptor } from '../core/image.ts';
 import { verified } from '../core/verify-stream.ts';
+import { LayerContent, layerFault } from './layer-content.ts';
 import type { ArchivePlan } from './plan.ts';
 import { endOfArchive, headerBlock, paddingOf } from './tar-frame.ts';
 
@@ -12,12 +14,15 @@ export interface EmitOptions {
   readonly signal?: AbortSignal;
   /** Bytes of blobs that have left so far. */
   readonly onBytes?: (bytes: number) => void;
+  /** The diff IDs that a layer is promised to have, by its digest: those that stand here are decompressed and compared. */
+  readonly promised?: ReadonlyMap<Digest, readonly Digest[]>;
 }
 
 /**
  * A planned archive as a stream. Every blob is verified while it passes; on a fault the stream is destroyed before
  * anything of the next member is sent. With the commit record planned last, a receiver that keeps nothing without it
- * therefore keeps nothing unverified. Errors: `E_SIZE_MISMATCH`, `E_DIGEST_MISMATCH`, and those of `openBlob`.
+ * therefore keeps nothing unverified. Errors: `E_SIZE_MISMATCH`, `E_DIGEST_MISMATCH`, `E_IMAGE_MALFORMED` for a layer of
+ * other content than promised, and those of `openBlob`.
  */
 export function emitArchive(plan: ArchivePlan, options: EmitOptions): Readable {
   const out = new PassThrough({ highWaterMark: 1024 * 1024 });
@@ -38,11 +43,21 @@ async function* emit(plan: ArchivePlan, options: EmitOptions, stop: AbortSignal)
       yield entry.content;
     } else {
       const name = `${options.name}: blob ${entry.blob.digest}`;
+      const promises = options.promised?.get(entry.blob.digest) ?? [];
+      const content = promises.length === 0 ? undefined : new LayerContent(entry.blob);
       const source = addAbortSignal(stop, await options.openBlob(entry.blob, stop));
       for await (const chunk of verified(source, entry.blob, { name }) as AsyncIterable<Buffer>) {
+        await content?.write(chunk);
         yield chunk;
         passed += chunk.length;
         options.onBytes?.(passed);
+      }
+      if (content !== undefined) {
+        const got = await content.end();
+        for (const promise of promises) {
+          const fault = layerFault(entry.blob, options.name, promise, got);
+          if (fault !== undefined) throw fault;
+        }
       }
     }
     const padding = paddingOf(entry.size);

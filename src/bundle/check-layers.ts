@@ -1,15 +1,13 @@
 import type { BlobWatcher } from '../archive/check.ts';
-import { compressionOf, LayerHash, type DiffId } from '../archive/save/layer-hash.ts';
+import { LayerContent, layerFault } from '../archive/layer-content.ts';
 import type { Digest } from '../core/digest.ts';
-import { PackferryError } from '../core/errors.ts';
+import type { PackferryError } from '../core/errors.ts';
 import { someOf } from '../core/some-of.ts';
 import type { Descriptor } from '../core/image.ts';
 import type { BundleImage } from '../schema/bundle.ts';
 
 /** Bytes of layers that may wait for being decompressed. */
 const mostWaiting = 32 * 1024 * 1024;
-/** Enough of a layer's start to tell how it is compressed, in bytes. */
-const headSize = 4;
 /** Layers that are decompressed at the same time: as many as Node has threads for it. */
 const mostAtOnce = 4;
 
@@ -22,9 +20,7 @@ export interface LayersChecked {
 }
 
 interface Run {
-  /** What came of the layer before its compression was known. */
-  head: Buffer;
-  hash: LayerHash | undefined;
+  readonly content: LayerContent;
   /** Resolves when all that was given so far has been decompressed. */
   tail: Promise<void>;
 }
@@ -54,22 +50,13 @@ export class LayerCheck implements BlobWatcher {
     }
   }
 
-  take({ digest, size }: Descriptor, bytes: Buffer): Promise<void> | undefined {
+  take({ digest }: Descriptor, bytes: Buffer): Promise<void> | undefined {
     if (!this.#promised.has(digest) || this.#finished.has(digest)) return undefined;
-    const run = (this.#run ??= { head: Buffer.alloc(0), hash: undefined, tail: Promise.resolve() });
-    let next = bytes;
-    if (run.head.length < Math.min(headSize, size)) {
-      next = run.head = Buffer.concat([run.head, bytes]);
-      if (run.head.length < Math.min(headSize, size)) return undefined;
-      const compression = compressionOf(run.head);
-      if (compression !== 'none') run.hash = new LayerHash(compression);
-    }
-    const { hash } = run;
-    if (hash === undefined) return undefined;
-    this.#waiting += next.length;
+    const run = (this.#run ??= { content: new LayerContent({ digest }), tail: Promise.resolve() });
+    this.#waiting += bytes.length;
     run.tail = run.tail.then(async () => {
-      await hash.write(next);
-      this.#waiting -= next.length;
+      await run.content.write(bytes);
+      this.#waiting -= bytes.length;
     });
     return this.#waiting > mostWaiting ? run.tail : undefined;
   }
@@ -97,26 +84,13 @@ export class LayerCheck implements BlobWatcher {
     intact: boolean,
   ): Promise<void> {
     await run?.tail;
-    // What is not compressed is its own content. One that is damaged is told of as such.
-    const got: DiffId = (await run?.hash?.end()) ?? digest;
+    const got = await (run?.content ?? new LayerContent({ digest })).end();
+    // One that is damaged is told of as such.
     if (!intact) return;
-    if (got === 'unknown') {
-      this.#notChecked.add(digest);
-      return;
-    }
+    if (got === 'unknown') this.#notChecked.add(digest);
     for (const [diffId, references] of this.#promised.get(digest) ?? []) {
-      if (got === diffId) continue;
-      const whose = `layer ${digest} of ${someOf(references)}`;
-      const what =
-        got === 'broken'
-          ? `does not decompress to an end, or to far more than its ${size} bytes allow`
-          : `decompresses to ${got}`;
-      const message = `${whose} ${what}, and the config of the image promises ${diffId}`;
-      this.errors.push(
-        new PackferryError('E_IMAGE_MALFORMED', message, {
-          hint: 'The image was like this when the bundle was made: tell who signed it, and load nothing of it.',
-        }),
-      );
+      const fault = layerFault({ digest, size }, someOf(references), diffId, got);
+      if (fault !== undefined) this.errors.push(fault);
     }
   }
 }

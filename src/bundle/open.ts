@@ -8,6 +8,7 @@ import { checkFiles, type FilesChecked, type OwnWord } from './check-files.ts';
 import { refuseExtras } from './check-listing.ts';
 import type { LayersChecked } from './check-layers.ts';
 import { checkStream } from './check-stream.ts';
+import { checkWitness, type Witnessed, type WitnessOptions } from './check-witness.ts';
 import { describedFiles } from './document.ts';
 import { throwAll } from './faults.ts';
 import { listFolder, type FolderListing } from './folder.ts';
@@ -35,13 +36,15 @@ class VerifiedBundleFolder {
   readonly files: readonly FileResult[];
   /** What was found of the content of layers, where this was asked for. */
   readonly layersChecked: LayersChecked | undefined;
+  /** What the site's own witness said of the images, where one was asked. */
+  readonly witnessed: Witnessed | undefined;
 
   constructor(
     read: ReadDocument,
     { dir, litter }: FolderListing,
     list: SignedList,
     freshness: FreshnessVerdict,
-    checked: FilesChecked,
+    checked: FilesChecked & { readonly witnessed: Witnessed | undefined },
   ) {
     this.#read = read;
     this.dir = dir;
@@ -51,6 +54,7 @@ class VerifiedBundleFolder {
     this.litter = litter;
     this.files = checked.files;
     this.layersChecked = checked.layers;
+    this.witnessed = checked.witnessed;
   }
 
   get document(): BundleDocument {
@@ -64,10 +68,13 @@ class VerifiedBundleFolder {
 
 export type VerifiedBundle = VerifiedBundleFolder;
 
-export interface OpenBundleOptions extends SignatureOptions {
+export interface OpenBundleOptions extends SignatureOptions, Pick<WitnessOptions, 'witness'> {
   /** The name of this site; without one, only bundles for every site are accepted. */
   readonly site?: string | undefined;
-  /** Decompress every layer too, and compare its content with what the image's config promises. */
+  /**
+   * Decompress every layer too, and compare its content with what the image's config promises. Implied by a policy that
+   * asks for it, and by a witness: what it knows of an image is the config.
+   */
   readonly deep?: boolean;
   /** What this site remembers and asks; without, only that it has not expired, and a clock that can be right. */
   readonly freshness?: FreshnessOptions | undefined;
@@ -93,6 +100,8 @@ export async function openBundle(dir: string, options: OpenBundleOptions): Promi
     { ...(options.policy === undefined ? {} : { rules: options.policy }), ...options.freshness },
     options.emit,
   );
+  const witnessed = await checkWitness(read.document, options);
+  if (witnessed !== undefined) options.observe?.({ kind: 'witness', witnessed });
   checkAgreement(read, list.sums);
   for (const name of listing.litter) {
     options.emit({
@@ -101,8 +110,10 @@ export async function openBundle(dir: string, options: OpenBundleOptions): Promi
       message: `passed over ${name}: it does not belong to the bundle`,
     });
   }
-  const checked = await checkFiles(listing, list, { read, own }, options);
-  return new VerifiedBundleFolder(read, listing, list, freshness, checked);
+  const deep = options.deep === true || options.policy?.requireDeep === true || witnessed !== undefined;
+  const checked = await checkFiles(listing, list, { read, own }, { ...options, deep });
+  refuseUnchecked(checked, options);
+  return new VerifiedBundleFolder(read, listing, list, freshness, { ...checked, witnessed });
 }
 
 /** bundle.json. Where it is lost, the other files are checked by their sums alone, so that all damage is told at once. */
@@ -153,6 +164,14 @@ function checkAudience({ name, sequence, audience }: BundleDocument, site: strin
     : new PackferryError('E_WRONG_SITE', `${whom}, and this site is ${site}`, {
         hint: 'Bring it there, or ask for a bundle whose audience names this site.',
       });
+}
+
+/** Where the policy wants all layers to be looked into, those that this Node cannot read are too many. */
+function refuseUnchecked({ layers }: FilesChecked, { policy }: OpenBundleOptions): void {
+  const { length } = layers?.notChecked ?? [];
+  if (length === 0 || policy?.requireDeep !== true) return;
+  const message = `${policy.name ?? 'the policy'} asks to look into every layer, and ${length} are in zstd`;
+  throw new PackferryError('E_NOT_CHECKED', message, { hint: 'Node 22.15 or later can read them.' });
 }
 
 /** bundle.json and the signed list agree on archives, packs and the importer. */

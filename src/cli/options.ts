@@ -282,6 +282,14 @@ export function witnessOption(): Option {
   );
 }
 
+/** `--witness FOLDER`, where bundles arrive. */
+export function siteWitnessOption(): Option {
+  return new Option(
+    '--witness <folder>',
+    'a copy of demisto/dockerfiles-info that came on another way than the bundle: images of which it knows other digests are refused; implies --deep',
+  ).env('PACKFERRY_WITNESS');
+}
+
 /** For options that may be given several times. */
 export function collectValues(value: string, before: readonly string[] = []): string[] {
   return [...before, value];

@@ -68,6 +68,7 @@ const codes = {
   E_UPDATE_SIGNERS: [4, 'too few of those who may have signed an update of the trusted files'],
   E_THRESHOLD: [4, 'fewer principals have signed than the policy asks for'],
   E_WRONG_STREAM: [4, 'the policy does not take bundles of this name'],
+  E_NOT_CHECKED: [4, 'the policy asks for a check that cannot be made here'],
   E_DIGEST_MISMATCH: [4, 'content differs from its digest'],
   E_SIZE_MISMATCH: [4, 'content differs from its size'],
   E_LIMIT_EXCEEDED: [4, 'something from outside is larger than allowed'],

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { emitArchive } from '../archive/emit.ts';
 import type { ArchivePlan } from '../archive/plan.ts';
 import { collect } from '../core/collect.ts';
+import type { Digest } from '../core/digest.ts';
 import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
 import type { LockedImage } from '../core/image.ts';
 import { limits } from '../core/limits.ts';
@@ -15,6 +16,8 @@ import { watchIdle } from './patience.ts';
 export interface LoadOptions extends DeliverOptions {
   /** Milliseconds in which the engine neither takes a byte nor says anything, after which the load has failed. */
   readonly loadIdle: number;
+  /** See `EmitOptions`. */
+  readonly promised: ReadonlyMap<Digest, readonly Digest[]>;
 }
 
 /**
@@ -30,12 +33,13 @@ export async function loadImage(
   source: ImageSource,
   options: LoadOptions,
 ): Promise<void> {
-  const { signal, onBytes, loadIdle } = options;
+  const { signal, onBytes, loadIdle, promised } = options;
   const ended = new AbortController();
   const idle = watchIdle(loadIdle);
   const archive = emitArchive(plan, {
     openBlob: (blob, unwanted) => source.openBlob(image, blob, { signal: unwanted }),
     name: image.reference,
+    promised,
     ...(signal === undefined ? {} : { signal }),
     onBytes: (bytes) => {
       idle.alive();

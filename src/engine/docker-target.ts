@@ -2,7 +2,7 @@ import pLimit from 'p-limit';
 import { planArchive, type ArchivePlan } from '../archive/plan.ts';
 import { planStubArchive } from '../archive/stub-archive.ts';
 import type { Digest } from '../core/digest.ts';
-import { PackferryError } from '../core/errors.ts';
+import { asPackferryError, messageOf, PackferryError } from '../core/errors.ts';
 import { blobsOf, totalSize, type LockedImage } from '../core/image.ts';
 import type {
   Confirmation,
@@ -103,12 +103,19 @@ class DockerTarget implements ImageTarget {
     }
     // An image that is there but faulty shows that the engine lacks what it says it has.
     const without = held.state === 'faulty' ? new Set<Digest>() : this.#held.heldOf(image);
-    const refused = without.size === 0 ? undefined : await this.#sendThin(image, without, source, options);
-    if (without.size > 0 && refused === undefined) {
-      const saved = totalSize(blobsOf(image).filter(({ digest }) => without.has(digest)));
-      return { bytesSent: bytes - saved, bytesSkipped: saved };
+    let refused: string | undefined;
+    try {
+      refused = without.size === 0 ? undefined : await this.#sendThin(image, without, source, options);
+      if (without.size > 0 && refused === undefined) {
+        const saved = totalSize(blobsOf(image).filter(({ digest }) => without.has(digest)));
+        return { bytesSent: bytes - saved, bytesSkipped: saved };
+      }
+      const plan = planArchive([image], { commitRecord: 'last' });
+      // What the engine has by the name of the content it takes for good, without looking at the layer that comes.
+      await this.#send(image, plan, source, { ...options, unread: without });
+    } catch (fault) {
+      throw options.signal?.aborted === true ? fault : await this.#takenBack(image, held, fault);
     }
-    await this.#send(image, planArchive([image], { commitRecord: 'last' }), source, options);
     return { bytesSent: bytes, bytesSkipped: 0, ...(refused === undefined ? {} : { sentInFull: refused }) };
   }
 
@@ -169,8 +176,41 @@ class DockerTarget implements ImageTarget {
     }
   }
 
-  #send(image: LockedImage, plan: ArchivePlan, source: ImageSource, options: DeliverOptions): Promise<void> {
-    return loadImage(this.#api, image, plan, source, { ...options, loadIdle: this.#patience.loadIdle });
+  /**
+   * Layers that the engine would not read are compared with their diff IDs on the way: those in `unread`, and all of them
+   * for Podman. Podman 4 takes whatever content for a layer, and names the one that the config promises.
+   */
+  #send(
+    image: LockedImage,
+    plan: ArchivePlan,
+    source: ImageSource,
+    { unread, ...options }: DeliverOptions & { readonly unread?: ReadonlySet<Digest> },
+  ): Promise<void> {
+    const isPodman = this.#facts.product === 'podman';
+    const layers = image.layers.filter(({ digest }) => isPodman || unread?.has(digest) === true);
+    const promised = new Map<Digest, Digest[]>();
+    for (const { digest, diffId } of layers) promised.set(digest, [...(promised.get(digest) ?? []), diffId]);
+    const { loadIdle } = this.#patience;
+    return loadImage(this.#api, image, plan, source, { ...options, loadIdle, promised });
+  }
+
+  /**
+   * After a fault: Docker's containerd store names an image before it unpacks it, and leaves the name where that fails. It
+   * is given back to the image that had it before, or taken away. Returns what is to be thrown.
+   */
+  async #takenBack(image: LockedImage, before: Comparison, fault: unknown): Promise<unknown> {
+    if (before.state === 'faulty') return fault;
+    try {
+      const left = await this.#compare(image, undefined);
+      const isLeft = left.state === 'faulty' || left.state === 'same';
+      if (isLeft) await this.withdraw(image, before.state === 'other' ? before.id : undefined);
+      return fault;
+    } catch (second) {
+      const error = asPackferryError(fault);
+      // An engine that is gone was the fault, or has been heard of by now.
+      if (asPackferryError(second).code === 'E_ENGINE_UNREACHABLE') return fault;
+      return error.with(`${error.message}; what is left of it could not be taken back: ${messageOf(second)}`);
+    }
   }
 
   #compare(image: LockedImage, signal: AbortSignal | undefined): Promise<Comparison> {

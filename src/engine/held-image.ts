@@ -42,6 +42,9 @@ function compare(held: Inspection, facts: EngineFacts, image: LockedImage): Comp
 
   // Docker 29 tells layers from the config alone, whether their content is there or not.
   if (held.Manifests && member?.Available !== true) return faulty('lacks some of its content');
+  // It names an image first and unpacks it then; what could not be unpacked cannot run.
+  if (image.layers.length > 0 && member?.ImageData?.Size?.Unpacked === 0)
+    return faulty('has not unpacked it');
   const layers = held.RootFS?.Layers ?? [];
   if (layers.length !== image.layers.length) {
     return faulty(`lists ${layers.length} layers for it, not ${image.layers.length}`);

@@ -24,7 +24,13 @@ const inspection = z.object({
       z.object({
         Available: z.boolean(),
         Descriptor: z.object({ digest: z.string(), platform: platformOfMember.nullish() }),
-        ImageData: z.object({ Platform: platformOfMember.nullish() }).nullish(),
+        ImageData: z
+          .object({
+            Platform: platformOfMember.nullish(),
+            /** Bytes that the image takes where it is unpacked; 0 where it is not. */
+            Size: z.object({ Unpacked: z.number().nullish() }).nullish(),
+          })
+          .nullish(),
       }),
     )
     .nullish(),

@@ -133,12 +133,13 @@ function includeOf({ include = {} }: ExportManifestDocument, textAt: Place, path
 }
 
 function policyOf({ policy = {} }: ExportManifestDocument): Policy {
-  const { organizations, thirdParty, latest, deprecated, zstd } = policy;
+  const { organizations, thirdParty, latest, deprecated, zstd, witness } = policy;
   return {
     organizations: organizations?.flatMap(parseOrganization) ?? defaultPolicy.organizations,
     thirdParty: thirdParty ?? defaultPolicy.thirdParty,
     latest: latest ?? defaultPolicy.latest,
     deprecated: deprecated ?? defaultPolicy.deprecated,
     zstd: zstd ?? defaultPolicy.zstd,
+    witness: witness ?? defaultPolicy.witness,
   };
 }

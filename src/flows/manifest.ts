@@ -117,6 +117,7 @@ export const defaultPolicy: Policy = {
   latest: 'warn',
   deprecated: 'warn',
   zstd: 'warn',
+  witness: 'ignore',
 };
 
 /** A manifest that asks for nothing. */

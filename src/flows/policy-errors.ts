@@ -41,5 +41,9 @@ const hints: ReadonlyMap<string, string> = new Map([
   ['latest', 'Name a version in the item, or change policy.latest in the manifest.'],
   ['third-party', `${elsewhere} policy.organizations or policy.thirdParty in the manifest.`],
   ['zstd', `${elsewhere} policy.zstd in the manifest. Docker 23 and later can load it, Podman too.`],
+  [
+    'witness',
+    `Name a newer copy of dockerfiles-info with --witness. ${elsewhere} policy.witness in the manifest.`,
+  ],
   ['deprecated', `${elsewhere} policy.deprecated in the manifest.`],
 ]);

@@ -5,8 +5,16 @@ import type { Resolved } from './resolve.ts';
 import type { Selection } from './selection.ts';
 
 /** The selection with what the image policy says now that its images are resolved; warnings are told. */
-export function withResolvedFindings(selection: Selection, { images }: Resolved, emit: Emit): Selection {
-  const fresh = judgeResolved(images, selection.manifest.policy, selection.findings);
+export function withResolvedFindings(
+  selection: Selection,
+  { images, disputes }: Resolved,
+  emit: Emit,
+): Selection {
+  const found = judgeResolved(images, selection.manifest.policy, selection.findings);
+  // Of images on which the witness disagrees there is worse to say.
+  const fresh = found.filter(
+    ({ rule, reference }) => rule !== 'witness' || disputes?.has(reference) !== true,
+  );
   warnOfFindings(fresh, emit);
   return { ...selection, findings: [...selection.findings, ...fresh] };
 }

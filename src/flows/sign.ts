@@ -22,6 +22,8 @@ export interface SignOptions {
   /** Must admit those who have signed so far, and the new signer. */
   readonly allowed: AllowedSigners;
   readonly now: Date;
+  /** The new signer's own list of digests: see `checkWitness`. */
+  readonly witness?: string | undefined;
   /** Asked when everything has been checked; what a person then vouches for is in the plan. */
   readonly approve: (plan: SignPlan) => Promise<boolean>;
   readonly emit: Emit;
@@ -39,7 +41,7 @@ export interface SignPlan {
  * `openBundle`: `E_KEY_NOT_VALID`, `E_SIGNED_ALREADY`, `E_OUTPUT_UNWRITABLE`.
  */
 export async function signBundle(options: SignOptions): Promise<SignReport> {
-  const { dir, signer, keyName: name, allowed, now, emit, signal } = options;
+  const { dir, signer, keyName: name, allowed, now, emit, signal, witness } = options;
   const trust = { allowed, namespace: bundleNamespace, now };
   const who = judgeSigner(signer, { name, ...trust });
   // Before the archives are read, which takes long.
@@ -48,7 +50,7 @@ export async function signBundle(options: SignOptions): Promise<SignReport> {
 
   // This is not one of the sites of its audience.
   const site = signed.document.audience?.[0];
-  const bundle = await openBundle(dir, { allowed, now, emit, signal, site });
+  const bundle = await openBundle(dir, { allowed, now, emit, signal, site, witness });
   if (!(await options.approve({ bundle, signer: who }))) return reportOf(bundle);
   signal.throwIfAborted();
 

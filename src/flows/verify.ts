@@ -1,10 +1,11 @@
+import type { Witnessed } from '../bundle/check-witness.ts';
 import type { VerifiedBundle } from '../bundle/open.ts';
 import { reportVersion, type VerifyReport } from '../schema/reports.ts';
 import { bundleHead, reportImporters, reportSigners, reportStanding } from './report.ts';
 
 /** What there is to say of a bundle that was verified. */
 export function verifyReportOf(bundle: VerifiedBundle): VerifyReport {
-  const { dir, document, signers, sumsSha256, freshness, files, layersChecked } = bundle;
+  const { dir, document, signers, sumsSha256, freshness, files, layersChecked, witnessed } = bundle;
   return {
     schemaVersion: reportVersion,
     ...bundleHead(dir, document),
@@ -18,5 +19,11 @@ export function verifyReportOf(bundle: VerifiedBundle): VerifyReport {
     ...(layersChecked === undefined
       ? {}
       : { layers: { checked: layersChecked.layers, notChecked: [...layersChecked.notChecked] } }),
+    ...(witnessed === undefined ? {} : { witness: reportWitness(witnessed) }),
   };
+}
+
+function reportWitness(witnessed: Witnessed): NonNullable<VerifyReport['witness']> {
+  const absent = [...witnessed].flatMap(([reference, said]) => (said === 'absent' ? [reference] : []));
+  return { agrees: witnessed.size - absent.length, absent };
 }

@@ -14,6 +14,8 @@ export interface Policy {
   readonly deprecated: 'warn' | 'error' | 'ignore';
   /** Layers that old engines cannot unpack. */
   readonly zstd: 'warn' | 'error' | 'ignore';
+  /** Images that an independent list of digests does not know. */
+  readonly witness: 'warn' | 'error' | 'ignore';
 }
 
 /** An image with the places that need it. */

@@ -124,6 +124,12 @@ const policy = z.strictObject({
     .enum(['warn', 'error', 'ignore'])
     .exactOptional()
     .describe('Images with layers in zstd, which Docker before 23 cannot load. Default: warn.'),
+  witness: z
+    .enum(['warn', 'error', 'ignore'])
+    .exactOptional()
+    .describe(
+      'Images that the list under --witness does not know, and all images where none was asked. Other digests than it knows are always an error. Default: ignore.',
+    ),
   deprecatedImages: nonEmpty
     .exactOptional()
     .describe('deprecated_images.json of the vendor, which also knows since when. Relative to the manifest.'),

@@ -52,6 +52,16 @@ export const policySchema = z.strictObject({
     .boolean()
     .exactOptional()
     .describe('Bundles that never expire are refused. Default: false.'),
+  requireDeep: z
+    .boolean()
+    .exactOptional()
+    .describe('Every layer is decompressed and compared with its diff ID, as with --deep. Default: false.'),
+  witness: z
+    .enum(['ignore', 'warn', 'require'])
+    .exactOptional()
+    .describe(
+      "What is done about images that the site's own copy of dockerfiles-info (--witness) does not know. With require the bundle is refused, also where no copy is given. Default: warn.",
+    ),
 });
 
 export type PolicyDocument = z.infer<typeof policySchema>;

@@ -86,7 +86,17 @@ export const receiptSchema = z.object({
     revokedKeys: z.array(trustFile),
   }),
   files: z.array(file).describe('Every file of the bundle that was checked.'),
-  images: z.array(z.object({ reference: z.string(), manifest: digest, config: digest })),
+  images: z.array(
+    z.object({
+      reference: z.string(),
+      manifest: digest,
+      config: digest,
+      witness: z
+        .enum(['agrees', 'absent'])
+        .exactOptional()
+        .describe("What the site's own list of digests said, where one was asked."),
+    }),
+  ),
   targets: z.array(
     z.object({
       name: z.string(),

@@ -182,6 +182,8 @@ export const verifyReport = z.object({
   images: size,
   /** With --deep: distinct layers that were decompressed and are what their images promise, and those that this Node cannot read. */
   layers: z.object({ checked: size, notChecked: z.array(digest) }).exactOptional(),
+  /** With --witness: how many images the site's own list knows, and the names of those that it does not. */
+  witness: z.object({ agrees: size, absent: z.array(z.string()) }).exactOptional(),
   receipt: writtenReceipt.exactOptional(),
 });
 

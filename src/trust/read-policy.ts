@@ -27,6 +27,9 @@ export interface TrustPolicy {
   readonly allowRollback: boolean;
   readonly requireUserVerification: boolean;
   readonly requireExpiry: boolean;
+  readonly requireDeep: boolean;
+  /** What is done about images that the site's own list of digests does not know. */
+  readonly witness: 'ignore' | 'warn' | 'require';
 }
 
 /** What holds where there is no policy.json: one trusted signature is enough, for every stream. */
@@ -41,6 +44,8 @@ export const defaultPolicy: TrustPolicy = {
   allowRollback: true,
   requireUserVerification: false,
   requireExpiry: false,
+  requireDeep: false,
+  witness: 'warn',
 };
 
 /** Reads a policy.json of at most `limits.policy` bytes; `E_TRUST_UNREADABLE` when that fails, else as `parsePolicy`. */
@@ -72,6 +77,8 @@ export function parsePolicy(bytes: Uint8Array, name: string): TrustPolicy {
     allowRollback: rules.allowRollback ?? defaultPolicy.allowRollback,
     requireUserVerification: rules.requireUserVerification ?? defaultPolicy.requireUserVerification,
     requireExpiry: rules.requireExpiry ?? defaultPolicy.requireExpiry,
+    requireDeep: rules.requireDeep ?? defaultPolicy.requireDeep,
+    witness: rules.witness ?? defaultPolicy.witness,
   };
 }
 

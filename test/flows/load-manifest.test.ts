@@ -43,7 +43,7 @@ test('defaults are filled in', async (t) => {
         'gcr.io/xsoar-registry/demistoextended',
         'xsoar-registry.pan.dev/demistoextended',
       ],
-      ...{ thirdParty: 'warn', latest: 'warn', deprecated: 'warn', zstd: 'warn' },
+      ...{ thirdParty: 'warn', latest: 'warn', deprecated: 'warn', zstd: 'warn', witness: 'ignore' },
     },
     registries: new Map(),
     volumeSize: 4_294_967_295,
@@ -67,6 +67,7 @@ test('everything can be set', async (t) => {
     '  deprecated: ignore',
     '  deprecatedImages: d.json',
     '  zstd: error',
+    '  witness: error',
     'registries:',
     '  index.docker.io: {mirrors: ["r.example:5000", m.example/hub], plainHttp: false}',
     '  r.example:5000: {caFile: certs/ca.pem, location: m.example/r, clientCert: c.pem, clientKey: k.pem}',
@@ -96,7 +97,7 @@ test('everything can be set', async (t) => {
       'ghcr.io/acme',
       'r.example:5000',
     ],
-    ...{ thirdParty: 'error', latest: 'resolve', deprecated: 'ignore', zstd: 'error' },
+    ...{ thirdParty: 'error', latest: 'resolve', deprecated: 'ignore', zstd: 'error', witness: 'error' },
   });
   t.deepEqual(manifest.deprecatedImages, { text: path.join(folder, 'd.json'), line: 13, column: 21 });
   t.is(manifest.expiresAfter, 90 * 86_400);

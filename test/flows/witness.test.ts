@@ -4,7 +4,7 @@ import test, { type ExecutionContext } from 'ava';
 import { digestOf, hexOf } from '../../src/core/digest.ts';
 import type { LockedImage } from '../../src/core/image.ts';
 import { throwUnresolved, type Resolved } from '../../src/flows/resolve.ts';
-import { readWitnessPage } from '../../src/flows/witness-page.ts';
+import { readWitnessPage } from '../../src/pack/witness-page.ts';
 import { askWitness } from '../../src/flows/witness.ts';
 import { errorOf, folderWith } from '../helpers/pack-folder.ts';
 import { projectRoot } from '../helpers/pack-root.ts';

@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import path from 'node:path';
 import { inEngineRoot } from './system-engine-root.ts';
-import { execTool, type ExecOptions, type ExecResult } from './system-exec.ts';
+import { execOk, execTool, type ExecOptions, type ExecResult } from './system-exec.ts';
 import { serviceFolder, startService, usingService, type Service } from './system-service.ts';
 import { systemTools } from './system-tools.ts';
 
@@ -21,6 +21,8 @@ export interface DockerdOptions {
   readonly store?: 'classic' | 'containerd';
   /** Where the data lies; by default in the engine's own folder. */
   readonly data?: string;
+  /** In KiB: the data lies on a disk of its own that is no larger, `data` in the engine's folder. */
+  readonly dataSize?: number;
 }
 
 /** Starts an engine; several may run side by side. The caller has to `stop` it. */
@@ -31,6 +33,11 @@ export async function startDockerd(options: DockerdOptions = {}): Promise<Docker
   const settings = path.join(folder, 'daemon.json');
   const features = { 'containerd-snapshotter': options.store === 'containerd' };
   await writeFile(settings, JSON.stringify(options.newer === true ? { features } : {}));
+  if (options.dataSize !== undefined) {
+    const disk = path.join(folder, 'data');
+    await mkdir(disk);
+    await execOk('mount', ['-t', 'tmpfs', '-o', `size=${options.dataSize}k`, 'tmpfs', disk]);
+  }
   const args = [
     ...['--host', `unix://${socket}`],
     ...['--config-file', settings],

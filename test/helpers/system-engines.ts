@@ -63,12 +63,13 @@ export interface EngineBench {
   readonly target: ImageTarget;
 }
 
-/** A test that runs on every kind of engine, each time on a fresh one. */
+/** A test that runs on every kind of engine, or on those that are named, each time on a fresh one. */
 export function engineTest(
   title: string,
   use: (t: ExecutionContext, bench: EngineBench) => Promise<void>,
+  kinds = engineKinds,
 ): void {
-  for (const kind of engineKinds) {
+  for (const kind of kinds) {
     test.serial(
       `${kind.name}: ${title}`,
       needing(kind.needs, async (t) => {

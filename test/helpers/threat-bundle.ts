@@ -84,10 +84,12 @@ function wordsOf({ message, errors }: PackferryError): string {
   return [message, ...errors.map(wordsOf)].join('\n');
 }
 
-async function refusedImport(
+/** Import of this bundle is refused with status 4, in words that have `name` in them, and no target is touched. */
+export async function refusedImport(
   t: ExecutionContext,
   { dir, folder, trusted }: { readonly dir: string; readonly folder: string; readonly trusted: string },
   name: string,
+  more: readonly string[] = [],
 ): Promise<void> {
   const [socket, target] = [path.join(folder, 'engine.sock'), path.join(folder, 'target')];
   let connections = 0;
@@ -98,7 +100,14 @@ async function refusedImport(
   await new Promise<void>((resolve) => engine.listen(socket, resolve));
   try {
     const to = ['--to', `docker:unix://${socket}`, '--to', `oci:${target}`];
-    const { status, stderr, stdout } = await runCli(['import', dir, '--trusted-keys', trusted, ...to]);
+    const { status, stderr, stdout } = await runCli([
+      'import',
+      dir,
+      '--trusted-keys',
+      trusted,
+      ...to,
+      ...more,
+    ]);
     t.is(status, 4, stderr);
     t.is(stdout, '');
     t.true(stderr.includes(name), `${name} is not named in: ${stderr}`);

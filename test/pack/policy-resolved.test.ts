@@ -24,6 +24,7 @@ function judged(layerTypes: readonly string[], zstd: Policy['zstd']): BundleFind
     thirdParty: 'allow',
     latest: 'warn',
     deprecated: 'warn',
+    witness: 'ignore',
     zstd,
   } as const;
   return judgeResolved([{ image, usedBy: [use] }], policy, []);

@@ -8,7 +8,7 @@ import type { ImageUse } from '../../src/schema/parts.ts';
 
 const policy: Policy = {
   organizations: ['demisto', 'demistoextended'].flatMap(parseOrganization),
-  ...{ thirdParty: 'warn', latest: 'warn', deprecated: 'warn', zstd: 'warn' },
+  ...{ thirdParty: 'warn', latest: 'warn', deprecated: 'warn', zstd: 'warn', witness: 'ignore' },
 };
 const list: DeprecatedImages = new Map([
   ['docker.io/demisto/old', { since: '2022-05-31', reason: 'Use the new one.' }],

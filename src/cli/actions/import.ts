@@ -9,6 +9,7 @@ import { closeTargets, findTargets, openTargets } from '../../flows/targets.ts';
 import { blobsToSend } from '../../flows/deliver.ts';
 import { Evidence } from '../../flows/receipt/evidence.ts';
 import { chooseImages, importBundle, type ImportPlan } from '../../flows/import.ts';
+import { siteWitness } from '../../flows/witness.ts';
 import type { ImportReport } from '../../schema/reports.ts';
 import { freshnessOf, tellUnknown, type RollbackOptions } from '../freshness.ts';
 import { trustedKeys } from '../keys.ts';
@@ -27,6 +28,7 @@ export interface ImportOptions extends CommonOptions, RollbackOptions, ReceiptOp
   readonly policy?: string;
   readonly site?: string;
   readonly deep?: boolean;
+  readonly witness?: string;
   readonly to?: readonly string[];
   readonly image?: readonly string[];
   readonly packsTo?: string;
@@ -63,9 +65,10 @@ async function runImport(
   const only = (options.image ?? []).map((text) => formatReference(parseReference(text)));
   const found = await findTargets(options.to ?? ['docker:'], { environment: context.env });
   const { deep = false } = options;
+  const witness = await siteWitness(options.witness);
   const { now, owner } = context;
   const { observe } = evidence;
-  const opening = { allowed, policy, now, emit, signal, site, freshness, deep, observe };
+  const opening = { allowed, policy, now, emit, signal, site, freshness, deep, observe, witness };
   const bundle = await openBundle(dir, opening);
   tellUnknown(bundle, freshness, 'warning', emit);
   // Before a target is touched: the bundle may not hold what is asked for.

@@ -1,6 +1,7 @@
 import { PackferryError } from '../../core/errors.ts';
 import { formatSize } from '../../core/size.ts';
 import { signBundle, type SignPlan } from '../../flows/sign.ts';
+import { siteWitness } from '../../flows/witness.ts';
 import type { SignReport } from '../../schema/reports-sign.ts';
 import { trustedKeys } from '../keys.ts';
 import { confirm, isInteractive } from '../prompt.ts';
@@ -16,6 +17,7 @@ export interface SignOptions extends CommonOptions {
   readonly passphraseFile?: string;
   readonly trustedKeys?: string;
   readonly revokedKeys?: readonly string[];
+  readonly witness?: string;
   readonly yes?: boolean;
 }
 
@@ -35,6 +37,7 @@ export const sign: Action<SignOptions> = async (session, [dir = ''], options) =>
   const report = await signBundle({
     ...{ dir, signer, keyName, allowed, approve, emit, signal },
     now: context.now,
+    witness: await siteWitness(options.witness),
   });
   return { report, text: '', summary: summaryOf(report) };
 };

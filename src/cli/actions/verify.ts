@@ -3,6 +3,7 @@ import { formatSize } from '../../core/size.ts';
 import { openBundle } from '../../bundle/open.ts';
 import { checkDamagePlace, writeDamage } from '../../flows/damage-file.ts';
 import { verifyReportOf } from '../../flows/verify.ts';
+import { siteWitness } from '../../flows/witness.ts';
 import type { VerifyReport } from '../../schema/reports.ts';
 import { freshnessOf, tellUnknown, type RollbackOptions } from '../freshness.ts';
 import { trustedKeys } from '../keys.ts';
@@ -21,6 +22,7 @@ export interface VerifyOptions extends CommonOptions, RollbackOptions, ReceiptOp
   readonly policy?: string;
   readonly site?: string;
   readonly deep?: boolean;
+  readonly witness?: string;
   readonly damage?: string;
 }
 
@@ -37,9 +39,10 @@ export const verify: Action<VerifyOptions> = async (session, [dir = ''], options
     evidence.isAt(site);
     const freshness = freshnessOf(context, options, policy);
     const { deep = false } = options;
+    const witness = await siteWitness(options.witness);
     const { now } = context;
     const { observe } = evidence;
-    const opening = { allowed, policy, now, emit, signal, site, freshness, deep, observe };
+    const opening = { allowed, policy, now, emit, signal, site, freshness, deep, observe, witness };
     const bundle = await openBundle(dir, opening).catch(async (fault: unknown) => {
       throw await writingDamage(session, asPackferryError(fault), options.damage);
     });
@@ -73,7 +76,19 @@ async function writingDamage(
 }
 
 function summaryOf(
-  { dir, name, sequence, createdAt, audience, signers, archives, importers, images, layers }: VerifyReport,
+  {
+    dir,
+    name,
+    sequence,
+    createdAt,
+    audience,
+    signers,
+    archives,
+    importers,
+    images,
+    layers,
+    witness,
+  }: VerifyReport,
   damageFile: string | undefined,
 ): string {
   const size = formatSize(archives.reduce((sum, { bytes }) => sum + bytes, 0));
@@ -84,6 +99,9 @@ function summaryOf(
     `${dir} is good: ${name} ${sequence} of ${createdAt}, ${count(images, 'image')} in ${count(archives.length, 'archive')}, ${size}.`,
     `Signed by ${who}.`,
     ...layerLines(layers),
+    ...(witness === undefined
+      ? []
+      : [`The witness agrees on ${count(witness.agrees, 'image')} of ${images}.`]),
     ...(damageFile === undefined ? [] : [`Nothing is lost: ${damageFile} was not written.`]),
     ...importers.map(carriedImporter),
     ...audienceLines(audience),

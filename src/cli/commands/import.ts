@@ -8,6 +8,7 @@ import {
   revokedKeysOption,
   siteKeyOption,
   siteOption,
+  siteWitnessOption,
   stateCopyOption,
   stateOption,
   trustedKeysOption,
@@ -36,6 +37,7 @@ export const addImport: AddCommand = (program, bind) =>
     .addOption(stateCopyOption())
     .addOption(allowRollbackOption())
     .addOption(deepOption())
+    .addOption(siteWitnessOption())
     .addOption(siteKeyOption())
     .addOption(passphraseOption())
     .option('--image <reference>', 'only this image; may be repeated', collectValues)

@@ -1,5 +1,5 @@
 import { Option } from 'commander';
-import { passphraseOption, revokedKeysOption, trustedKeysOption } from '../options.ts';
+import { passphraseOption, revokedKeysOption, siteWitnessOption, trustedKeysOption } from '../options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */
@@ -22,5 +22,6 @@ export const addSign: AddCommand = (program, bind) =>
     .addOption(passphraseOption())
     .addOption(trustedKeysOption())
     .addOption(revokedKeysOption())
+    .addOption(siteWitnessOption())
     .option('-y, --yes', 'do not ask')
     .action(bind(async () => (await import('../actions/sign.ts')).sign));

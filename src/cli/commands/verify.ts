@@ -6,6 +6,7 @@ import {
   revokedKeysOption,
   siteKeyOption,
   siteOption,
+  siteWitnessOption,
   stateCopyOption,
   stateOption,
   trustedKeysOption,
@@ -31,6 +32,7 @@ export const addVerify: AddCommand = (program, bind) =>
     .addOption(stateCopyOption())
     .addOption(allowRollbackOption())
     .addOption(deepOption())
+    .addOption(siteWitnessOption())
     .option(
       '--damage <file>',
       'where something is lost, write down which files and blobs: a new file, to be carried back to where the bundle was made',

@@ -74,6 +74,12 @@ export class Evidence {
         });
         break;
       }
+      case 'witness':
+        this.#images = this.#images.map((image) => {
+          const said = fact.witnessed.get(image.reference);
+          return said === undefined ? image : { ...image, witness: said };
+        });
+        break;
       case 'files':
         this.#files = [...fact.files];
     }

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { parseImageName } from '../../../src/flows/usage-name.ts';
 import { loadExportManifest } from '../../../src/flows/load-manifest.ts';
 import { parseSource } from '../../../src/flows/source-endpoint.ts';
-import { readWitnessPage } from '../../../src/flows/witness-page.ts';
+import { readWitnessPage } from '../../../src/pack/witness-page.ts';
 import { anyText } from '../mutate/text.ts';
 import { anyYaml } from '../mutate/yaml.ts';
 import type { Target } from '../target.ts';
