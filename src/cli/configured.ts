@@ -59,9 +59,13 @@ export async function guardedFirstOf(
 }
 
 /** A file that was named is taken as it is, for media without owners and modes; that others may change it is told. */
-export async function warnWhenLoose(file: string, emit: Emit): Promise<void> {
+export async function warnWhenLoose(
+  file: string,
+  emit: Emit,
+  what = 'which decides on what is trusted',
+): Promise<void> {
   const mode = await looseModeOf(file);
   if (mode === undefined) return;
-  const message = `others may change ${file} (mode ${mode}), which decides on what is trusted`;
+  const message = `others may change ${file} (mode ${mode}), ${what}`;
   emit({ type: 'note', level: 'warning', message });
 }

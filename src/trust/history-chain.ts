@@ -1,9 +1,11 @@
-import { constants, open, readFile, type FileHandle } from 'node:fs/promises';
+import { constants, open, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
 import type { HistoryRecord } from '../schema/history.ts';
 import { damagedHistory, noRecord, readHistoryLine } from './history-line.ts';
 import { LineReader } from './line-reader.ts';
+import { readSmallFile } from './read-file.ts';
 
 /** The file of a state folder that tells what was accepted. Lines are only ever added to it. */
 export const historyFile = 'history.jsonl';
@@ -99,7 +101,11 @@ function cutOff(fragment: Buffer): string {
 export async function readPending(stateDir: string, previous: string): Promise<Buffer | undefined> {
   const file = path.join(stateDir, pendingFile);
   try {
-    const bytes = await readFile(file);
+    const { bytes } = await readSmallFile(file, {
+      maxBytes: limits.historyLine,
+      code: 'E_STATE_UNUSABLE',
+      hint: '',
+    });
     readHistoryLine(bytes.subarray(0, -1), previous, file);
     return bytes.at(-1) === 10 ? bytes : undefined;
   } catch {

@@ -60,7 +60,7 @@ async function runImport(
   evidence.trusts(allowed, policy);
   const site = await siteName(context, options.site);
   evidence.isAt(site);
-  const freshness = freshnessOf(context, options, policy);
+  const freshness = await freshnessOf(session, options, policy);
   // Before the bundle is read: that may take long, and a slip of the pen need not wait for it.
   const only = (options.image ?? []).map((text) => formatReference(parseReference(text)));
   const found = await findTargets(options.to ?? ['docker:'], { environment: context.env });

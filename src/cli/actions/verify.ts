@@ -37,7 +37,7 @@ export const verify: Action<VerifyOptions> = async (session, [dir = ''], options
     evidence.trusts(allowed, policy);
     const site = await siteName(context, options.site);
     evidence.isAt(site);
-    const freshness = freshnessOf(context, options, policy);
+    const freshness = await freshnessOf(session, options, policy);
     const { deep = false } = options;
     const witness = await siteWitness(options.witness);
     const { now } = context;

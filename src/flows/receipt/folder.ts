@@ -20,7 +20,8 @@ export interface ReceiptListing {
 /** Makes the folder and tries whether receipts can be written into it. Throws `E_RECEIPT_UNWRITABLE`. */
 export async function prepareReceiptFolder(dir: string): Promise<void> {
   await writing(dir, async () => {
-    await mkdir(dir, { recursive: true });
+    // Not for the group, whatever the umask: others could exchange receipts, and the history beside them.
+    await mkdir(dir, { recursive: true, mode: 0o755 });
     const [trial, second] = [path.join(dir, partName()), path.join(dir, partName())];
     try {
       await writeNew(trial, '');
