@@ -35,7 +35,7 @@ export const verify: Action<VerifyOptions> = async (session, [dir = ''], options
     const allowed = await trustedKeys(context, options, emit);
     const policy = await sitePolicy(session, options);
     evidence.trusts(allowed, policy);
-    const site = await siteName(context, options.site);
+    const site = await siteName(session, options.site);
     evidence.isAt(site);
     const freshness = await freshnessOf(session, options, policy);
     const { deep = false } = options;
