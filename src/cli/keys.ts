@@ -44,7 +44,7 @@ async function placeOfTrustedKeys(context: Context): Promise<string> {
     'E_USAGE',
     'no trusted keys: a bundle can only be verified against keys that you trust',
     {
-      hint: `Give --trusted-keys FILE, or put the allowed_signers file at ${places.join(' or ')}.`,
+      hint: `Trust the key of whoever makes the bundles: packferry trust add KEY --principal NAME. Or give --trusted-keys FILE. Looked for ${places.join(' and ')}.`,
     },
   );
 }
