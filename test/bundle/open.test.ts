@@ -393,9 +393,9 @@ test('a good signature by a stranger is told apart from a bad one', async (t) =>
 test('a folder that holds bundles, and a file, are no damaged bundle but the wrong place', async (t) => {
   await withBundle(async ({ dir, folder, open }) => {
     const above = await t.throwsAsync(open(folder), code('E_BUNDLE_NOT_FOUND'));
-    t.regex(above?.message ?? '', /is no bundle: there is no SHA256SUMS in it/);
+    t.regex(above.message, /is no bundle: there is no SHA256SUMS in it/);
     const file = await t.throwsAsync(open(path.join(dir, 'bundle.json')), code('E_BUNDLE_NOT_FOUND'));
-    t.regex(file?.message ?? '', /bundle\.json: it is a file, and a bundle is a folder$/);
+    t.regex(file.message, /bundle\.json: it is a file, and a bundle is a folder$/);
   });
 });
 
