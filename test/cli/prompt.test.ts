@@ -45,7 +45,7 @@ test('Ctrl-C at the question: nothing is loaded, status 130, the error on a line
     t.is((await runCli(exporting)).status, 0);
     const ran = await onTerminal([...importing, '--to', `oci:${at('target')}`], [['Load them?', '\u0003']]);
     t.is(ran.status, 130);
-    t.regex(ran.stderr, /^error\[E_INTERRUPTED\]/m);
+    t.regex(ran.stderr, /\[y\/N\] \n/);
     t.regex(ran.stderr, /^Receipt 1 written/m);
     t.false((await readdir(at())).includes('target'), 'the target has not been touched');
   });
