@@ -117,7 +117,7 @@ export async function readPending(stateDir: string, previous: string): Promise<B
 /** The error for a history that cannot be read or written. */
 export function unusable(file: string, why: string, cause?: unknown): PackferryError {
   return new PackferryError('E_STATE_UNUSABLE', `${file}: ${why}`, {
-    hint: 'Packferry keeps there what it has accepted. Make it accessible to this user, or name another folder: --state DIR.',
+    hint: 'Packferry keeps there what it has accepted. Make it accessible to this user. Another folder (--state DIR) knows nothing of it.',
     cause,
   });
 }

@@ -110,11 +110,6 @@ test('an existing public key is never overwritten, and no private key is left al
     t.deepEqual(await readdir(folder), ['key.pub']);
   }));
 
-test('a folder that does not exist cannot take a pair', (t) =>
-  withTempDir(async (folder) => {
-    await t.throwsAsync(writeKeyPair(path.join(folder, 'no', 'key'), pair), fault('E_OUTPUT_UNWRITABLE'));
-  }));
-
 test('a key file must be a readable private key of one person', (t) =>
   withTempDir(async (folder) => {
     const file = path.join(folder, 'key');
