@@ -96,7 +96,10 @@ export function redact(text: string): string {
 }
 
 function without(secrets: readonly string[], text: string): string {
-  return secrets.reduce((safe, secret) => (safe.includes(secret) ? safe.replaceAll(secret, mask) : safe), text);
+  return secrets.reduce(
+    (safe, secret) => (safe.includes(secret) ? safe.replaceAll(secret, mask) : safe),
+    text,
+  );
 }
 
 /** The same for every text in a value that becomes JSON. Names of fields are ours and stay. */
