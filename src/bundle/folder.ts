@@ -44,13 +44,26 @@ export async function listFolder(dir: string): Promise<FolderListing> {
     if (typeof stats !== 'string' && what === undefined) files.set(name, stats);
     else faults.push(notRegular(name, what ?? ''));
   }
+  if (faults.length > 0 && !names.includes(bundleFiles.sums)) {
+    // The parent of a bundle, or any other folder.
+    throw new PackferryError(
+      'E_BUNDLE_NOT_FOUND',
+      `${dir} is no bundle: there is no ${bundleFiles.sums} in it`,
+      {
+        hint: giveTheFolder,
+      },
+    );
+  }
   if (faults.length > 0) {
     throw new PackferryError('E_BUNDLE_EXTRA_FILE', `${dir} is no acceptable bundle`, {
       hint: 'Copy the whole bundle again, into an empty folder.',
       errors: faults,
     });
   }
-  const signatures = [...files.keys()].filter(isSignatureName);
+  // In the order of the signers: the number decides, not the letters.
+  const signatures = [...files.keys()]
+    .filter(isSignatureName)
+    .sort((a, b) => a.length - b.length || (a < b ? -1 : 1));
   return { dir, files, signatures, hasPackFolder: names.includes(packFolder), litter };
 }
 
@@ -79,10 +92,15 @@ function notRegular(name: string, what: string): PackferryError {
 }
 
 function notFound(dir: string, fault: unknown): PackferryError {
-  const hint = 'Give the folder of the bundle, the one with SHA256SUMS in it.';
-  const why = systemCodeOf(fault) === 'ENOENT' ? 'no such folder' : messageOf(fault);
-  return new PackferryError('E_BUNDLE_NOT_FOUND', `${dir}: ${why}`, { hint, cause: fault });
+  const known = new Map([
+    ['ENOENT', 'no such folder'],
+    ['ENOTDIR', 'it is a file, and a bundle is a folder'],
+  ]);
+  const why = known.get(systemCodeOf(fault) ?? '') ?? messageOf(fault);
+  return new PackferryError('E_BUNDLE_NOT_FOUND', `${dir}: ${why}`, { hint: giveTheFolder, cause: fault });
 }
+
+const giveTheFolder = `Give the folder of the bundle, the one with ${bundleFiles.sums} in it.`;
 
 /**
  * Opens a file of the bundle for reading. A link that took its place meanwhile is refused, a pipe does not block, and

@@ -1,7 +1,8 @@
-import { readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type PackferryError, systemCodeOf } from '../core/errors.ts';
+import { readSmallFile } from '../trust/read-file.ts';
 
 /** Who holds a lock: told by the caller, since nothing below the command line looks at processes. */
 export interface Owner {
@@ -20,6 +21,9 @@ export interface LockOptions {
 
 /** How often a lock that is held is looked at, in milliseconds. */
 const lookEvery = 50;
+
+/** A number and the name of a host, in bytes. */
+const mostInLock = 1024;
 
 /** How long a lock may be there without its holder in it, in milliseconds. */
 const emptyFor = 10_000;
@@ -46,7 +50,7 @@ export async function withLockFile<T>(file: string, options: LockOptions, use: (
 async function takeLock(file: string, owner: Owner): Promise<string | undefined> {
   const text = `${owner.pid} ${hostname()}\n`;
   if (await create(file, text)) return undefined;
-  const holder = await readFile(file, 'utf8').catch(() => '');
+  const holder = await holderIn(file);
   const [pid = '', host = ''] = holder.trim().split(' ');
   const who = pid === '' || host === '' ? '' : ` (process ${pid} on ${host})`;
   // Who made an empty one may have died before the name was in it.
@@ -59,11 +63,20 @@ async function takeLock(file: string, owner: Owner): Promise<string | undefined>
   const taking = `${file}.taking`;
   if (!(await create(taking, text))) return who;
   try {
-    if ((await readFile(file, 'utf8').catch(() => '')) === holder) await rm(file, { force: true });
+    if ((await holderIn(file)) === holder) await rm(file, { force: true });
     return (await create(file, text)) ? undefined : '';
   } finally {
     await rm(taking, { force: true });
   }
+}
+
+/** What stands in a lock; nothing where something else is in its place. */
+async function holderIn(file: string): Promise<string> {
+  const options = { maxBytes: mostInLock, code: 'E_STATE_UNUSABLE', hint: '' } as const;
+  return readSmallFile(file, options).then(
+    ({ bytes }) => bytes.toString('utf8'),
+    () => '',
+  );
 }
 
 async function isOld(file: string): Promise<boolean> {

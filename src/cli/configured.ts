@@ -58,10 +58,27 @@ export async function guardedFirstOf(
   return place;
 }
 
+/** Tells that a file which was named takes the place of the one that would count without a word. */
+export async function tellPassedOver(
+  what: string,
+  named: string,
+  places: readonly string[],
+  emit: Emit,
+): Promise<void> {
+  const hint = 'Make it readable: it would count if none were named.';
+  const passedOver = await firstOf(places, 'E_TRUST_UNREADABLE', hint);
+  if (passedOver === undefined || path.resolve(passedOver) === path.resolve(named)) return;
+  emit({ type: 'note', level: 'warning', message: `${what} ${named} counts here, not ${passedOver}` });
+}
+
 /** A file that was named is taken as it is, for media without owners and modes; that others may change it is told. */
-export async function warnWhenLoose(file: string, emit: Emit): Promise<void> {
+export async function warnWhenLoose(
+  file: string,
+  emit: Emit,
+  what = 'which decides on what is trusted',
+): Promise<void> {
   const mode = await looseModeOf(file);
   if (mode === undefined) return;
-  const message = `others may change ${file} (mode ${mode}), which decides on what is trusted`;
+  const message = `others may change ${file} (mode ${mode}), ${what}`;
   emit({ type: 'note', level: 'warning', message });
 }

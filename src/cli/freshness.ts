@@ -6,7 +6,9 @@ import type { Emit } from '../core/events.ts';
 import type { FreshnessRules } from '../trust/freshness.ts';
 import { historyFile } from '../trust/history-chain.ts';
 import type { HistoryPlace } from '../trust/history.ts';
+import { warnWhenLoose } from './configured.ts';
 import type { Context } from './context.ts';
+import type { Session } from './session.ts';
 import { stateFolderOf } from './state-folder.ts';
 
 /** Where the memory of this site is. */
@@ -32,15 +34,19 @@ export function historyPlaceOf(context: Context, options: StateOptions): History
   });
 }
 
-/** What a bundle is judged by. Throws `E_USAGE` for a reason that is none. */
-export function freshnessOf(
-  context: Context,
+/** What a bundle is judged by; a history that others can write is told. Throws `E_USAGE` for a reason that is none. */
+export async function freshnessOf(
+  { context, emit }: Pick<Session, 'context' | 'emit'>,
   options: RollbackOptions,
   rules: FreshnessRules,
-): FreshnessOptions {
+): Promise<FreshnessOptions> {
   const { allowRollback } = options;
+  const history = historyPlaceOf(context, options);
+  const places = history === undefined ? [] : [history.dir, path.join(history.dir, historyFile)];
+  for (const place of places)
+    await warnWhenLoose(place, emit, `which holds what was accepted here: chmod go-w ${place}`);
   return {
-    history: historyPlaceOf(context, options),
+    history,
     rules,
     ...(allowRollback === undefined
       ? {}

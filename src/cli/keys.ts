@@ -9,7 +9,7 @@ import { readAllowedSigners, type AllowedSigners } from '../trust/allowed-signer
 import { openSigningKey } from '../trust/open-signing-key.ts';
 import { readRevokedKeys, type RevokedKeys } from '../trust/revoked-keys.ts';
 import type { Signer } from '../trust/signer.ts';
-import { firstOf, guardedFirstOf, placesOf, warnWhenLoose } from './configured.ts';
+import { firstOf, guardedFirstOf, placesOf, tellPassedOver, warnWhenLoose } from './configured.ts';
 import type { Context } from './context.ts';
 import { askSecret, isInteractive } from './prompt.ts';
 import type { Session } from './session.ts';
@@ -28,6 +28,8 @@ export async function trustedKeys(
 ): Promise<AllowedSigners> {
   const { trustedKeys: named, revokedKeys: lists = [] } = options;
   const file = named ?? (await placeOfTrustedKeys(context));
+  if (named !== undefined)
+    await tellPassedOver('the file of trusted keys', named, placesOf('allowed_signers', context), emit);
   for (const one of named === undefined ? lists : [named, ...lists]) await warnWhenLoose(one, emit);
   const allowed = await readAllowedSigners(file);
   return { ...allowed, revoked: await revokedKeys(context, file, lists) };
@@ -42,7 +44,7 @@ async function placeOfTrustedKeys(context: Context): Promise<string> {
     'E_USAGE',
     'no trusted keys: a bundle can only be verified against keys that you trust',
     {
-      hint: `Give --trusted-keys FILE, or put the allowed_signers file at ${places.join(' or ')}.`,
+      hint: `Trust the key of whoever makes the bundles: packferry trust add KEY --principal NAME. Or give --trusted-keys FILE. Looked for ${places.join(' and ')}.`,
     },
   );
 }

@@ -35,17 +35,20 @@ async function ask({ stdin, stderr, signal }: Context, question: string, echo: b
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
   const lines = createInterface({ input: stdin, output: echo ? stderr : nowhere, terminal: true });
   let onAbort = (): void => undefined;
+  let answer: string | undefined;
   try {
-    return await new Promise<string>((resolve, reject) => {
+    answer = await new Promise<string | undefined>((resolve, reject) => {
       lines.once('line', resolve);
-      lines.once('close', () => resolve(''));
+      lines.once('close', () => resolve(undefined));
       lines.once('SIGINT', () => reject(new PackferryError('E_INTERRUPTED', 'stopped at the question')));
       onAbort = () => reject(asPackferryError(signal.reason));
       signal.addEventListener('abort', onAbort, { once: true });
     });
+    return answer ?? '';
   } finally {
     signal.removeEventListener('abort', onAbort);
     lines.close();
-    if (!echo) stderr.write('\n');
+    // What comes next begins on a line of its own, also after Ctrl-C and Ctrl-D.
+    if (!echo || answer === undefined) stderr.write('\n');
   }
 }

@@ -1,5 +1,5 @@
 import { defaultPolicy, readPolicy, type TrustPolicy } from '../trust/read-policy.ts';
-import { firstOf, guardedFirstOf, placesOf, warnWhenLoose } from './configured.ts';
+import { guardedFirstOf, placesOf, tellPassedOver, warnWhenLoose } from './configured.ts';
 import type { Session } from './session.ts';
 
 export interface PolicyOptions {
@@ -23,10 +23,6 @@ export async function sitePolicy(
     return place === undefined ? defaultPolicy : readPolicy(place);
   }
   await warnWhenLoose(named, emit);
-  const passedOver = await firstOf(places, 'E_TRUST_UNREADABLE', hint);
-  if (passedOver !== undefined) {
-    const message = `the policy ${named} counts here, not ${passedOver}`;
-    emit({ type: 'note', level: 'warning', message });
-  }
+  await tellPassedOver('the policy', named, places, emit);
   return readPolicy(named);
 }

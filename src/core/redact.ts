@@ -6,6 +6,15 @@ const mask = '***';
 /** Shorter ones tell an onlooker next to nothing, and taking them out would make every text unreadable. */
 const shortest = 4;
 
+/**
+ * Digests and fingerprints of keys. A short secret may happen to stand in one of them; taking it out there would hide
+ * nothing and destroy evidence.
+ */
+const hashes = /(\b(?:sha256:)?[0-9a-f]{64}\b|SHA256:[A-Za-z0-9+/]{43})/;
+
+/** Shorter secrets are no hash, and hold none. */
+const shortestHash = 43;
+
 /** Parameters of addresses that give access by themselves: signed URLs of S3, Azure, Google and CloudFront, and tokens. */
 const secretParameters = [
   'X-Amz-(?:Signature|Credential|Security-Token)',
@@ -73,13 +82,24 @@ export function noteSecretParameters({ searchParams }: URL): void {
  * URLs, values of `Authorization`, signatures in addresses). Everything that is printed or kept as evidence passes here.
  */
 export function redact(text: string): string {
-  let safe = text;
   longestFirst ??= [...known].sort((a, b) => b.length - a.length);
-  for (const secret of longestFirst) {
-    if (secret.length <= safe.length && safe.includes(secret)) safe = safe.replaceAll(secret, mask);
-  }
+  const isLong = (secret: string): boolean => secret.length >= shortestHash;
+  let safe = without(longestFirst.filter(isLong), text);
+  const short = longestFirst.filter((secret) => !isLong(secret));
+  if (short.some((secret) => safe.includes(secret)))
+    safe = safe
+      .split(hashes)
+      .map((part, at) => (at % 2 === 1 ? part : without(short, part)))
+      .join('');
   for (const [pattern, instead] of forms) safe = safe.replace(pattern, instead);
   return safe;
+}
+
+function without(secrets: readonly string[], text: string): string {
+  return secrets.reduce(
+    (safe, secret) => (safe.includes(secret) ? safe.replaceAll(secret, mask) : safe),
+    text,
+  );
 }
 
 /** The same for every text in a value that becomes JSON. Names of fields are ours and stay. */

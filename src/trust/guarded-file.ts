@@ -1,5 +1,5 @@
 import type { Stats } from 'node:fs';
-import { lstat, realpath, stat } from 'node:fs/promises';
+import { lstat, readlink, realpath, stat } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import path from 'node:path';
 import { messageOf, PackferryError } from '../core/errors.ts';
@@ -16,7 +16,7 @@ export function currentUser(): number | undefined {
 /**
  * Refuses a file that decides on trust when somebody else than root and the current user could change it or put another
  * in its place: the file and the folders above it, up to `home` or else the root, as sshd's StrictModes does it. Links
- * are followed; a folder may be open to all when it has the sticky bit. Throws `E_TRUST_UNSAFE` with the command that
+ * are followed, and looked at themselves; a folder may be open to all when it has the sticky bit. Throws `E_TRUST_UNSAFE` with the command that
  * mends it, and `E_TRUST_UNREADABLE`.
  */
 export async function checkGuarded(file: string, home: string): Promise<void> {
@@ -46,18 +46,29 @@ export async function looseModeOf(file: string): Promise<string | undefined> {
   return stats !== undefined && isOpenToOthers(stats) ? modeOf(stats) : undefined;
 }
 
-/** The file and its folders, by their real paths. */
+/**
+ * The file and its folders, as they are named and as they really are: whoever can exchange a link on the way decides
+ * where it leads.
+ */
 async function placesAbove(file: string, home: string): Promise<string[]> {
+  const tops = new Set([path.resolve(home), await realpath(home).catch(() => home)]);
+  const places = new Set<string>();
+  const visit = async (place: string): Promise<void> => {
+    if (places.has(place)) return;
+    places.add(place);
+    const target = (await looked(place)).isSymbolicLink() ? await readlink(place) : undefined;
+    const folder = path.dirname(place);
+    // A relative target starts from where its folder really is.
+    if (target !== undefined) await visit(path.resolve(await realpath(folder), target));
+    if (!tops.has(place)) await visit(folder);
+  };
   try {
-    const places = [await realpath(file)];
-    const last = await realpath(home).catch(() => undefined);
-    for (let [place = ''] = places; place !== last && place !== path.dirname(place);) {
-      place = path.dirname(place);
-      places.push(place);
-    }
-    return places;
+    // Fails for links that lead nowhere or round and round.
+    await visit(await realpath(file));
+    await visit(path.resolve(file));
+    return [...places];
   } catch (cause) {
-    throw unreadable(file, cause);
+    throw cause instanceof PackferryError ? cause : unreadable(file, cause);
   }
 }
 
@@ -71,6 +82,8 @@ async function looked(place: string): Promise<Stats> {
 
 /** In a folder with the sticky bit, nobody can replace what belongs to somebody else. */
 function isOpenToOthers(stats: Stats): boolean {
+  // The mode of a link says nothing.
+  if (stats.isSymbolicLink()) return false;
   const isSticky = stats.isDirectory() && (stats.mode & 0o1000) !== 0;
   return (stats.mode & 0o022) !== 0 && !isSticky;
 }

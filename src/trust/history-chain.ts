@@ -1,9 +1,11 @@
-import { constants, open, readFile, type FileHandle } from 'node:fs/promises';
+import { constants, open, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
 import type { HistoryRecord } from '../schema/history.ts';
 import { damagedHistory, noRecord, readHistoryLine } from './history-line.ts';
 import { LineReader } from './line-reader.ts';
+import { readSmallFile } from './read-file.ts';
 
 /** The file of a state folder that tells what was accepted. Lines are only ever added to it. */
 export const historyFile = 'history.jsonl';
@@ -99,7 +101,11 @@ function cutOff(fragment: Buffer): string {
 export async function readPending(stateDir: string, previous: string): Promise<Buffer | undefined> {
   const file = path.join(stateDir, pendingFile);
   try {
-    const bytes = await readFile(file);
+    const { bytes } = await readSmallFile(file, {
+      maxBytes: limits.historyLine,
+      code: 'E_STATE_UNUSABLE',
+      hint: '',
+    });
     readHistoryLine(bytes.subarray(0, -1), previous, file);
     return bytes.at(-1) === 10 ? bytes : undefined;
   } catch {
@@ -111,7 +117,7 @@ export async function readPending(stateDir: string, previous: string): Promise<B
 /** The error for a history that cannot be read or written. */
 export function unusable(file: string, why: string, cause?: unknown): PackferryError {
   return new PackferryError('E_STATE_UNUSABLE', `${file}: ${why}`, {
-    hint: 'Packferry keeps there what it has accepted. Make it accessible to this user, or name another folder: --state DIR.',
+    hint: 'Packferry keeps there what it has accepted. Make it accessible to this user. Another folder (--state DIR) knows nothing of it.',
     cause,
   });
 }

@@ -26,7 +26,9 @@ export async function recoverHistory(dir: string, reason: string, at: Date): Pro
   const part = `${file}.part`;
   try {
     await copyFile(file, aside, constants.COPYFILE_EXCL);
-    const out = await open(part, 'w', 0o644);
+    // Made anew, so that nobody can lay a link in its place.
+    await rm(part, { force: true });
+    const out = await open(part, 'wx', 0o644);
     let kept: GoodLines;
     try {
       kept = await copyGoodLines(file, (line) => out.writeFile(line));

@@ -141,9 +141,12 @@ export async function completeHistory(
   if (missing.length > 0) await writeSynced(path.join(place.copy, historyFile), missing, 'a');
 }
 
+/** Through no link: whoever laid one there could have any file of this user written over. */
 async function writeSynced(file: string, bytes: Buffer, flag: 'w' | 'a'): Promise<void> {
+  const { O_WRONLY, O_CREAT, O_TRUNC, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = constants;
+  const how = flag === 'w' ? O_TRUNC : O_APPEND;
   try {
-    const handle = await open(file, flag, 0o644);
+    const handle = await open(file, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | how, 0o644);
     try {
       await handle.writeFile(bytes);
       await handle.sync();
@@ -151,7 +154,8 @@ async function writeSynced(file: string, bytes: Buffer, flag: 'w' | 'a'): Promis
       await handle.close();
     }
   } catch (cause) {
-    throw unusable(file, `it cannot be written: ${messageOf(cause)}`, cause);
+    const why = systemCodeOf(cause) === 'ELOOP' ? 'it is a link' : messageOf(cause);
+    throw unusable(file, `it cannot be written: ${why}`, cause);
   }
 }
 

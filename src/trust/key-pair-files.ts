@@ -1,15 +1,18 @@
-import { open, rm } from 'node:fs/promises';
+import { mkdir, open, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
 import type { KeyPair } from './keygen.ts';
 
 /**
  * Writes the private key to `path` (mode 0600) and the public one to `path.pub` (mode 0644), synced to disk. Never
- * overwrites: `E_OUTPUT_EXISTS`. Both are written or none; any other failure is `E_OUTPUT_UNWRITABLE`.
+ * overwrites: `E_OUTPUT_EXISTS`. Makes the folder (mode 0700) when it alone is missing, as `~/.ssh` of a new user is. Both are written or none; any other failure is `E_OUTPUT_UNWRITABLE`.
  */
 export async function writeKeyPair(
   path: string,
   pair: Pick<KeyPair, 'privateKey' | 'publicKey'>,
 ): Promise<void> {
+  // What is wrong with the folder shows when the file is made.
+  await mkdir(dirname(path), { mode: 0o700 }).catch(() => undefined);
   await writeNew(path, pair.privateKey, 0o600);
   try {
     await writeNew(`${path}.pub`, pair.publicKey, 0o644);

@@ -30,8 +30,8 @@ export function checkThreshold(signers: readonly CountedSigner[], options: Thres
   const why = surplus.map(({ signer, reason }) => `; ${wordsFor(signer)} does not count: ${reason}`);
   throw new PackferryError(
     'E_THRESHOLD',
-    `${name}: ${policy.name ?? 'the policy'} asks for the signatures of ${policy.threshold} principals, and there ` +
-      `${counted.length === 1 ? 'is that of 1' : `are those of ${counted.length}`}: ${who}${why.join('')}`,
+    `${name}: ${policy.name ?? 'the policy'} asks for the signatures of ${policy.threshold} principals, and ` +
+      `${counted.length} ${counted.length === 1 ? 'has' : 'have'} signed: ${who}${why.join('')}`,
     { hint: hintFor(counted, options) },
   );
 }
@@ -43,7 +43,7 @@ function wordsFor({ principal, fingerprint }: CountedSigner): string {
 function hintFor(counted: readonly CountedSigner[], options: ThresholdOptions): string {
   const others = othersWho(counted, options);
   if (others.length === 0)
-    return `Nobody else can sign by ${options.allowed.name}: a line of it names one principal and one key.`;
+    return `${options.allowed.name} admits nobody else. Trust the key of another person first (packferry trust add KEY --principal NAME), then let him sign: packferry sign BUNDLE --key FILE.`;
   const named = others.slice(0, mostNamed).join(', ');
   const more = others.length > mostNamed ? ` and ${others.length - mostNamed} more` : '';
   return `Where its signer works: packferry sign BUNDLE --key FILE. By ${options.allowed.name} these can sign too: ${named}${more}.`;

@@ -69,7 +69,7 @@ export function admitSigner(
   const fingerprint = fingerprintOf(key.plain);
 
   const revoked = revocation(key, options.allowed);
-  if (revoked !== undefined) throw untrusted(options, good, [revoked]);
+  if (revoked !== undefined) throw untrusted(options, good, [revoked], revokedHint);
   const judged = options.allowed.signers.flatMap((signer) => judgeLine(signer, good, options) ?? []);
   const admitting = judged.find((line) => 'principal' in line);
   if (admitting !== undefined) {
@@ -125,20 +125,38 @@ function revocation({ plain, certificate }: LoadedKey, { revoked = [] }: Allowed
 
 function untrusted(
   { allowed, namespace, signatureName }: Pick<VerifyOptions, 'allowed' | 'namespace' | 'signatureName'>,
-  { key: { plain, type, certificate } }: GoodSignature,
+  good: GoodSignature,
   refusals: readonly string[],
+  hint?: string,
 ): PackferryError {
+  const { plain, type, certificate } = good.key;
   const reason = refusals.length === 0 ? 'it is not listed' : refusals.join('; ');
   const what = certificate === undefined ? 'key' : `certificate ${quote(certificate.keyId)} of the key`;
   return new PackferryError(
     'E_SIGNER_UNTRUSTED',
     `${signatureName}: the ${what} ${fingerprintOf(plain)} (${type.name}) is not trusted by ${allowed.name}: ${reason}`,
-    {
-      hint:
-        certificate === undefined
-          ? 'If its owner confirms this fingerprint over another channel, add the line: ' +
-            `PRINCIPAL namespaces="${namespace}" ${formatPublicKey({ type: type.name, blob: plain })}`
-          : `Certificates are trusted through a line with cert-authority and the key of their authority, here ${fingerprintOf(certificate.authority)}.`,
-    },
+    { hint: hint ?? hintFor(good, refusals, namespace) },
   );
+}
+
+const revokedHint =
+  'A revoked key never counts again. Let somebody sign whose key is trusted; where that is the only signature, ask for a new bundle.';
+
+/** A key that nobody listed can be added; of one that is, or of a certificate, the line in question tells. */
+function hintFor(
+  { key: { plain, type, certificate } }: GoodSignature,
+  refusals: readonly string[],
+  namespace: string,
+): string {
+  if (certificate !== undefined)
+    return `Certificates are trusted through a line with cert-authority and the key of their authority, here ${fingerprintOf(certificate.authority)}.`;
+  if (refusals.length > 0)
+    return 'Its line says for what and when it counts, and so does the policy. Check the clock, too.';
+  const known = formatPublicKey({ type: type.name, blob: plain });
+  // For bundles there is a command, which asks for the fingerprint.
+  const how =
+    namespace === bundleNamespace
+      ? `trust it: packferry trust add "${known}" --principal NAME`
+      : `add the line: PRINCIPAL namespaces="${namespace}" ${known}`;
+  return `If its owner confirms this fingerprint over another channel, ${how}`;
 }

@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, symlink, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import test from 'ava';
 import { withLockFile, type LockOptions } from '../../src/bundle/lock-file.ts';
 import { PackferryError } from '../../src/core/errors.ts';
 import { withFolder } from '../helpers/bundle-fixture.ts';
+import { execTool } from '../helpers/system-exec.ts';
 
 const dead = { pid: 7, isRunning: () => false };
 const alive = { pid: 8, isRunning: () => true };
@@ -68,5 +69,19 @@ test('a lock of another machine is never taken over', async (t) => {
     await t.throwsAsync(withLockFile(file, options(dead), work), {
       message: 'held (process 7 on elsewhere.example)',
     });
+  });
+});
+
+test('a pipe or an endless file in the place of the lock keeps nobody waiting', async (t) => {
+  await withFolder(async (folder) => {
+    const [pipe, endless] = [path.join(folder, 'pipe'), path.join(folder, 'endless')];
+    await execTool('mkfifo', [pipe]);
+    await symlink('/dev/zero', endless);
+    await t.throwsAsync(
+      withLockFile(pipe, options(alive), () => Promise.resolve()),
+      { code: 'E_STATE_UNUSABLE', message: 'held' },
+    );
+    // Nobody's lock, and it has been there for long.
+    t.is(await withLockFile(endless, options(alive), () => Promise.resolve('taken over')), 'taken over');
   });
 });

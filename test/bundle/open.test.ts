@@ -390,6 +390,35 @@ test('a good signature by a stranger is told apart from a bad one', async (t) =>
   });
 });
 
+test('a folder that holds bundles, and a file, are no damaged bundle but the wrong place', async (t) => {
+  await withBundle(async ({ dir, folder, open }) => {
+    const above = await t.throwsAsync(open(folder), code('E_BUNDLE_NOT_FOUND'));
+    t.regex(above.message, /is no bundle: there is no SHA256SUMS in it/);
+    const file = await t.throwsAsync(open(path.join(dir, 'bundle.json')), code('E_BUNDLE_NOT_FOUND'));
+    t.regex(file.message, /bundle\.json: it is a file, and a bundle is a folder$/);
+  });
+});
+
+test('signers come in the order in which they signed', async (t) => {
+  await withBundle(async ({ dir, allowed }) => {
+    const list = await readFile(path.join(dir, 'SHA256SUMS'));
+    const names = ['2', '3', '10'];
+    const others = await Promise.all(names.map((name) => makeTrust(`signer-${name}`)));
+    for (const [at, { signer }] of others.entries())
+      await writeFile(
+        path.join(dir, `SHA256SUMS.${names[at] ?? ''}.sig`),
+        await signer.sign(list, bundleNamespace),
+      );
+    const signers = [allowed, ...others.map((other) => other.allowed)].flatMap((one) => one.signers);
+    const everybody = { ...allowed, signers };
+    const bundle = await openBundle(dir, { allowed: everybody, now: fixtureTime, emit: silent });
+    t.deepEqual(
+      bundle.signers.slice(1).map(({ principal }) => principal),
+      ['signer-2', 'signer-3', 'signer-10'],
+    );
+  });
+});
+
 test('a second signature by a stranger is told, and does no harm', async (t) => {
   await withBundle(async ({ dir, allowed }) => {
     const stranger = await makeTrust('stranger');

@@ -46,3 +46,36 @@ test('a key that was added is trusted by verify without a word more, and one tha
     t.true(refused.stderr.includes('it is revoked'), refused.stderr);
   });
 });
+
+test('what is named in place of the trusted keys, the policy and the name of the site is told, once each', async (t) => {
+  await withSite(async ({ exporting, bundle, trusted, at }) => {
+    t.is((await runCli(exporting)).status, 0);
+    const folder = at('config', 'packferry');
+    await mkdir(folder, { recursive: true });
+    const rules = '{"schema": "packferry.policy/v1"}';
+    await writeKey(at('other'), path.join(folder, 'allowed_signers'));
+    await writeFile(path.join(folder, 'policy.json'), rules);
+    await writeFile(path.join(folder, 'site'), 'site-a\n');
+    await writeFile(at('lax.json'), rules);
+    const env = { XDG_CONFIG_HOME: at('config') };
+    const naming = ['verify', bundle, '--state', at('state'), '--trusted-keys', trusted];
+    const others = await runCli([...naming, '--policy', at('lax.json'), '--site', 'site-b'], { env });
+    t.is(others.status, 0, others.stderr);
+    const told = (stderr: string): string[] => stderr.match(/warning: .*(?:counts|not as) .*/g) ?? [];
+    t.deepEqual(told(others.stderr), [
+      `warning: the file of trusted keys ${trusted} counts here, not ${folder}/allowed_signers`,
+      `warning: the policy ${at('lax.json')} counts here, not ${folder}/policy.json`,
+      `warning: this site counts as site-b here, not as site-a, which ${folder}/site says`,
+    ]);
+    await copyFile(trusted, path.join(folder, 'allowed_signers'));
+    const same = [
+      '--trusted-keys',
+      `${folder}/allowed_signers`,
+      '--policy',
+      `${folder}/../packferry/policy.json`,
+    ];
+    const usual = await runCli([...naming.slice(0, 4), ...same, '--site', 'site-a'], { env });
+    t.is(usual.status, 0, usual.stderr);
+    t.deepEqual(told(usual.stderr), []);
+  });
+});

@@ -33,7 +33,7 @@ function withSigned(t: ExecutionContext, use: (site: Signing) => Promise<void>):
 test('a second person adds a signature to a bundle that was refused without it; nothing else changes', (t) =>
   withSigned(t, async ({ bob, bundle, verifying, signingBy }) => {
     const words = await refused(t, verifying, 'E_THRESHOLD', 4);
-    t.regex(words, /asks for the signatures of 2 principals, and there is that of 1: "alice" \(SHA256:/);
+    t.regex(words, /asks for the signatures of 2 principals, and 1 has signed: "alice" \(SHA256:/);
     t.regex(words, /these can sign too: "bob"/);
     const before = await contentOf(bundle);
     const ran = await runCli([...signingBy(bob), '--yes', '--json']);

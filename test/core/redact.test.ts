@@ -93,3 +93,23 @@ test('hostile text is looked through in a moment', (t) => {
   }
   t.true(performance.now() - start < 2_000);
 });
+
+test('a short secret does not take digests and fingerprints apart: they are what evidence is made of', (t) => {
+  noteSecret('beef');
+  noteSecret('SHA256');
+  const digest = `sha256:${'beef'.repeat(16)}`;
+  const fingerprint = `SHA256:${'beef/'.repeat(9).slice(0, 43)}`;
+  t.is(redact(`beef ${digest} by ${fingerprint}, beef`), `*** ${digest} by ${fingerprint}, ***`);
+  t.deepEqual(redactAll({ previous: 'beef'.repeat(16), schema: 'SHA256.beef' }), {
+    previous: 'beef'.repeat(16),
+    schema: '***.***',
+  });
+});
+
+test('a secret that has the form of a digest goes like any other, also with more beside it', (t) => {
+  const token = 'a1b2'.repeat(16);
+  noteSecret(token);
+  t.is(redact(`Token ${token}`), 'Token ***');
+  noteSecret(`glpat-${'c3d4'.repeat(16)}-x`);
+  t.is(redact(`glpat-${'c3d4'.repeat(16)}-x`), '***');
+});

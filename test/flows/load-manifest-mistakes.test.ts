@@ -182,7 +182,13 @@ test(
   '4:31',
   /"m\.io\/a:1"/,
 );
-test('two keys', refuses, `${head}images: [a]\nsign: {keys: [a, b]}\n`, '4:14', /at most 1/);
+test(
+  'more keys than people sign with',
+  refuses,
+  `${head}images: [a]\nsign: {keys: [${Array.from({ length: 101 }, (_, at) => `k${at}`).join(', ')}]}\n`,
+  '4:14',
+  /at most 100/,
+);
 test('a home folder that is not known', refuses, `${head}packs: [{path: ~/a}]\n`, '3:16', /home folder/);
 test(
   'an unknown policy',

@@ -72,7 +72,7 @@ test('everything can be set', async (t) => {
     '  index.docker.io: {mirrors: ["r.example:5000", m.example/hub], plainHttp: false}',
     '  r.example:5000: {caFile: certs/ca.pem, location: m.example/r, clientCert: c.pem, clientKey: k.pem}',
     'bundle: {volumeSize: 4GiB, expiresAfter: 90d}',
-    'sign: {keys: [~/.ssh/id_ed25519]}',
+    'sign: {keys: [~/.ssh/id_ed25519, keys/second]}',
   ]);
   t.deepEqual(manifest.packs, [
     { text: path.join(folder, '../Packs'), line: 3, column: 16 },
@@ -119,7 +119,7 @@ test('everything can be set', async (t) => {
     ],
   );
   t.is(manifest.volumeSize, 2 ** 32);
-  t.deepEqual(manifest.keys, [path.resolve('/home/me/.ssh/id_ed25519')]);
+  t.deepEqual(manifest.keys, [path.resolve('/home/me/.ssh/id_ed25519'), path.join(folder, 'keys/second')]);
 });
 
 test('where images come from: one source or several, by name or by pattern, with paths made absolute', async (t) => {

@@ -87,3 +87,20 @@ test('a file of another user is refused', (t) =>
       message: /belongs to the user 12345, not to root/,
     });
   }));
+
+test('a link that others could exchange is refused, however safe the file is that it leads to', (t) =>
+  withFile(async (at, file, home) => {
+    await mkdir(at('loose'));
+    await symlink(file, at('loose', 'allowed_signers'));
+    await t.notThrowsAsync(() => checkGuarded(at('loose', 'allowed_signers'), home));
+    await chmod(at('loose'), 0o777);
+    const refused = { ...unsafe, message: /loose can be changed by others/ };
+    await t.throwsAsync(() => checkGuarded(at('loose', 'allowed_signers'), home), refused);
+    // The same where a folder is the link, or a link leads to another.
+    await symlink(at('conf', 'packferry'), at('loose', 'folder'));
+    await t.throwsAsync(() => checkGuarded(at('loose', 'folder', 'allowed_signers'), home), refused);
+    await symlink(at('loose', 'allowed_signers'), at('conf', 'first'));
+    await t.throwsAsync(() => checkGuarded(at('conf', 'first'), home), refused);
+    await symlink('round', at('conf', 'round'));
+    await t.throwsAsync(() => checkGuarded(at('conf', 'round'), home), fault('E_TRUST_UNREADABLE'));
+  }));

@@ -1,4 +1,14 @@
-import { appendFile, mkdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  copyFile,
+  mkdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
 import type { NewRecord } from '../../src/schema/history.ts';
@@ -6,6 +16,7 @@ import { formatHistoryLine, noRecord } from '../../src/trust/history-line.ts';
 import { addRecord, completeHistory, readHistory, type HistoryPlace } from '../../src/trust/history.ts';
 import { readPast, type Past } from '../../src/trust/past.ts';
 import { withFolder } from '../helpers/bundle-fixture.ts';
+import { execTool } from '../helpers/system-exec.ts';
 
 function accepted(sequence: number, stream = 'soc'): NewRecord {
   return {
@@ -176,5 +187,30 @@ test('records are told one by one, in their order', async (t) => {
       return { take: ({ kind }) => void kinds.push(kind), result: () => kinds };
     });
     t.deepEqual(value, ['began', 'accepted', 'accepted']);
+  });
+});
+
+test('nothing is written through a link that somebody laid into the folder', async (t) => {
+  await withHistory(async ({ place, file, pending }) => {
+    const other = path.join(place.dir, 'other');
+    await writeFile(other, 'of somebody');
+    await symlink(other, pending);
+    await t.throwsAsync(add(place, accepted(43)), { code: 'E_STATE_UNUSABLE' });
+    t.is(await readFile(other, 'utf8'), 'of somebody');
+    await rm(pending);
+    await copyFile(file, other);
+    const { size } = await stat(other);
+    await rm(file);
+    await symlink(other, file);
+    await t.throwsAsync(add(place, accepted(43)), { code: 'E_STATE_UNUSABLE', message: /link/ });
+    t.is((await stat(other)).size, size);
+  });
+});
+
+test('a pipe in the place of the line that is being added keeps nobody waiting', async (t) => {
+  await withHistory(async ({ place, file, pending }) => {
+    await execTool('mkfifo', [pending]);
+    await truncate(file, (await stat(file)).size - 10);
+    await t.throwsAsync(past(place), { code: 'E_STATE_INVALID', message: /it is cut off/ });
   });
 });

@@ -110,11 +110,6 @@ test('an existing public key is never overwritten, and no private key is left al
     t.deepEqual(await readdir(folder), ['key.pub']);
   }));
 
-test('a folder that does not exist cannot take a pair', (t) =>
-  withTempDir(async (folder) => {
-    await t.throwsAsync(writeKeyPair(path.join(folder, 'no', 'key'), pair), fault('E_OUTPUT_UNWRITABLE'));
-  }));
-
 test('a key file must be a readable private key of one person', (t) =>
   withTempDir(async (folder) => {
     const file = path.join(folder, 'key');
@@ -173,3 +168,12 @@ test('a malformed public key gives no line', (t) => {
     t.throws(() => allowedSignersLine({ principal: 'a', publicKey: text, namespace: 'a' }), unreadable);
   }
 });
+
+test('the folder of a key is made for its user alone, as ~/.ssh of a new account; no other folder is', (t) =>
+  withTempDir(async (home) => {
+    const pair = await generateKeyPair({ type: 'ed25519', comment: 'c' });
+    await writeKeyPair(path.join(home, '.ssh', 'packferry'), pair);
+    t.is((await stat(path.join(home, '.ssh'))).mode & 0o777, 0o700);
+    const far = path.join(home, 'a', 'b', 'key');
+    await t.throwsAsync(writeKeyPair(far, pair), fault('E_OUTPUT_UNWRITABLE'));
+  }));

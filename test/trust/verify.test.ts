@@ -1,5 +1,6 @@
 import test from 'ava';
 import { PackferryError } from '../../src/core/errors.ts';
+import { parseRevokedKeys } from '../../src/trust/revoked-keys.ts';
 import { fingerprintOf } from '../../src/trust/public-key.ts';
 import { bundleNamespace, verifyDetached } from '../../src/trust/verify.ts';
 import { allowedBy, fault, forge, message, newEd25519, newP256, now, verify } from './fixtures.ts';
@@ -37,13 +38,13 @@ test('another message is an invalid signature, not an untrusted signer', (t) => 
   }
 });
 
-test('an unlisted signer is named by fingerprint, with the line that would admit the key', (t) => {
+test('an unlisted signer is named by fingerprint, with the command that would admit the key', (t) => {
   const error = t.throws(() => verify(good, allowedBy(`ops ${other.line}`)), fault('E_SIGNER_UNTRUSTED'));
   t.true(error instanceof PackferryError);
   t.true(error.message.includes(fingerprintOf(key.blob)));
   const hint = error instanceof PackferryError ? (error.hint ?? '') : '';
-  const line = hint.slice(hint.indexOf('PRINCIPAL'));
-  t.is(verify(good, allowedBy(line)).line, 1);
+  const [, given = ''] = /packferry trust add "([^"]+)" --principal NAME/.exec(hint) ?? [];
+  t.is(verify(good, allowedBy(`NAME ${given}`)).line, 1);
 });
 
 const isAdmitted = test.macro({
@@ -84,6 +85,15 @@ test('every line that does not admit the key is told', (t) => {
   const lines = [`a namespaces="git" ${key.line}`, `b valid-before="20260101Z" ${key.line}`];
   const error = t.throws(() => verify(good, allowedBy(...lines)), fault('E_SIGNER_UNTRUSTED'));
   t.regex(error.message, /line 1.*line 2/);
+});
+
+test('nobody is told to trust a key once more that is revoked, or that is listed for something else', (t) => {
+  const allowed = allowedBy(`builder ${key.line}`);
+  const revoked = [parseRevokedKeys(Buffer.from(`${key.line}\n`), 'revoked_keys')];
+  for (const list of [{ ...allowed, revoked }, allowedBy(`builder namespaces="git" ${key.line}`)]) {
+    const error = t.throws(() => verify(good, list), fault('E_SIGNER_UNTRUSTED'));
+    t.notRegex(String(error.hint), /trust add|PRINCIPAL/);
+  }
 });
 
 test('two keys on two lines do not mix', (t) => {

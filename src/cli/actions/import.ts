@@ -58,9 +58,9 @@ async function runImport(
   const allowed = await trustedKeys(context, options, emit);
   const policy = await sitePolicy(session, options);
   evidence.trusts(allowed, policy);
-  const site = await siteName(context, options.site);
+  const site = await siteName(session, options.site);
   evidence.isAt(site);
-  const freshness = freshnessOf(context, options, policy);
+  const freshness = await freshnessOf(session, options, policy);
   // Before the bundle is read: that may take long, and a slip of the pen need not wait for it.
   const only = (options.image ?? []).map((text) => formatReference(parseReference(text)));
   const found = await findTargets(options.to ?? ['docker:'], { environment: context.env });

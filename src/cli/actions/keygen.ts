@@ -29,7 +29,7 @@ export const keygen: Action<KeygenOptions> = async (session, _args, options) => 
   const summary = [
     `Wrote ${report.privateKey} (keep it secret) and ${report.publicKey}.`,
     `Fingerprint ${report.fingerprint}`,
-    'Every site that is to accept your bundles adds the line above (packferry trust add), and types the fingerprint, which',
+    'Every site that is to accept your bundles adds the printed line (packferry trust add), and types the fingerprint, which',
     'has to get there on another way than the line.',
   ]
     .map(visible)

@@ -35,9 +35,9 @@ export const verify: Action<VerifyOptions> = async (session, [dir = ''], options
     const allowed = await trustedKeys(context, options, emit);
     const policy = await sitePolicy(session, options);
     evidence.trusts(allowed, policy);
-    const site = await siteName(context, options.site);
+    const site = await siteName(session, options.site);
     evidence.isAt(site);
-    const freshness = freshnessOf(context, options, policy);
+    const freshness = await freshnessOf(session, options, policy);
     const { deep = false } = options;
     const witness = await siteWitness(options.witness);
     const { now } = context;

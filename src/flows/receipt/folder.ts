@@ -20,7 +20,8 @@ export interface ReceiptListing {
 /** Makes the folder and tries whether receipts can be written into it. Throws `E_RECEIPT_UNWRITABLE`. */
 export async function prepareReceiptFolder(dir: string): Promise<void> {
   await writing(dir, async () => {
-    await mkdir(dir, { recursive: true });
+    // Not for the group, whatever the umask: others could exchange receipts, and the history beside them.
+    await mkdir(dir, { recursive: true, mode: 0o755 });
     const [trial, second] = [path.join(dir, partName()), path.join(dir, partName())];
     try {
       await writeNew(trial, '');
@@ -129,9 +130,14 @@ async function writing<T>(dir: string, work: () => Promise<T>): Promise<T> {
     return await work();
   } catch (cause) {
     const linkless = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(systemCodeOf(cause) ?? '');
-    const why = linkless ? `its file system has no hard links (${messageOf(cause)})` : messageOf(cause);
-    throw new PackferryError('E_RECEIPT_UNWRITABLE', `${dir}: no receipt can be written: ${why}`, {
-      hint: 'Name a folder on a disk of this machine that you may write to: --state DIR, or the variable PACKFERRY_STATE.',
+    const known = new Map([
+      ['EACCES', 'this user may not write there'],
+      ['EROFS', 'its file system can only be read'],
+    ]);
+    const usual = known.get(systemCodeOf(cause) ?? '') ?? messageOf(cause);
+    const why = linkless ? `its file system has no hard links (${messageOf(cause)})` : usual;
+    throw new PackferryError('E_RECEIPT_UNWRITABLE', `${dir} takes no receipt: ${why}`, {
+      hint: 'Make it writable for this user. Another state folder (--state DIR, PACKFERRY_STATE) knows nothing of what was accepted here.',
       cause,
     });
   }

@@ -31,7 +31,7 @@ export async function keepVersion(
   const part = `${folder}.part`;
   try {
     await rm(part, { recursive: true, force: true });
-    await mkdir(part, { recursive: true });
+    await mkdir(part, { recursive: true, mode: 0o755 });
     for (const [name, bytes] of files) await writeFileWhole(path.join(part, name), bytes, 0o644);
     await syncFolder(part);
     await rename(part, folder);

@@ -191,3 +191,14 @@ test('list: nobody is trusted yet, and a file with mistakes: both are said, the 
     t.true(ran.stdout.includes('alice') && ran.stderr.includes('did you mean "threshold"?'), ran.stderr);
   });
 });
+
+test('that nobody is left is said once: with the question where there is one', async (t) => {
+  await withTrustSite(async ({ env, newKey, add }) => {
+    await add(await newKey('one'), 'alice');
+    const words = ['trust', 'revoke', 'alice', '--reason', 'lost'];
+    const asked = await onTerminal(words, [['[y/N]', 'y\n']], { env });
+    t.is(asked.status, 0, asked.stderr);
+    t.is(asked.stderr.split('nobody is left').length, 2, asked.stderr);
+    t.regex(asked.stderr, /Wrote \S+revoked_keys\./);
+  });
+});

@@ -24,15 +24,16 @@ export const trustRevoke: Action<TrustRevokeOptions> = async (session, [what = '
   // The trusted keys of the machine count before those of the user; those of another folder by themselves.
   const order = [system, user].includes(folder) ? [system, user] : [folder];
   const counting = order.flatMap((one) => known.filter((place) => place.folder === one))[0];
+  const isAsked = options.yes !== true && isInteractive(context);
   const report = await revokeKey({
     ...{ folder, what, owner: context.owner, now: context.now },
     reason: options.reason,
     known: known.flatMap(({ signers }) => signers),
     counting: counting && { signers: counting.signers, threshold: await thresholdIn(counting.folder, emit) },
     otherLists: await otherLists(context, folder),
-    approve: (planned) => approve(session, planned, options.yes === true),
+    approve: (planned) => approve(session, planned, !isAsked),
   });
-  return { report, text: '', summary: summaryOf(report) };
+  return { report, text: '', summary: summaryOf(report, isAsked) };
 };
 
 async function thresholdIn(folder: string, emit: Emit): Promise<number> {
@@ -50,7 +51,7 @@ async function approve(
   report: TrustRevokeReport,
   isSure: boolean,
 ): Promise<boolean> {
-  if (isSure || !isInteractive(context)) return true;
+  if (isSure) return true;
   pause();
   context.stderr.write(
     [
@@ -80,9 +81,11 @@ function leftLines({ remaining }: TrustRevokeReport): string[] {
   ];
 }
 
-function summaryOf(report: TrustRevokeReport): string {
+/** What was shown with the question is not said again. */
+function summaryOf(report: TrustRevokeReport, wasShown: boolean): string {
   const { status, file } = report;
   if (status === 'declined') return 'Nothing was revoked.';
   if (status === 'present') return [`Revoked already, in ${file}:`, ...keyLines(report)].join('\n');
+  if (wasShown) return `Wrote ${file}.`;
   return [`Wrote ${file}. Revoked:`, ...keyLines(report), ...leftLines(report)].join('\n');
 }
