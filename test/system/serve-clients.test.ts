@@ -43,8 +43,9 @@ async function withGuarded(t: ExecutionContext, use: (guarded: Guarded) => Promi
 
 /** skopeo, the installed one or the newer one. */
 function skopeo(room: string, newer: boolean, args: readonly string[]): Command {
-  const { path: pathOf } = systemTools();
-  return newer ? inEngineRoot(room, { command: 'skopeo', args }) : { command: pathOf('skopeo'), args };
+  return newer
+    ? inEngineRoot(room, { command: 'skopeo', args })
+    : { command: systemTools().path('skopeo'), args };
 }
 
 for (const newer of [false, true]) {
