@@ -18,6 +18,7 @@ import { policySchema } from '../src/schema/policy.ts';
 import { receiptSchema } from '../src/schema/receipt.ts';
 import * as reports from '../src/schema/reports.ts';
 import * as receipts from '../src/schema/reports-receipt.ts';
+import { serveReport } from '../src/schema/reports-serve.ts';
 import { signReport } from '../src/schema/reports-sign.ts';
 import * as trust from '../src/schema/reports-trust.ts';
 import { trustUpdateSchema } from '../src/schema/trust-update.ts';
@@ -41,6 +42,7 @@ export function generatedFiles(context: Context): ReadonlyMap<string, string> {
     'report-verify': reports.verifyReport,
     'report-inspect': reports.inspectReport,
     'report-import': reports.importReport,
+    'report-serve': serveReport,
     'report-history': reports.historyReport,
     'report-keygen': reports.keygenReport,
     receipt: receiptSchema,

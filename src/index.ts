@@ -84,6 +84,7 @@ export type { Owner } from './bundle/lock-file.ts';
 export type { SurveyedImage } from './flows/deliver.ts';
 export { importBundle, type Imported, type ImportOptions, type ImportPlan } from './flows/import.ts';
 export { inspectBundle, type InspectOptions } from './flows/inspect.ts';
+export { serveBundles, type ServeBundlesOptions } from './flows/serve.ts';
 export { generateSigningKey, type KeygenOptions } from './flows/keygen.ts';
 export { loadExportManifest } from './flows/load-manifest.ts';
 export type { ExportManifest } from './flows/manifest.ts';
@@ -111,4 +112,5 @@ export type {
   Totals,
   VerifyReport,
 } from './schema/reports.ts';
+export type { ServeReport } from './schema/reports-serve.ts';
 export type { SignReport } from './schema/reports-sign.ts';

@@ -11,7 +11,7 @@ import { checkStream } from './check-stream.ts';
 import { checkWitness, type Witnessed, type WitnessOptions } from './check-witness.ts';
 import { describedFiles } from './document.ts';
 import { throwAll } from './faults.ts';
-import { listFolder, type FolderListing } from './folder.ts';
+import { listFolder, type FolderListing, type SeenFile } from './folder.ts';
 import { checkFreshness, type FreshnessOptions } from './freshness.ts';
 import { bundleFiles, looksLikeArchive, packFolder } from './names.ts';
 import { readDocument, type ReadDocument } from './read-document.ts';
@@ -32,6 +32,8 @@ class VerifiedBundleFolder {
   readonly freshness: FreshnessVerdict;
   /** Leftovers of operating systems that were passed over. */
   readonly litter: readonly string[];
+  /** How each file was when it was verified, by name. */
+  readonly seen: ReadonlyMap<string, SeenFile>;
   /** What was found of every file of the signed list, in its order: all of them are good. */
   readonly files: readonly FileResult[];
   /** What was found of the content of layers, where this was asked for. */
@@ -41,7 +43,7 @@ class VerifiedBundleFolder {
 
   constructor(
     read: ReadDocument,
-    { dir, litter }: FolderListing,
+    { dir, litter, files: seen }: FolderListing,
     list: SignedList,
     freshness: FreshnessVerdict,
     checked: FilesChecked & { readonly witnessed: Witnessed | undefined },
@@ -52,6 +54,7 @@ class VerifiedBundleFolder {
     this.sumsSha256 = list.sumsSha256;
     this.freshness = freshness;
     this.litter = litter;
+    this.seen = seen;
     this.files = checked.files;
     this.layersChecked = checked.layers;
     this.witnessed = checked.witnessed;

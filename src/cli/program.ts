@@ -13,6 +13,7 @@ import { addOutdated } from './commands/outdated.ts';
 import { addPlan } from './commands/plan.ts';
 import { addReceipt, addReceiptList, addReceiptShow, addReceiptVerify } from './commands/receipt.ts';
 import { addSearch } from './commands/search.ts';
+import { addServe } from './commands/serve.ts';
 import { addSign } from './commands/sign.ts';
 import {
   addTrust,
@@ -163,6 +164,13 @@ const groups: readonly Group[] = [
         examples: [
           'packferry import /media/usb/soc --trusted-keys allowed_signers',
           'packferry import /media/usb/soc --to oci:/srv/images --dry-run',
+        ],
+      },
+      {
+        add: addServe,
+        examples: [
+          'packferry serve /media/usb/soc --trusted-keys allowed_signers',
+          'packferry serve /srv/soc --listen 0.0.0.0:5000 --tls-cert cert.pem --tls-key key.pem',
         ],
       },
       {

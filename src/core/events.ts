@@ -1,4 +1,5 @@
 import type { PackferryError } from './errors.ts';
+import type { ServedRequest } from './served.ts';
 
 /** What a run is busy with. An item (a blob, an image, a file) belongs to one task. */
 export type Task = 'scan' | 'resolve' | 'pull' | 'sign' | 'verify' | 'deliver';
@@ -74,6 +75,9 @@ export type Event =
       /** When it goes on: ISO 8601, UTC. */
       readonly until: string;
     }
+  /** A registry is up, and takes requests at this URL. */
+  | { readonly type: 'serving'; readonly url: string; readonly images: number }
+  | ({ readonly type: 'request' } & ServedRequest)
   | { readonly type: 'note'; readonly level: 'info' | 'warning'; readonly message: string };
 
 /** Where events go. Must return quickly and never throw. */

@@ -21,6 +21,10 @@ export const limits = {
   layerContentOfAny: 1024 * 1024 * 1024,
   /** What a layer may have when it is decompressed, whatever its size; the largest images are some 20 GB in all. */
   layerContent: 64 * 1024 * 1024 * 1024,
+  /** Line and headers of a request to the read-only registry. */
+  requestHeaders: 16 * 1024,
+  /** Clients of it at the same time, in connections. */
+  serverConnections: 256,
   bundleJson: 20 * 1024 * 1024,
   sums: 4 * 1024 * 1024,
   /** Files of a bundle beside archives and packs: `README.txt`, `load.sh` and their like. */

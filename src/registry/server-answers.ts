@@ -10,15 +10,14 @@ export interface ServerAnswer {
   readonly stream?: { readonly size: number; readonly open: () => Readable };
 }
 
-/** Error codes of the distribution specification, section "Error Codes", and two of the reference server. */
+/** Error codes of the distribution specification, section "Error Codes"; `UNKNOWN` is the reference server's for 5xx. */
 export type SpecCode =
   | 'BLOB_UNKNOWN'
   | 'DIGEST_INVALID'
   | 'MANIFEST_UNKNOWN'
   | 'NAME_INVALID'
   | 'NAME_UNKNOWN'
-  | 'PAGINATION_NUMBER_INVALID'
-  | 'TAG_INVALID'
+  | 'UNAUTHORIZED'
   | 'UNKNOWN'
   | 'UNSUPPORTED';
 

@@ -12,14 +12,17 @@ export function listAnswer(
 ): ServerAnswer {
   const count = url.searchParams.get('n');
   if (count !== null && !/^\d{1,9}$/.test(count)) {
-    return errorAnswer(400, 'PAGINATION_NUMBER_INVALID', 'n is no number of entries');
+    return errorAnswer(400, 'UNSUPPORTED', 'n is no number of entries');
   }
   const after = url.searchParams.get('last') ?? '';
   const following = [...values].sort(byBytes).filter((value) => byBytes(value, after) > 0);
   const page = count === null ? following : following.slice(0, Number(count));
   const last = page.at(-1);
   if (last === undefined || page.length === following.length) return jsonAnswer({ ...rest, [key]: page });
-  const next = `${url.pathname}?${new URLSearchParams({ n: String(page.length), last }).toString()}`;
+  const query = new URLSearchParams(url.searchParams);
+  query.set('n', String(page.length));
+  query.set('last', last);
+  const next = `${url.pathname}?${query.toString()}`;
   return jsonAnswer({ ...rest, [key]: page }, { link: `<${next}>; rel="next"` });
 }
 

@@ -6,7 +6,8 @@ export type WantedRange =
 
 /**
  * Reads a `Range` header for content of `size` bytes (RFC 9110, section 14.2). One range of bytes is served; several,
- * other units and what is malformed are ignored, as the RFC allows. `none` is a range beyond the end: 416.
+ * other units and what is malformed are ignored, as the RFC allows. `none` is a range beyond the end, or one that ends before
+ * it begins: 416.
  */
 export function wantedRange(header: string | undefined, size: number): WantedRange {
   const match = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header?.trim() ?? '');
@@ -17,7 +18,7 @@ export function wantedRange(header: string | undefined, size: number): WantedRan
     return length === 0 ? { kind: 'none' } : { kind: 'part', from: size - length, end: size };
   }
   const from = Number(first);
-  if (last !== '' && Number(last) < from) return { kind: 'all' };
+  if (last !== '' && Number(last) < from) return { kind: 'none' };
   if (from >= size) return { kind: 'none' };
   return { kind: 'part', from, end: last === '' ? size : Math.min(Number(last) + 1, size) };
 }

@@ -1,22 +1,31 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { Transform, type TransformCallback } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
 import type { ServedContent } from '../core/served.ts';
 import { interrupted } from './interrupted.ts';
-import { errorAnswer, type ServerAnswer } from './server-answers.ts';
-import { answerTo } from './server-routes.ts';
+import { AnswerDesk, type DeskOptions } from './server-desk.ts';
 
-export interface ServeOptions {
+export interface ServeOptions extends DeskOptions {
   /** Address or name to listen at, e.g. `127.0.0.1`. */
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
+  /** Speak HTTPS, with this certificate and its key, both PEM. Default: plain HTTP. */
+  readonly tls?: ServerTls;
   /** Closes the server when it aborts. */
   readonly signal?: AbortSignal;
-  /** Told when content could not be read: the client only sees that the answer breaks off. */
-  readonly onFault?: (fault: unknown) => void;
+  /** Milliseconds that answers under way may still take when the server is closed. Default: none. */
+  readonly grace?: number;
+  /** Told of every connection that is refused, since there are `limits.serverConnections` already. */
+  readonly onRefused?: () => void;
+}
+
+/** A certificate with those that lead to its authority, and its key, both PEM. */
+export interface ServerTls {
+  readonly cert: string;
+  readonly key: string;
 }
 
 export interface ContentServer {
@@ -24,88 +33,71 @@ export interface ContentServer {
   readonly url: string;
   /** Host and port as references write them, e.g. `127.0.0.1:5000`. */
   readonly host: string;
-  /** Stops listening and cuts every connection. */
+  /** Lets answers under way end, as `grace` allows, stops listening and cuts every connection. */
   close(): Promise<void>;
 }
 
-/** Milliseconds after which a connection on which nothing moves is cut: a silent client must not hold files open. */
-const idleLimit = 120_000;
+/** Milliseconds. A client that is silent or dribbles must not hold connections and files for long. */
+const patience = {
+  /** From the first byte of a request to the end of its headers. */
+  headers: 20_000,
+  /** For the whole request, should it have a body. */
+  request: 60_000,
+  handshake: 20_000,
+  /** Nothing moves in either direction. */
+  idle: 120_000,
+  /** Between two requests of a connection. */
+  keepAlive: 30_000,
+};
 
 /**
- * Serves content as a read-only registry over plain HTTP (OCI distribution specification, "Pull" and "Content
- * Discovery"). Throws `E_ENDPOINT_INVALID` when it cannot listen there.
+ * Serves content as a read-only registry (OCI distribution specification, "Pull" and "Content Discovery"). Throws
+ * `E_ENDPOINT_INVALID` when it cannot listen there.
  */
 export async function serveContent(content: ServedContent, options: ServeOptions): Promise<ContentServer> {
-  const { host, port, signal } = options;
+  const { host, port, signal, tls, grace = 0 } = options;
   const where = `${host.includes(':') ? `[${host}]` : host}:`;
   if (signal?.aborted === true) throw interrupted(signal, `${where}${port}`);
-  const server = createServer((request, response) => {
-    void respond(request, response, content, options);
+  const desk = new AnswerDesk(content, options);
+  const server = makeServer(tls, (request, response) => {
+    desk.take(request, response);
   });
-  server.setTimeout(idleLimit);
+  server.on('drop', () => options.onRefused?.());
   const address = await listen(server, host, port, `${where}${port}`);
 
+  let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     signal?.removeEventListener('abort', onAbort);
+    await desk.close(grace);
     await closeServer(server);
   };
-  const onAbort = (): void => void close();
+  const onAbort = (): void => void (closing ??= close());
   signal?.addEventListener('abort', onAbort, { once: true });
   const shown = `${where}${address.port}`;
-  return { url: `http://${shown}`, host: shown, close };
+  const url = `${tls === undefined ? 'http' : 'https'}://${shown}`;
+  return { url, host: shown, close: () => (closing ??= close()) };
 }
 
-async function respond(
-  request: IncomingMessage,
-  response: ServerResponse,
-  content: ServedContent,
-  options: ServeOptions,
-): Promise<void> {
-  const { method = '', url = '', headers } = request;
-  const answer = await answerTo({ method, target: url, headers }, content).catch((fault: unknown) => {
-    options.onFault?.(fault);
-    return errorAnswer(500, 'UNKNOWN', 'the content cannot be read');
-  });
-  try {
-    await write(answer, method === 'HEAD', response);
-  } catch (fault) {
-    response.destroy();
-    if (!isClientGone(fault)) options.onFault?.(fault);
-  }
-}
-
-/** Sends an answer; a stream that breaks or has another length than announced takes the connection with it. */
-async function write(answer: ServerAnswer, isHead: boolean, response: ServerResponse): Promise<void> {
-  const { status, headers, bytes, stream } = answer;
-  const size = stream?.size ?? bytes?.length;
-  response.writeHead(status, {
-    'docker-distribution-api-version': 'registry/2.0',
-    'x-content-type-options': 'nosniff',
-    ...headers,
-    ...(size === undefined ? {} : { 'content-length': size }),
-  });
-  if (isHead || stream === undefined) {
-    response.end(isHead ? undefined : bytes);
-    return;
-  }
-  await pipeline(stream.open(), exactly(stream.size), response);
-}
-
-/** Without this a short stream would leave the client waiting for the rest. */
-function exactly(size: number): Transform {
-  let passed = 0;
-  const mismatch = (): PackferryError =>
-    new PackferryError('E_SIZE_MISMATCH', `content to serve: expected ${size} bytes, got ${passed}`);
-  return new Transform({
-    transform(chunk: Buffer, _encoding, done: TransformCallback) {
-      passed += chunk.length;
-      if (passed > size) done(mismatch());
-      else done(null, chunk);
-    },
-    flush(done: TransformCallback) {
-      done(passed === size ? null : mismatch());
-    },
-  });
+function makeServer(tls: ServerTls | undefined, take: RequestListener): Server {
+  const options = {
+    maxHeaderSize: limits.requestHeaders,
+    headersTimeout: patience.headers,
+    requestTimeout: patience.request,
+    keepAliveTimeout: patience.keepAlive,
+    connectionsCheckingInterval: 5_000,
+  };
+  const server =
+    tls === undefined
+      ? createServer(options, take)
+      : createTlsServer(
+          { ...options, ...tls, minVersion: 'TLSv1.2', handshakeTimeout: patience.handshake },
+          take,
+        );
+  // Without this, Node asks clients for the body that they offer to send.
+  server.on('checkContinue', take);
+  server.setTimeout(patience.idle);
+  server.maxConnections = limits.serverConnections;
+  return server;
 }
 
 async function listen(server: Server, host: string, port: number, where: string): Promise<AddressInfo> {
@@ -137,8 +129,4 @@ async function closeServer(server: Server): Promise<void> {
     });
     server.closeAllConnections();
   });
-}
-
-function isClientGone(fault: unknown): boolean {
-  return ['ERR_STREAM_PREMATURE_CLOSE', 'ECONNRESET', 'EPIPE'].includes(systemCodeOf(fault) ?? '');
 }

@@ -33,6 +33,19 @@ export const eventLine = z.discriminatedUnion('type', [
   line('finished', { task }),
   line('image-complete', { image: z.string(), bytes: size, fetched: size, present: size, shared: size }),
   line('waiting', { what: z.string(), reason: z.string(), milliseconds: z.number(), until: z.string() }),
+  /** A registry is up. */
+  line('serving', { url: z.string(), images: size }),
+  /** It has answered a request; `bytes` of the body went out. Not complete: the answer broke off. */
+  line('request', {
+    method: z.string(),
+    target: z.string(),
+    status: z.int(),
+    bytes: size,
+    milliseconds: size,
+    client: z.string(),
+    userAgent: z.string().exactOptional(),
+    complete: z.boolean(),
+  }),
   line('note', { level: z.enum(['info', 'warning']), message: z.string() }),
   /** The last line of a run: its exit status, its closing words, and every error. */
   line('ended', {

@@ -19,6 +19,8 @@ export interface DockerdOptions {
   readonly newer?: boolean;
   /** Where images are kept; only newer engines can have the containerd store. Default: the classic one. */
   readonly store?: 'classic' | 'containerd';
+  /** What else its configuration file has. */
+  readonly settings?: Readonly<Record<string, unknown>>;
   /** Where the data lies; by default in the engine's own folder. */
   readonly data?: string;
   /** In KiB: the data lies on a disk of its own that is no larger, `data` in the engine's folder. */
@@ -32,7 +34,10 @@ export async function startDockerd(options: DockerdOptions = {}): Promise<Docker
   const socket = path.join(folder, 'docker.sock');
   const settings = path.join(folder, 'daemon.json');
   const features = { 'containerd-snapshotter': options.store === 'containerd' };
-  await writeFile(settings, JSON.stringify(options.newer === true ? { features } : {}));
+  await writeFile(
+    settings,
+    JSON.stringify({ ...(options.newer === true ? { features } : {}), ...options.settings }),
+  );
   if (options.dataSize !== undefined) {
     const disk = path.join(folder, 'data');
     await mkdir(disk);

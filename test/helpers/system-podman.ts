@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import path from 'node:path';
 import { inEngineRoot, type Command } from './system-engine-root.ts';
@@ -17,6 +18,8 @@ export interface Podman extends Service {
 export interface PodmanOptions {
   /** The newer Podman of the engine root (system-engine-root.ts) in place of the installed one. */
   readonly newer?: boolean;
+  /** What its registries.conf has; that of the machine when absent. */
+  readonly registries?: string;
 }
 
 /** Calls `use` with a private Podman that is stopped afterwards. */
@@ -40,9 +43,12 @@ export async function withPodman<T>(
     folder,
     isReady: () => answers(socket),
   });
+  const registries = path.join(folder, 'registries.conf');
+  if (options.registries !== undefined) await writeFile(registries, options.registries);
+  const chosen = options.registries === undefined ? {} : { CONTAINERS_REGISTRIES_CONF: registries };
   const run = (args: readonly string[]): Promise<string> => {
     const started = podman(args);
-    return execOk(started.command, started.args);
+    return execOk(started.command, started.args, { env: { ...process.env, ...chosen } });
   };
   const { command, args } = podman([]);
   return usingService({ ...service, socket, command: [command, ...args], run }, use);

@@ -106,9 +106,26 @@ test(answers, 'GET', '/v2/a/c/manifests/1', { status: 404, code: 'NAME_UNKNOWN' 
 test(answers, 'GET', '/v2/A/manifests/1', { status: 400, code: 'NAME_INVALID' });
 test(answers, 'GET', '/v2/a%2F..%2F..%2Fetc/manifests/1', { status: 400, code: 'NAME_INVALID' });
 test(answers, 'GET', '/v2/a/b/manifests/sha256:x', { status: 400, code: 'DIGEST_INVALID' });
-test(answers, 'GET', '/v2/a/b/manifests/-', { status: 400, code: 'TAG_INVALID' });
+test(answers, 'GET', '/v2/a/b/manifests/-', { status: 404, code: 'MANIFEST_UNKNOWN' });
+const sha512 = `sha512:${'0'.repeat(128)}`;
+test(answers, 'GET', `/v2/a/b/manifests/${sha512}`, { status: 404, code: 'MANIFEST_UNKNOWN' });
+test(answers, 'GET', `/v2/a/b/blobs/${sha512}`, { status: 404, code: 'BLOB_UNKNOWN' });
 test(answers, 'GET', '/v2/a/b/manifests/%', { status: 400 });
-test(answers, 'GET', `/v2/a/b/referrers/${digest}`, { status: 404 });
+
+const noReferrers = {
+  status: 200,
+  body: jsonBytes({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [] }),
+  headers: { 'content-type': mediaTypes.ociIndex },
+};
+test(answers, 'GET', `/v2/a/b/referrers/${digest}`, noReferrers);
+test(answers, 'GET', `/v2/a/b/referrers/${digestOf('never seen')}`, noReferrers);
+test(answers, 'GET', `/v2/a/b/referrers/${digest}?artifactType=a%2Fb`, {
+  ...noReferrers,
+  headers: { ...noReferrers.headers, 'oci-filters-applied': 'artifactType' },
+});
+test(answers, 'GET', '/v2/a/b/referrers/latest', { status: 400, code: 'DIGEST_INVALID' });
+test(answers, 'GET', `/v2/a/c/referrers/${digest}`, { status: 404, code: 'NAME_UNKNOWN' });
+test(answers, 'GET', `/v2/a/b/constructor/${digest}`, { status: 404, code: 'UNSUPPORTED' });
 
 const blobPath = `/v2/a/b/blobs/${configDigest}`;
 const blobHeaders = {
@@ -141,6 +158,14 @@ test(
   { status: 416, headers: { 'content-range': `bytes */${config.length}` } },
   { range: 'bytes=99999-' },
 );
+test(answers, 'GET', blobPath, { status: 416 }, { range: 'bytes=5-3' });
+test(
+  answers,
+  'HEAD',
+  blobPath,
+  { status: 200, headers: { 'content-length': String(config.length) } },
+  { range: 'bytes=3-5' },
+);
 test(answers, 'GET', blobPath, { status: 304, body: none }, { 'if-none-match': `"${configDigest}"` });
 test(answers, 'GET', `/v2/a/b/blobs/${digestOf('x')}`, { status: 404, code: 'BLOB_UNKNOWN' });
 test(answers, 'GET', '/v2/a/b/blobs/x', { status: 400, code: 'DIGEST_INVALID' });
@@ -160,7 +185,7 @@ test(answers, 'GET', '/v2/a/b/tags/list?n=2&last=10', {
   body: json({ name: 'a/b', tags: ['2'] }),
 });
 test(answers, 'GET', '/v2/a/b/tags/list?n=0', { status: 200, body: json({ name: 'a/b', tags: [] }) });
-test(answers, 'GET', '/v2/a/b/tags/list?n=x', { status: 400, code: 'PAGINATION_NUMBER_INVALID' });
+test(answers, 'GET', '/v2/a/b/tags/list?n=x', { status: 400, code: 'UNSUPPORTED' });
 test(answers, 'GET', '/v2/a/c/tags/list', { status: 404, code: 'NAME_UNKNOWN' });
 test(answers, 'GET', '/v2/_catalog?n=1', {
   status: 200,

@@ -1,5 +1,6 @@
 import type { Event, Task } from '../../core/events.ts';
 import { formatSize } from '../../core/size.ts';
+import { count } from '../text/plural.ts';
 import { visible } from '../text/visible.ts';
 import { formatSeconds, type Standing } from './meter.ts';
 import { countItems, isBlob, itemName, taskWords } from './words.ts';
@@ -23,6 +24,10 @@ export function lineOf(event: Event, blobs: boolean): string | undefined {
       return `${event.level === 'warning' ? 'warning: ' : ''}${visible(event.message)}`;
     case 'waiting':
       return waitingLine(event);
+    case 'serving':
+      return `serving ${count(event.images, 'image')} at ${event.url}`;
+    case 'request':
+      return requestLine(event);
     case 'started':
     case 'progress':
     case 'finished':
@@ -69,6 +74,20 @@ function waitingLine(event: Extract<Event, { readonly type: 'waiting' }>): strin
   const end = new Date(event.until).toTimeString().slice(0, 8);
   const length = formatSeconds(event.milliseconds / 1000);
   return `waiting ${length}, until ${end}: ${visible(event.what)}: ${visible(event.reason)}`;
+}
+
+/** Local time, as a log has it: `12:00:01 10.0.0.7 GET /v2/ 200, 2 B, 1 ms, docker/28.5`. */
+function requestLine(event: Extract<Event, { readonly type: 'request' }>): string {
+  const { client, method, target, status, bytes, milliseconds, userAgent, complete } = event;
+  const time = new Date().toTimeString().slice(0, 8);
+  const parts = [
+    `${time} ${client} ${method} ${target} ${status}`,
+    formatSize(bytes),
+    `${milliseconds} ms`,
+    ...(complete ? [] : ['BROKEN OFF']),
+    ...(userAgent === undefined ? [] : [userAgent]),
+  ];
+  return visible(parts.join(', '));
 }
 
 /** How a task stands, for a log. `running` names what it is at; it counts where there is no plan to compare with. */

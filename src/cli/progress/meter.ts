@@ -64,6 +64,8 @@ export class Meter {
       case 'finished':
       case 'waiting':
       case 'image-complete':
+      case 'serving':
+      case 'request':
       case 'note':
     }
   }

@@ -21,7 +21,8 @@ export function makeRenderer(context: Context, kind: ProgressKind, verbose = fal
   const { signal } = context;
   signal.addEventListener('abort', renderer.stop, { once: true });
   const emit: Emit = (event) => {
-    if (!signal.aborted) renderer.emit(event);
+    // What a server still answers is part of its log.
+    if (!signal.aborted || event.type === 'request') renderer.emit(event);
   };
   return { emit, stop: renderer.stop };
 }

@@ -1,0 +1,125 @@
+import { acceptBundle } from '../../bundle/accept.ts';
+import type { FreshnessOptions } from '../../bundle/freshness.ts';
+import { openBundle, type VerifiedBundle } from '../../bundle/open.ts';
+import { isLoopback } from '../../core/hosts.ts';
+import { isRepositoryPath } from '../../core/reference.ts';
+import { PackferryError } from '../../core/errors.ts';
+import { formatSize } from '../../core/size.ts';
+import { refuseOlder, serveBundles } from '../../flows/serve.ts';
+import type { ServerAccount } from '../../registry/server-account.ts';
+import type { ServerTls } from '../../registry/server.ts';
+import type { ServeReport } from '../../schema/reports-serve.ts';
+import type { TrustPolicy } from '../../trust/read-policy.ts';
+import type { ListenAddress } from '../commands/serve.ts';
+import { freshnessOf, tellUnknown, type RollbackOptions } from '../freshness.ts';
+import { trustedKeys } from '../keys.ts';
+import { serverAccount, serverTls, type ServerGuardOptions } from '../server-guard.ts';
+import type { Action, CommonOptions, Session } from '../session.ts';
+import { sitePolicy } from '../site-policy.ts';
+import { siteName } from '../site.ts';
+import { count } from '../text/plural.ts';
+import { howToPull } from '../text/how-to-pull.ts';
+
+export interface ServeCommandOptions extends CommonOptions, RollbackOptions, ServerGuardOptions {
+  readonly trustedKeys?: string;
+  readonly revokedKeys?: readonly string[];
+  readonly policy?: string;
+  readonly site?: string;
+  readonly deep?: boolean;
+  readonly listen: ListenAddress;
+  readonly prefix?: string;
+}
+
+/** What is under way when the server is stopped gets this long, in milliseconds. */
+const grace = 10_000;
+
+/** `serve BUNDLE...` */
+export const serveCommand: Action<ServeCommandOptions> = async (session, dirs, options) => {
+  const { context, emit, signal } = session;
+  const since = performance.now();
+  const { listen, prefix } = options;
+  // Before the bundles are read: that may take long, and a slip of the pen need not wait for it.
+  if (prefix !== undefined && !isRepositoryPath(prefix)) {
+    throw new PackferryError('E_USAGE', `--prefix: ${JSON.stringify(prefix)} is no path of a repository`, {
+      hint: 'Write it as soc/images, in lower case.',
+    });
+  }
+  const tls = await serverTls(options, context.now);
+  const account = await serverAccount(options, emit);
+  warnOpen(session, listen, { tls, account });
+  const policy = await sitePolicy(session, options);
+  const freshness = { ...(await freshnessOf(session, options, policy)), rules: policy };
+  const bundles = await openAll(session, dirs, options, { policy, freshness });
+  refuseOlder(bundles, freshness);
+  const { now, owner } = context;
+  const report = await serveBundles({
+    bundles,
+    ...listen,
+    ...(tls === undefined ? {} : { tls }),
+    ...(account === undefined ? {} : { account }),
+    ...(prefix === undefined ? {} : { prefix }),
+    rules: policy,
+    // The one reading of the clock goes on from where it was.
+    clock: () => new Date(now.getTime() + performance.now() - since),
+    grace,
+    beforeListening: async () => {
+      for (const bundle of bySequence(bundles)) await acceptBundle(bundle, { ...freshness, owner, now });
+    },
+    onListening: (server, images) => {
+      if (options.json !== true) context.stdout.write(`${server.url}\n`);
+      for (const message of howToPull(server, images, {
+        ...listen,
+        isGuarded: account !== undefined,
+        prefix,
+      }))
+        emit({ type: 'note', level: 'info', message });
+    },
+    emit,
+    signal,
+  });
+  return { report, text: '', summary: summaryOf(report) };
+};
+
+async function openAll(
+  session: Session,
+  dirs: readonly string[],
+  options: ServeCommandOptions,
+  { policy, freshness }: { readonly policy: TrustPolicy; readonly freshness: FreshnessOptions },
+): Promise<VerifiedBundle[]> {
+  const { context, emit, signal } = session;
+  const allowed = await trustedKeys(context, options, emit);
+  const site = await siteName(session, options.site);
+  const { deep = false } = options;
+  const bundles: VerifiedBundle[] = [];
+  for (const dir of dirs) {
+    const { now } = context;
+    const bundle = await openBundle(dir, { allowed, policy, now, emit, signal, site, freshness, deep });
+    tellUnknown(bundle, freshness, 'warning', emit);
+    bundles.push(bundle);
+  }
+  return bundles;
+}
+
+/** Older ones first: the one that is remembered last is the newest. */
+function bySequence(bundles: readonly VerifiedBundle[]): VerifiedBundle[] {
+  return [...bundles].sort((a, b) => a.document.sequence - b.document.sequence);
+}
+
+/** Whoever lets other machines in should know what is open to them. */
+function warnOpen(
+  { emit }: Session,
+  { host }: ListenAddress,
+  { tls, account }: { readonly tls: ServerTls | undefined; readonly account: ServerAccount | undefined },
+): void {
+  if (isLoopback(host.includes(':') ? `[${host}]` : host) || tls !== undefined) return;
+  const message =
+    account === undefined
+      ? `everybody who reaches ${host} can pull these images, and whoever sits on the way can change what is pulled by tag: --tls-cert and --tls-key, --username and --password-file close that`
+      : `the password crosses the network in clear: --tls-cert and --tls-key close that`;
+  emit({ type: 'note', level: 'warning', message });
+}
+
+function summaryOf({ url, requests, brokenOff, bytesSent }: ServeReport): string {
+  const broken = brokenOff === 0 ? '' : `, ${brokenOff} of them broken off`;
+  return `Stopped serving at ${url}: ${count(requests, 'request')}${broken}, ${formatSize(bytesSent)} sent.`;
+}

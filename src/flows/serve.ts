@@ -1,0 +1,112 @@
+import { once } from 'node:events';
+import type { VerifiedBundle } from '../bundle/open.ts';
+import { ServedBundles } from '../bundle/served-bundles.ts';
+import { asPackferryError, PackferryError } from '../core/errors.ts';
+import type { Emit } from '../core/events.ts';
+import { limits } from '../core/limits.ts';
+import { serveContent, type ContentServer, type ServeOptions } from '../registry/server.ts';
+import { reportVersion } from '../schema/versions.ts';
+import type { ServeReport } from '../schema/reports-serve.ts';
+import type { FreshnessRules } from '../trust/freshness.ts';
+import { bundleHead, reportSigners } from './report.ts';
+
+export interface ServeBundlesOptions extends Pick<ServeOptions, 'host' | 'port' | 'tls' | 'account'> {
+  readonly bundles: readonly VerifiedBundle[];
+  /** See `ServedBundlesOptions`. */
+  readonly prefix?: string;
+  readonly rules?: FreshnessRules | undefined;
+  readonly clock: () => Date;
+  /** Milliseconds that answers under way may take when it is stopped. */
+  readonly grace: number;
+  /** Runs when the bundles are known to go together, before the first request. */
+  readonly beforeListening: () => Promise<void>;
+  /** Told when the server takes requests. */
+  readonly onListening: (server: ContentServer, images: readonly string[]) => void;
+  readonly emit: Emit;
+  /** Stops the server: that is its ordinary end. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Serves the images of verified bundles as a read-only registry, until the signal aborts. Faults of the medium are told and
+ * end one answer, not the server. Throws `E_TAG_CONFLICT` where the bundles do not go together, `E_ENDPOINT_INVALID`
+ * where it cannot listen, and the reason of a signal that aborted before.
+ */
+export async function serveBundles(options: ServeBundlesOptions): Promise<ServeReport> {
+  const { bundles, prefix, rules, clock, grace, onListening, emit, signal } = options;
+  const warn = (message: string): void => {
+    emit({ type: 'note', level: 'warning', message });
+  };
+  const content = new ServedBundles(bundles, {
+    ...(prefix === undefined ? {} : { prefix }),
+    clock,
+    rules,
+    onSuperseded: warn,
+  });
+  await options.beforeListening();
+  let [requests, brokenOff, bytesSent, refused] = [0, 0, 0, 0];
+  const server = await serveContent(content, {
+    host: options.host,
+    port: options.port,
+    ...(options.tls === undefined ? {} : { tls: options.tls }),
+    ...(options.account === undefined ? {} : { account: options.account }),
+    grace,
+    signal,
+    onFault: (fault) => {
+      warn(asPackferryError(fault).message);
+    },
+    onRequest: (request) => {
+      requests += 1;
+      brokenOff += request.complete ? 0 : 1;
+      bytesSent += request.bytes;
+      emit({ type: 'request', ...request });
+    },
+    onRefused: () => {
+      refused += 1;
+      // Once: a flood must not fill the log, too.
+      if (refused === 1) warn(`${limits.serverConnections} connections are open: further ones are refused`);
+    },
+  });
+  const { url } = server;
+  const images = content.names;
+  emit({ type: 'serving', url, images: images.length });
+  onListening(server, images);
+  if (!signal.aborted) await once(signal, 'abort');
+  await server.close();
+  return {
+    schemaVersion: reportVersion,
+    url,
+    bundles: bundles.map(({ dir, document, sumsSha256, signers }) => ({
+      ...bundleHead(dir, document),
+      sumsSha256,
+      signers: reportSigners(signers),
+    })),
+    images: [...images],
+    requests,
+    brokenOff,
+    bytesSent,
+  };
+}
+
+/**
+ * Of several bundles of one stream only the last is the state that its builder wants: those before it are a way back, which
+ * is taken on purpose or not at all. Throws `E_ROLLBACK`.
+ */
+export function refuseOlder(
+  bundles: readonly VerifiedBundle[],
+  { rules, rollbackReason }: { readonly rules: FreshnessRules; readonly rollbackReason?: string | undefined },
+): void {
+  if (rollbackReason !== undefined && rules.allowRollback) return;
+  for (const { document: older } of bundles) {
+    const newer = bundles.find(
+      ({ document }) => document.name === older.name && document.sequence > older.sequence,
+    );
+    if (newer === undefined) continue;
+    const message = `${older.name} ${older.sequence} is older than ${older.name} ${newer.document.sequence}, which is to be served, too`;
+    throw new PackferryError('E_ROLLBACK', message, {
+      hint: rules.allowRollback
+        ? 'Serve the newer one alone. To serve what only the older one has: --allow-rollback REASON, which is recorded.'
+        : 'Serve the newer one alone: the policy of this site allows no way back.',
+    });
+  }
+}

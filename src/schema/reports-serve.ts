@@ -1,0 +1,18 @@
+import * as z from 'zod';
+import { size } from './parts.ts';
+import { bundleHead, reportVersion, signer } from './reports.ts';
+
+/** What `serve --json` prints when it was stopped. */
+export const serveReport = z.object({
+  schemaVersion: z.literal(reportVersion),
+  url: z.string(),
+  bundles: z.array(z.object({ ...bundleHead, sumsSha256: z.string(), signers: z.array(signer) })),
+  /** The images by the names under which they were served, without host and port. */
+  images: z.array(z.string()),
+  /** Requests that were answered, those among them that broke off, and the bytes of their bodies. */
+  requests: size,
+  brokenOff: size,
+  bytesSent: size,
+});
+
+export type ServeReport = z.infer<typeof serveReport>;
