@@ -15,10 +15,9 @@ import type {
 } from '../core/ports.ts';
 import { nameOf, parseReference, tagNameOf, type ImageReference } from '../core/reference.ts';
 import { tagConflict } from '../core/tag-conflict.ts';
-import { connectDocker, type DockerApi } from './docker-api.ts';
-import type { DockerConnection } from './docker-connection.ts';
-import { learnFacts, type EngineFacts } from './docker-facts.ts';
-import { loadImage } from './docker-load.ts';
+import { connectEngine, type EngineConnection } from './connect-engine.ts';
+import type { Engine } from './engine.ts';
+import { loadImage } from './engine-load.ts';
 import { compareHeld, type Comparison } from './held-image.ts';
 import { HeldLayers } from './held-layers.ts';
 import { nameImage, removeName } from './image-names.ts';
@@ -44,34 +43,26 @@ const inspections = 8;
  * `E_ENGINE_PROTOCOL`.
  */
 export async function openDockerTarget(
-  connection: DockerConnection,
+  connection: EngineConnection,
   options: DockerTargetOptions = {},
 ): Promise<ImageTarget> {
-  const api = await connectDocker(connection);
-  try {
-    const { answerWithin = 30_000, inspectWithin = 60_000, loadIdle = 600_000, signal } = options;
-    const facts = await learnFacts(api, answerWithin, signal);
-    return new DockerTarget(api, facts, { inspectWithin, loadIdle });
-  } catch (fault) {
-    api.close();
-    throw fault;
-  }
+  const { answerWithin = 30_000, inspectWithin = 60_000, loadIdle = 600_000, signal } = options;
+  const engine = await connectEngine(connection, answerWithin, signal);
+  return new DockerTarget(engine, { inspectWithin, loadIdle });
 }
 
 class DockerTarget implements ImageTarget {
   readonly name: string;
   readonly tagsOnly = true;
-  readonly #api: DockerApi;
-  readonly #facts: EngineFacts;
+  readonly #engine: Engine;
   readonly #patience: Patience;
   readonly #held: HeldLayers;
 
-  constructor(api: DockerApi, facts: EngineFacts, patience: Patience) {
-    this.name = api.name;
+  constructor(engine: Engine, patience: Patience) {
+    this.name = engine.name;
     this.#patience = patience;
-    this.#api = api;
-    this.#facts = facts;
-    this.#held = new HeldLayers(facts);
+    this.#engine = engine;
+    this.#held = new HeldLayers(engine.facts);
   }
 
   async survey(images: readonly LockedImage[], signal?: AbortSignal): Promise<readonly Presence[]> {
@@ -81,7 +72,7 @@ class DockerTarget implements ImageTarget {
       const found = await Promise.all(images.map((image) => limit(compare, image)));
       // Where nothing is missing nobody needs to know of layers.
       if (found.some(({ state }) => state === 'absent' || state === 'other'))
-        await this.#held.learn(this.#api, images, signal);
+        await this.#held.learn(this.#engine, images, signal);
       return images.map((image, at) => this.#presenceOf(image, found[at] ?? { state: 'absent' }));
     } finally {
       // After a fault nobody waits for the rest.
@@ -129,7 +120,7 @@ class DockerTarget implements ImageTarget {
 
   setAside(holder: string, name: ImageReference, signal?: AbortSignal): Promise<void> {
     return inTime(this.name, this.#patience.inspectWithin, signal, (both) =>
-      nameImage(this.#api, this.#facts, holder, name, both),
+      nameImage(this.#engine, holder, name, both),
     );
   }
 
@@ -138,13 +129,13 @@ class DockerTarget implements ImageTarget {
     const name = tagNameOf(reference);
     if (name === undefined) return;
     await inTime(this.name, this.#patience.inspectWithin, undefined, async (signal) => {
-      if (before !== undefined) await nameImage(this.#api, this.#facts, before, reference, signal);
-      else await removeName(this.#api, this.#facts, name, signal);
+      if (before !== undefined) await nameImage(this.#engine, before, reference, signal);
+      else await removeName(this.#engine, name, signal);
     });
   }
 
   close(): Promise<void> {
-    this.#api.close();
+    this.#engine.close();
     return Promise.resolve();
   }
 
@@ -156,7 +147,7 @@ class DockerTarget implements ImageTarget {
     options: DeliverOptions,
   ): Promise<string | undefined> {
     const plan =
-      this.#facts.product === 'podman'
+      this.#engine.facts.product === 'podman'
         ? planStubArchive(image, without)
         : planArchive([image], { commitRecord: 'last', without });
     try {
@@ -170,13 +161,13 @@ class DockerTarget implements ImageTarget {
   }
 
   #send(image: LockedImage, plan: ArchivePlan, source: ImageSource, options: DeliverOptions): Promise<void> {
-    return loadImage(this.#api, image, plan, source, { ...options, loadIdle: this.#patience.loadIdle });
+    return loadImage(this.#engine, image, plan, source, { ...options, loadIdle: this.#patience.loadIdle });
   }
 
   #compare(image: LockedImage, signal: AbortSignal | undefined): Promise<Comparison> {
     const what = `${image.reference}: ${this.name}`;
     return inTime(what, this.#patience.inspectWithin, signal, (both) =>
-      compareHeld(this.#api, this.#facts, image, both),
+      compareHeld(this.#engine, image, both),
     );
   }
 
@@ -197,7 +188,7 @@ class DockerTarget implements ImageTarget {
     const reference = parseReference(image.reference);
     const name = tagNameOf(reference) ?? image.reference;
     const aside = `${nameOf(reference)}:${holder.replace('sha256:', 'was-').slice(0, 16)}`;
-    const command = this.#facts.product;
+    const command = this.#engine.facts.product;
     const hint = `With --retag-existing the name is moved and the old image kept under another one. By hand: "${command} tag ${name} ${aside}", "${command} image rm ${name}".`;
     return { state: 'conflict', holder, hint, held: this.#held.heldOf(image) };
   }
