@@ -1,3 +1,4 @@
+import type { PackferryError } from './errors.ts';
 import type { Readable } from 'node:stream';
 import type { Digest } from './digest.ts';
 import type { Descriptor, LockedImage } from './image.ts';
@@ -80,6 +81,13 @@ export interface Delivery {
 export type Confirmation =
   { readonly confirmed: true; readonly id: Digest } | { readonly confirmed: false; readonly reason: string };
 
+/** What speaks against a delivery before it has begun. */
+export type Objection =
+  /** It cannot succeed. */
+  | { readonly error: PackferryError }
+  /** It may fail, or be of no use: a line for people. */
+  | { readonly warning: string };
+
 /** Something that images can be brought to: an engine, an OCI layout folder, a registry. */
 export interface ImageTarget {
   /** The endpoint URL, for reports. */
@@ -88,6 +96,11 @@ export interface ImageTarget {
   readonly tagsOnly?: boolean;
   /** One answer per image, in the same order. Throws when the target cannot be asked. */
   survey(images: readonly LockedImage[], signal?: AbortSignal): Promise<readonly Presence[]>;
+  /**
+   * What speaks against sending these images, after they were surveyed: room, versions, platforms. Absent where a target
+   * knows nothing of the kind.
+   */
+  preflight?(images: readonly LockedImage[]): Promise<readonly Objection[]>;
   /** Sends what is missing; every blob is verified on the way. Resolves when the target took it, not yet confirmed. */
   deliver(image: LockedImage, source: ImageSource, options?: DeliverOptions): Promise<Delivery>;
   confirm(image: LockedImage, signal?: AbortSignal): Promise<Confirmation>;

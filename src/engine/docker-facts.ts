@@ -20,6 +20,8 @@ export interface EngineFacts {
   /** Folder of its images, on its machine. */
   readonly dataRoot?: string;
   readonly isRootless?: boolean;
+  /** The name of its machine. */
+  readonly host?: string;
   /** What its machine runs without emulation, e.g. `linux` and `amd64`. */
   readonly os?: string;
   readonly architecture?: string;
@@ -37,6 +39,7 @@ const infoAnswer = z.object({
   DriverStatus: z.array(z.array(z.string())).nullish(),
   Driver: z.string().nullish(),
   DockerRootDir: z.string().nullish(),
+  Name: z.string().nullish(),
   SecurityOptions: z.array(z.string()).nullish(),
 });
 
@@ -66,6 +69,7 @@ export async function learnFacts(
       ...given('version', version.Version),
       ...given('driver', info.Driver),
       ...given('dataRoot', info.DockerRootDir),
+      ...given('host', info.Name),
       ...given('os', version.Os),
       ...given('architecture', version.Arch),
     };

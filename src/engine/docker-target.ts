@@ -11,6 +11,7 @@ import type {
   Delivery,
   ImageSource,
   ImageTarget,
+  Objection,
   Presence,
 } from '../core/ports.ts';
 import { nameOf, parseReference, tagNameOf, type ImageReference } from '../core/reference.ts';
@@ -22,6 +23,7 @@ import { compareHeld, type Comparison } from './held-image.ts';
 import { HeldLayers } from './held-layers.ts';
 import { nameImage, removeName } from './image-names.ts';
 import { inTime } from './patience.ts';
+import { objectionsOf } from './preflight.ts';
 
 export interface DockerTargetOptions {
   readonly signal?: AbortSignal;
@@ -101,6 +103,10 @@ class DockerTarget implements ImageTarget {
     }
     await this.#send(image, planArchive([image], { commitRecord: 'last' }), source, options);
     return { bytesSent: bytes, bytesSkipped: 0, ...(refused === undefined ? {} : { sentInFull: refused }) };
+  }
+
+  preflight(images: readonly LockedImage[]): Promise<readonly Objection[]> {
+    return objectionsOf(this.#engine, images, (image) => this.#held.heldOf(image));
   }
 
   async confirm(image: LockedImage, signal?: AbortSignal): Promise<Confirmation> {

@@ -8,6 +8,7 @@ const info = z.object({
   host: z.object({
     arch: z.string().nullish(),
     os: z.string().nullish(),
+    hostname: z.string().nullish(),
     security: z.object({ rootless: z.boolean() }),
   }),
   store: z.object({ graphRoot: z.string(), graphDriverName: z.string() }),
@@ -23,6 +24,7 @@ export function readPodmanFacts(text: string, engine: string): EngineFacts {
       isRootless: host.security.rootless,
       ...given('version', version.Version),
       ...given('apiVersion', version.APIVersion),
+      ...given('host', host.hostname),
       ...given('os', host.os),
       ...given('architecture', host.arch),
     };

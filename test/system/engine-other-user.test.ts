@@ -77,7 +77,7 @@ const refused = test.macro(
       const find = endpoint.startsWith('docker:') ? findDocker : findPodman;
       const opening = openDockerTarget(await find(endpoint, { PATH: `${bin}:/usr/bin:/bin`, HOME }));
       const error = await t.throwsAsync(opening, { code });
-      t.regex(String(Reflect.get(error ?? {}, 'hint')), hint);
+      t.regex(String(Reflect.get(error, 'hint')), hint);
     });
   },
 );
