@@ -11,6 +11,8 @@ import { currentContext, type Environment } from './docker-context.ts';
 export type DockerConnection = {
   /** The endpoint in full, for messages and reports, e.g. `docker:unix:///var/run/docker.sock` or `podman:unix:///run/podman/podman.sock`. */
   readonly name: string;
+  /** The variable or context that named it; absent: its usual place, or as written. */
+  readonly foundBy?: string;
 } & (
   | { readonly kind: 'unix'; readonly path: string }
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
@@ -45,12 +47,16 @@ export async function findDocker(endpoint: string, environment: Environment): Pr
 
   const dockerHost = environment['DOCKER_HOST'];
   if (dockerHost !== undefined && dockerHost !== '') {
-    return connectionTo(dockerHost, `DOCKER_HOST=${dockerHost}`, environment);
+    const found = connectionTo(dockerHost, `DOCKER_HOST=${dockerHost}`, environment);
+    return { ...found, foundBy: 'DOCKER_HOST' };
   }
   const context = await currentContext(environment);
   if (context === undefined) return localDocker(endpoint, environment);
-  if (context.tls) return byTls(`context ${context.name}`, environment, 'default');
-  return connectionTo(context.host, `context ${context.name}: ${context.host}`, environment);
+  const { name, host, tls } = context;
+  const found = tls
+    ? byTls(`context ${name}`, environment, 'default')
+    : connectionTo(host, `context ${name}: ${host}`, environment);
+  return { ...found, foundBy: `context ${name}` };
 }
 
 /** The system's socket, unless only a rootless engine of this user has one. */
@@ -77,7 +83,9 @@ export async function findPodman(endpoint: string, environment: Environment): Pr
   if (command !== undefined) return podmanByCommand(command);
   if (written !== '') return connectionTo(written, endpoint, {}, podman);
   const host = environment['CONTAINER_HOST'];
-  if (host !== undefined && host !== '') return connectionTo(host, `CONTAINER_HOST=${host}`, {}, podman);
+  if (host !== undefined && host !== '') {
+    return { ...connectionTo(host, `CONTAINER_HOST=${host}`, {}, podman), foundBy: 'CONTAINER_HOST' };
+  }
   const own = inRuntimeFolder(environment, 'podman', 'podman.sock');
   if (own !== undefined && (await exists(own))) return unixConnection(own, endpoint, podman);
   const system = '/run/podman/podman.sock';
