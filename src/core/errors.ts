@@ -94,6 +94,7 @@ const codes = {
   E_TARGET_FULL: [6, 'the disk of the engine has not enough space'],
   E_LOAD_FAILED: [6, 'the engine could not load the image'],
   E_NOT_CONFIRMED: [6, 'the target does not hold exactly this image afterwards'],
+  E_SMOKE_FAILED: [6, 'the image is there, but does not start'],
   E_TAG_CONFLICT: [6, 'the name stands for another image there'],
   E_TARGET_UNWRITABLE: [6, 'the target cannot be written'],
   // signals

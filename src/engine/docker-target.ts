@@ -13,6 +13,7 @@ import type {
   ImageTarget,
   Objection,
   Presence,
+  SmokeAnswer,
 } from '../core/ports.ts';
 import { nameOf, parseReference, tagNameOf, type ImageReference } from '../core/reference.ts';
 import { tagConflict } from '../core/tag-conflict.ts';
@@ -24,6 +25,7 @@ import { HeldLayers } from './held-layers.ts';
 import { nameImage, removeName } from './image-names.ts';
 import { inTime } from './patience.ts';
 import { objectionsOf } from './preflight.ts';
+import { smokeImage } from './smoke.ts';
 
 export interface DockerTargetOptions {
   readonly signal?: AbortSignal;
@@ -33,9 +35,11 @@ export interface DockerTargetOptions {
   readonly inspectWithin?: number;
   /** Milliseconds that a load may stand still, with no byte taken and no line of the answer. Default: 10 minutes. */
   readonly loadIdle?: number;
+  /** Milliseconds that an image may take to show that it starts. Default: 3 minutes. */
+  readonly smokeWithin?: number;
 }
 
-type Patience = Required<Pick<DockerTargetOptions, 'inspectWithin' | 'loadIdle'>>;
+type Patience = Required<Pick<DockerTargetOptions, 'inspectWithin' | 'loadIdle' | 'smokeWithin'>>;
 
 /** Inspections that are asked for at the same time. */
 const inspections = 8;
@@ -48,9 +52,10 @@ export async function openDockerTarget(
   connection: EngineConnection,
   options: DockerTargetOptions = {},
 ): Promise<ImageTarget> {
-  const { answerWithin = 30_000, inspectWithin = 60_000, loadIdle = 600_000, signal } = options;
+  const { answerWithin = 30_000, inspectWithin = 60_000, loadIdle = 600_000 } = options;
+  const { smokeWithin = 180_000, signal } = options;
   const engine = await connectEngine(connection, answerWithin, signal);
-  return new DockerTarget(engine, { inspectWithin, loadIdle });
+  return new DockerTarget(engine, { inspectWithin, loadIdle, smokeWithin });
 }
 
 class DockerTarget implements ImageTarget {
@@ -122,6 +127,11 @@ class DockerTarget implements ImageTarget {
       case 'other':
         return { confirmed: false, reason: `the name stands for another image, ${held.id}` };
     }
+  }
+
+  smoke(image: LockedImage, id: Digest, signal: AbortSignal): Promise<SmokeAnswer> {
+    const what = `${image.reference}: ${this.name}: running it`;
+    return inTime(what, this.#patience.smokeWithin, signal, (both) => smokeImage(this.#engine, id, both));
   }
 
   setAside(holder: string, name: ImageReference, signal?: AbortSignal): Promise<void> {

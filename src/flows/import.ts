@@ -19,6 +19,8 @@ export interface ImportOptions {
   readonly keepGoing: boolean;
   /** See `DeliveryOptions`. */
   readonly retagExisting?: string;
+  /** See `DeliveryOptions`. */
+  readonly smoke?: boolean;
   /** Images that are sent to one target at the same time. */
   readonly jobs: number;
   /** Shown the plan before anything is sent; false ends the import. */
