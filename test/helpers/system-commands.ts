@@ -38,8 +38,9 @@ export async function commandEnvironmentOf(
 export function commandTest(
   title: string,
   use: (t: ExecutionContext, bench: EngineBench) => Promise<void>,
+  kinds = engineKinds,
 ): void {
-  for (const kind of engineKinds) {
+  for (const kind of kinds) {
     test.serial(
       `${kind.name} by its command: ${title}`,
       needing(kind.needs, async (t) => {

@@ -67,8 +67,9 @@ export interface EngineBench {
 export function engineTest(
   title: string,
   use: (t: ExecutionContext, bench: EngineBench) => Promise<void>,
+  kinds = engineKinds,
 ): void {
-  for (const kind of engineKinds) {
+  for (const kind of kinds) {
     test.serial(
       `${kind.name}: ${title}`,
       needing(kind.needs, async (t) => {

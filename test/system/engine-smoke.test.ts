@@ -5,7 +5,7 @@ import type { PackferryError } from '../../src/core/errors.ts';
 import { deliverImages } from '../../src/flows/deliver.ts';
 import type { ImportedImage } from '../../src/schema/reports.ts';
 import { lockComposed } from '../helpers/compose.ts';
-import { engineTest, type EngineBench } from '../helpers/system-engines.ts';
+import { engineKinds, engineTest, type EngineBench } from '../helpers/system-engines.ts';
 import { commandTest } from '../helpers/system-commands.ts';
 import { composedSource, runnableImage } from '../helpers/system-images.ts';
 import type { ExecutionContext } from 'ava';
@@ -40,5 +40,8 @@ async function startsOrNot(t: ExecutionContext, { target, engine }: EngineBench)
   t.is(typeof left === 'string' ? left : left.stdout, '');
 }
 
-engineTest('--smoke tells images that start from those that do not, and leaves no container', startsOrNot);
-commandTest('--smoke tells images that start from those that do not, and leaves no container', startsOrNot);
+// Podman 5 runs no container on machines with cgroups v1, as many machines of tests are.
+const kinds = engineKinds.filter(({ name }) => name !== 'newer Podman');
+const title = '--smoke tells images that start from those that do not, and leaves no container';
+engineTest(title, startsOrNot, kinds);
+commandTest(title, startsOrNot, kinds);
