@@ -65,7 +65,7 @@ export async function deliverImages(
     const delivered = await deliverOne(target, { image, presence }, source, { ...options, emit });
     const isTried = options.smoke === true && !dryRun && !('error' in delivered);
     const done = isTried ? await smoke(target, image, delivered.image, { emit, signal }) : delivered;
-    if ('error' in done && done.error !== undefined) errors.push(done.error);
+    if ('error' in done) errors.push(done.error);
     options.onImage?.(target.name, done.image);
     return done.image;
   };

@@ -1,4 +1,4 @@
-import { asPackferryError, PackferryError } from '../../core/errors.ts';
+import { asPackferryError, type PackferryError } from '../../core/errors.ts';
 import type { DoctorCheck } from '../../schema/reports-doctor.ts';
 import { trustedKeys, type TrustOptions } from '../keys.ts';
 import type { Session } from '../session.ts';
