@@ -17,6 +17,7 @@ import { lockSchema } from '../src/schema/lock.ts';
 import { policySchema } from '../src/schema/policy.ts';
 import { receiptSchema } from '../src/schema/receipt.ts';
 import * as reports from '../src/schema/reports.ts';
+import { doctorReport } from '../src/schema/reports-doctor.ts';
 import * as receipts from '../src/schema/reports-receipt.ts';
 import { serveReport } from '../src/schema/reports-serve.ts';
 import { signReport } from '../src/schema/reports-sign.ts';
@@ -54,6 +55,7 @@ export function generatedFiles(context: Context): ReadonlyMap<string, string> {
     'report-trust-revoke': trust.trustRevokeReport,
     'report-trust-update': trust.trustUpdateReport,
     'report-trust-proposal': trust.trustProposalReport,
+    'report-doctor': doctorReport,
     'report-failure': reports.failureReport,
   };
   const loader = readFileSync(path.join(root, 'load.sh'), 'utf8');

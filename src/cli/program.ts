@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import type { ExitStatus } from '../core/errors.ts';
 import type { AddCommand, Bind } from './commands/command.ts';
+import { addDoctor } from './commands/doctor.ts';
 import { addExport } from './commands/export.ts';
 import { addHistory } from './commands/history.ts';
 import { addImport } from './commands/import.ts';
@@ -203,6 +204,10 @@ const groups: readonly Group[] = [
       {
         add: addSign,
         examples: ['packferry sign /media/usb/soc --key ~/.ssh/packferry --trusted-keys allowed_signers'],
+      },
+      {
+        add: addDoctor,
+        examples: ['packferry doctor', "packferry doctor --to 'podman:?as=demisto'"],
       },
       {
         add: addKeygen,

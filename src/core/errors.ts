@@ -91,8 +91,11 @@ const codes = {
   E_ENGINE_UNREACHABLE: [6, 'the engine is out of reach'],
   E_ENGINE_DENIED: [6, 'the engine refuses access'],
   E_ENGINE_PROTOCOL: [6, 'the engine answers something unexpected'],
+  E_ENGINE_TOO_OLD: [6, 'the engine is too old for an image'],
+  E_TARGET_FULL: [6, 'the disk of the engine has not enough space'],
   E_LOAD_FAILED: [6, 'the engine could not load the image'],
   E_NOT_CONFIRMED: [6, 'the target does not hold exactly this image afterwards'],
+  E_SMOKE_FAILED: [6, 'the image is there, but does not start'],
   E_TAG_CONFLICT: [6, 'the name stands for another image there'],
   E_TARGET_UNWRITABLE: [6, 'the target cannot be written'],
   // signals

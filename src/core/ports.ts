@@ -1,3 +1,4 @@
+import type { PackferryError } from './errors.ts';
 import type { Readable } from 'node:stream';
 import type { Digest } from './digest.ts';
 import type { Descriptor, LockedImage } from './image.ts';
@@ -80,6 +81,19 @@ export interface Delivery {
 export type Confirmation =
   { readonly confirmed: true; readonly id: Digest } | { readonly confirmed: false; readonly reason: string };
 
+/** What speaks against a delivery before it has begun. */
+export type Objection =
+  /** It cannot succeed. */
+  | { readonly error: PackferryError }
+  /** It may fail, or be of no use: a line for people. */
+  | { readonly warning: string };
+
+/** What came of running an image. */
+export type SmokeAnswer =
+  /** `words` are what the program printed. */
+  | { readonly started: true; readonly command: string; readonly words: string }
+  | { readonly started: false; readonly reason: string };
+
 /** Something that images can be brought to: an engine, an OCI layout folder, a registry. */
 export interface ImageTarget {
   /** The endpoint URL, for reports. */
@@ -88,9 +102,19 @@ export interface ImageTarget {
   readonly tagsOnly?: boolean;
   /** One answer per image, in the same order. Throws when the target cannot be asked. */
   survey(images: readonly LockedImage[], signal?: AbortSignal): Promise<readonly Presence[]>;
+  /**
+   * What speaks against sending these images, after they were surveyed: room, versions, platforms. Absent where a target
+   * knows nothing of the kind.
+   */
+  preflight?(images: readonly LockedImage[]): Promise<readonly Objection[]>;
   /** Sends what is missing; every blob is verified on the way. Resolves when the target took it, not yet confirmed. */
   deliver(image: LockedImage, source: ImageSource, options?: DeliverOptions): Promise<Delivery>;
   confirm(image: LockedImage, signal?: AbortSignal): Promise<Confirmation>;
+  /**
+   * Runs an image that is there, by the ID that the target gives it, with no network, no capabilities and a root that
+   * cannot be written, and leaves no container. Absent where nothing runs.
+   */
+  smoke?(image: LockedImage, id: Digest, signal: AbortSignal): Promise<SmokeAnswer>;
   /**
    * Gives the image that holds a name another one beside it, so that it stays when the name is moved. Targets that cannot
    * do without it. Throws when afterwards the new name does not stand for the holder.

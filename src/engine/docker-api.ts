@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { messageOf, PackferryError } from '../core/errors.ts';
 import type { DockerConnection } from './docker-connection.ts';
-import { StayingAgent } from './staying-agent.ts';
+import { StayingAgent, StreamAgent } from './staying-agent.ts';
 
 export interface ApiRequest {
   readonly method: 'GET' | 'POST' | 'DELETE';
@@ -12,6 +12,8 @@ export interface ApiRequest {
   readonly query?: Readonly<Record<string, string>>;
   /** Streamed as it is read; an error of it destroys the connection. */
   readonly body?: Readable;
+  /** Sent as JSON, in place of a body. */
+  readonly json?: object;
   readonly signal?: AbortSignal;
 }
 
@@ -32,7 +34,7 @@ const statusCodes = Object.fromEntries(Array.from({ length: 400 }, (_, at) => [2
 export async function connectDocker(connection: DockerConnection): Promise<DockerApi> {
   // Loaded only now: dockerode brings gRPC along, which a run without an engine should not wait for.
   const { default: DockerClient } = await import('dockerode');
-  const agent = new StayingAgent();
+  const agent = connection.kind === 'stream' ? new StreamAgent(connection.connect) : new StayingAgent();
   const docker = construct(DockerClient, connection, agent);
   return {
     name: connection.name,
@@ -50,7 +52,13 @@ function construct(DockerClient: typeof Docker, connection: DockerConnection, ag
     protocol: 'http' as const,
     agent,
     socketPath: connection.kind === 'unix' ? connection.path : undefined,
-    host: connection.kind === 'tcp' ? `http://${connection.host}` : '',
+    // Streams need some host for their requests.
+    host:
+      connection.kind === 'tcp'
+        ? `http://${connection.host}`
+        : connection.kind === 'stream'
+          ? 'http://engine'
+          : '',
     port: connection.kind === 'tcp' ? connection.port : undefined,
     pathPrefix: '/',
     ca: undefined,
@@ -73,16 +81,19 @@ function construct(DockerClient: typeof Docker, connection: DockerConnection, ag
  * `inspect` sends neither its options nor its abort signal, and errors come as text only.
  */
 function send(docker: Docker, request: ApiRequest): Promise<IncomingMessage> {
-  const { method, path, query, body, signal } = request;
+  const { method, path, query, body, json, signal } = request;
+  const options = {
+    ...(query === undefined && json === undefined ? {} : { options: { _query: query ?? {}, _body: json } }),
+    ...(body === undefined ? {} : { file: body }),
+    ...(signal === undefined ? {} : { abortSignal: signal }),
+  };
   return new Promise((resolve, reject) => {
     docker.modem.dial(
       {
         method,
         // dockerode appends the query where it finds a question mark, and takes the mark off again if there is none.
         path: `${path}?`,
-        ...(query === undefined ? {} : { options: { _query: query } }),
-        ...(body === undefined ? {} : { file: body }),
-        ...(signal === undefined ? {} : { abortSignal: signal }),
+        ...options,
         isStream: true,
         statusCodes,
       },

@@ -12,14 +12,36 @@ export interface EngineFacts {
    * (Docker's containerd store).
    */
   readonly idOf: 'config' | 'manifest';
+  /** What the engine tells of itself beyond that, where it does. */
+  readonly version?: string;
+  readonly apiVersion?: string;
+  /** How its store keeps layers, e.g. `overlay2`. */
+  readonly driver?: string;
+  /** Folder of its images, on its machine. */
+  readonly dataRoot?: string;
+  readonly isRootless?: boolean;
+  /** The name of its machine. */
+  readonly host?: string;
+  /** What its machine runs without emulation, e.g. `linux` and `amd64`. */
+  readonly os?: string;
+  readonly architecture?: string;
 }
 
 const versionAnswer = z.object({
   ApiVersion: z.string(),
+  Version: z.string().nullish(),
+  Os: z.string().nullish(),
+  Arch: z.string().nullish(),
   Components: z.array(z.object({ Name: z.string() })).nullish(),
 });
 
-const infoAnswer = z.object({ DriverStatus: z.array(z.array(z.string())).nullish() });
+const infoAnswer = z.object({
+  DriverStatus: z.array(z.array(z.string())).nullish(),
+  Driver: z.string().nullish(),
+  DockerRootDir: z.string().nullish(),
+  Name: z.string().nullish(),
+  SecurityOptions: z.array(z.string()).nullish(),
+});
 
 /** moby, `daemon/containerd/service.go`. */
 const containerdDriver = 'io.containerd.snapshotter.v1';
@@ -42,8 +64,26 @@ export async function learnFacts(
     return {
       product: isPodman ? 'podman' : 'docker',
       idOf: isContainerd ? 'manifest' : 'config',
+      apiVersion: version.ApiVersion,
+      isRootless: info.SecurityOptions?.some((option) => option.includes('name=rootless')) ?? false,
+      ...given('version', version.Version),
+      ...given('driver', info.Driver),
+      ...given('dataRoot', info.DockerRootDir),
+      ...given('host', info.Name),
+      ...given('os', version.Os),
+      ...given('architecture', version.Arch),
     };
   });
+}
+
+/** A fact, unless the engine left it out. */
+export function given<K extends string>(
+  key: K,
+  value: string | null | undefined,
+): Partial<Record<K, string>> {
+  const facts: Partial<Record<K, string>> = {};
+  if (typeof value === 'string' && value !== '') facts[key] = value;
+  return facts;
 }
 
 function required<T>(api: DockerApi, answer: T | undefined): T {

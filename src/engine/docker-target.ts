@@ -11,18 +11,21 @@ import type {
   Delivery,
   ImageSource,
   ImageTarget,
+  Objection,
   Presence,
+  SmokeAnswer,
 } from '../core/ports.ts';
 import { nameOf, parseReference, tagNameOf, type ImageReference } from '../core/reference.ts';
 import { tagConflict } from '../core/tag-conflict.ts';
-import { connectDocker, type DockerApi } from './docker-api.ts';
-import type { DockerConnection } from './docker-connection.ts';
-import { learnFacts, type EngineFacts } from './docker-facts.ts';
-import { loadImage } from './docker-load.ts';
+import { connectEngine, type EngineConnection } from './connect-engine.ts';
+import type { Engine } from './engine.ts';
+import { loadImage } from './engine-load.ts';
 import { compareHeld, type Comparison } from './held-image.ts';
 import { HeldLayers } from './held-layers.ts';
 import { nameImage, removeName } from './image-names.ts';
 import { inTime } from './patience.ts';
+import { objectionsOf } from './preflight.ts';
+import { smokeImage } from './smoke.ts';
 
 export interface DockerTargetOptions {
   readonly signal?: AbortSignal;
@@ -32,9 +35,11 @@ export interface DockerTargetOptions {
   readonly inspectWithin?: number;
   /** Milliseconds that a load may stand still, with no byte taken and no line of the answer. Default: 10 minutes. */
   readonly loadIdle?: number;
+  /** Milliseconds that an image may take to show that it starts. Default: 3 minutes. */
+  readonly smokeWithin?: number;
 }
 
-type Patience = Required<Pick<DockerTargetOptions, 'inspectWithin' | 'loadIdle'>>;
+type Patience = Required<Pick<DockerTargetOptions, 'inspectWithin' | 'loadIdle' | 'smokeWithin'>>;
 
 /** Inspections that are asked for at the same time. */
 const inspections = 8;
@@ -44,34 +49,27 @@ const inspections = 8;
  * `E_ENGINE_PROTOCOL`.
  */
 export async function openDockerTarget(
-  connection: DockerConnection,
+  connection: EngineConnection,
   options: DockerTargetOptions = {},
 ): Promise<ImageTarget> {
-  const api = await connectDocker(connection);
-  try {
-    const { answerWithin = 30_000, inspectWithin = 60_000, loadIdle = 600_000, signal } = options;
-    const facts = await learnFacts(api, answerWithin, signal);
-    return new DockerTarget(api, facts, { inspectWithin, loadIdle });
-  } catch (fault) {
-    api.close();
-    throw fault;
-  }
+  const { answerWithin = 30_000, inspectWithin = 60_000, loadIdle = 600_000 } = options;
+  const { smokeWithin = 180_000, signal } = options;
+  const engine = await connectEngine(connection, answerWithin, signal);
+  return new DockerTarget(engine, { inspectWithin, loadIdle, smokeWithin });
 }
 
 class DockerTarget implements ImageTarget {
   readonly name: string;
   readonly tagsOnly = true;
-  readonly #api: DockerApi;
-  readonly #facts: EngineFacts;
+  readonly #engine: Engine;
   readonly #patience: Patience;
   readonly #held: HeldLayers;
 
-  constructor(api: DockerApi, facts: EngineFacts, patience: Patience) {
-    this.name = api.name;
+  constructor(engine: Engine, patience: Patience) {
+    this.name = engine.name;
     this.#patience = patience;
-    this.#api = api;
-    this.#facts = facts;
-    this.#held = new HeldLayers(facts);
+    this.#engine = engine;
+    this.#held = new HeldLayers(engine.facts);
   }
 
   async survey(images: readonly LockedImage[], signal?: AbortSignal): Promise<readonly Presence[]> {
@@ -81,7 +79,7 @@ class DockerTarget implements ImageTarget {
       const found = await Promise.all(images.map((image) => limit(compare, image)));
       // Where nothing is missing nobody needs to know of layers.
       if (found.some(({ state }) => state === 'absent' || state === 'other'))
-        await this.#held.learn(this.#api, images, signal);
+        await this.#held.learn(this.#engine, images, signal);
       return images.map((image, at) => this.#presenceOf(image, found[at] ?? { state: 'absent' }));
     } finally {
       // After a fault nobody waits for the rest.
@@ -119,6 +117,10 @@ class DockerTarget implements ImageTarget {
     return { bytesSent: bytes, bytesSkipped: 0, ...(refused === undefined ? {} : { sentInFull: refused }) };
   }
 
+  preflight(images: readonly LockedImage[]): Promise<readonly Objection[]> {
+    return objectionsOf(this.#engine, images, (image) => this.#held.heldOf(image));
+  }
+
   async confirm(image: LockedImage, signal?: AbortSignal): Promise<Confirmation> {
     const held = await this.#compare(image, signal);
     switch (held.state) {
@@ -134,9 +136,14 @@ class DockerTarget implements ImageTarget {
     }
   }
 
+  smoke(image: LockedImage, id: Digest, signal: AbortSignal): Promise<SmokeAnswer> {
+    const what = `${image.reference}: ${this.name}: running it`;
+    return inTime(what, this.#patience.smokeWithin, signal, (both) => smokeImage(this.#engine, id, both));
+  }
+
   setAside(holder: string, name: ImageReference, signal?: AbortSignal): Promise<void> {
     return inTime(this.name, this.#patience.inspectWithin, signal, (both) =>
-      nameImage(this.#api, this.#facts, holder, name, both),
+      nameImage(this.#engine, holder, name, both),
     );
   }
 
@@ -145,13 +152,13 @@ class DockerTarget implements ImageTarget {
     const name = tagNameOf(reference);
     if (name === undefined) return;
     await inTime(this.name, this.#patience.inspectWithin, undefined, async (signal) => {
-      if (before !== undefined) await nameImage(this.#api, this.#facts, before, reference, signal);
-      else await removeName(this.#api, this.#facts, name, signal);
+      if (before !== undefined) await nameImage(this.#engine, before, reference, signal);
+      else await removeName(this.#engine, name, signal);
     });
   }
 
   close(): Promise<void> {
-    this.#api.close();
+    this.#engine.close();
     return Promise.resolve();
   }
 
@@ -163,7 +170,7 @@ class DockerTarget implements ImageTarget {
     options: DeliverOptions,
   ): Promise<string | undefined> {
     const plan =
-      this.#facts.product === 'podman'
+      this.#engine.facts.product === 'podman'
         ? planStubArchive(image, without)
         : planArchive([image], { commitRecord: 'last', without });
     try {
@@ -186,12 +193,12 @@ class DockerTarget implements ImageTarget {
     source: ImageSource,
     { unread, ...options }: DeliverOptions & { readonly unread?: ReadonlySet<Digest> },
   ): Promise<void> {
-    const isPodman = this.#facts.product === 'podman';
+    const isPodman = this.#engine.facts.product === 'podman';
     const layers = image.layers.filter(({ digest }) => isPodman || unread?.has(digest) === true);
     const promised = new Map<Digest, Digest[]>();
     for (const { digest, diffId } of layers) promised.set(digest, [...(promised.get(digest) ?? []), diffId]);
     const { loadIdle } = this.#patience;
-    return loadImage(this.#api, image, plan, source, { ...options, loadIdle, promised });
+    return loadImage(this.#engine, image, plan, source, { ...options, loadIdle, promised });
   }
 
   /**
@@ -216,7 +223,7 @@ class DockerTarget implements ImageTarget {
   #compare(image: LockedImage, signal: AbortSignal | undefined): Promise<Comparison> {
     const what = `${image.reference}: ${this.name}`;
     return inTime(what, this.#patience.inspectWithin, signal, (both) =>
-      compareHeld(this.#api, this.#facts, image, both),
+      compareHeld(this.#engine, image, both),
     );
   }
 
@@ -237,7 +244,7 @@ class DockerTarget implements ImageTarget {
     const reference = parseReference(image.reference);
     const name = tagNameOf(reference) ?? image.reference;
     const aside = `${nameOf(reference)}:${holder.replace('sha256:', 'was-').slice(0, 16)}`;
-    const command = this.#facts.product;
+    const command = this.#engine.facts.product;
     const hint = `With --retag-existing the name is moved and the old image kept under another one. By hand: "${command} tag ${name} ${aside}", "${command} image rm ${name}".`;
     return { state: 'conflict', holder, hint, held: this.#held.heldOf(image) };
   }

@@ -18,7 +18,7 @@ export const startHint =
   'Start it ("systemctl start docker"), check DOCKER_HOST, or say where it is: docker:unix:///PATH.';
 
 export const groupHint =
-  'Join the group docker (sudo usermod -aG docker "$USER", then log in again), or run as root.';
+  'Join the group docker (sudo usermod -aG docker "$USER", then log in again), go by sudo ("docker:?sudo"), or run as root.';
 
 /**
  * Gives a fault of the connection to an engine its code: `E_ENGINE_UNREACHABLE`, `E_ENGINE_DENIED`, or

@@ -2,10 +2,10 @@ import { isDigest, type Digest } from '../core/digest.ts';
 import { PackferryError } from '../core/errors.ts';
 import { configFits, formatPlatform, platformFrom, type Platform } from '../core/platform.ts';
 import { formatReference, nameOf, tagNameOf, type ImageReference } from '../core/reference.ts';
-import type { DockerApi } from './docker-api.ts';
 import type { EngineFacts } from './docker-facts.ts';
+import type { Engine } from './engine.ts';
 import { engineWords } from './engine-words.ts';
-import { inspectImage, type Inspection } from './inspection.ts';
+import type { Inspection } from './inspection.ts';
 
 /**
  * Asks an engine for the image that a reference means, before anything is saved. Throws `E_IMAGE_NOT_FOUND`,
@@ -13,18 +13,18 @@ import { inspectImage, type Inspection } from './inspection.ts';
  * inspecting throws.
  */
 export async function askForImage(
-  api: DockerApi,
-  facts: EngineFacts,
+  engine: Engine,
   reference: ImageReference,
   platform: Platform,
   signal: AbortSignal,
 ): Promise<{ id: Digest; inspection: Inspection }> {
+  const { facts } = engine;
   const key =
     reference.digest === undefined
       ? (tagNameOf(reference) ?? nameOf(reference))
       : `${nameOf(reference)}@${reference.digest}`;
-  const inspection = await inspectImage(api, facts, key, signal);
-  const what = `${formatReference(reference)}: ${api.name}`;
+  const inspection = await engine.inspect(key, signal);
+  const what = `${formatReference(reference)}: ${engine.name}`;
   if (inspection === undefined) throw notFound(reference, facts, what);
   // The engine unpacks images and forgets their manifests.
   if (facts.idOf === 'config' && reference.digest !== undefined) throw digestLost(what);

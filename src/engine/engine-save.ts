@@ -1,13 +1,9 @@
-import type { IncomingMessage } from 'node:http';
 import { receiveSave, type ReceivedSave } from '../archive/save/receive-save.ts';
 import type { Spool } from '../archive/save/spool.ts';
-import { collect } from '../core/collect.ts';
 import type { Digest } from '../core/digest.ts';
 import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
-import { limits } from '../core/limits.ts';
-import type { DockerApi } from './docker-api.ts';
-import { wordsOf } from './docker-ask.ts';
-import { denied, engineFault } from './engine-fault.ts';
+import type { Engine } from './engine.ts';
+import { engineFault } from './engine-fault.ts';
 import { watchIdle } from './patience.ts';
 
 export interface SaveOptions {
@@ -26,19 +22,18 @@ export interface SaveOptions {
  * or stands still; `E_ENGINE_DENIED`, `E_ENGINE_PROTOCOL`; those of `receiveSave`.
  */
 export async function saveImage(
-  api: DockerApi,
+  engine: Engine,
   id: Digest,
   spool: Spool,
   options: SaveOptions,
 ): Promise<ReceivedSave> {
   const { image, saveIdle, signal } = options;
-  const name = `${image}: ${api.name}`;
+  const name = `${image}: ${engine.name}`;
   const idle = watchIdle(saveIdle);
   const ended = new AbortController();
   const stop = AbortSignal.any([ended.signal, idle.signal, ...(signal === undefined ? [] : [signal])]);
   try {
-    const answer = await api.send({ method: 'GET', path: `/images/${id}/get`, signal: stop });
-    if (answer.statusCode !== 200) throw await refusal(answer, name);
+    const answer = await engine.save(id, image, stop);
     const content = counted(answer, (bytes) => {
       idle.alive();
       options.onBytes(bytes);
@@ -55,25 +50,16 @@ export async function saveImage(
   }
 }
 
-async function* counted(answer: IncomingMessage, onBytes: (bytes: number) => void): AsyncGenerator<Buffer> {
+async function* counted(
+  answer: AsyncIterable<Buffer>,
+  onBytes: (bytes: number) => void,
+): AsyncGenerator<Buffer> {
   let bytes = 0;
-  for await (const chunk of answer as AsyncIterable<Buffer>) {
+  for await (const chunk of answer) {
     bytes += chunk.length;
     onBytes(bytes);
     yield chunk;
   }
-}
-
-async function refusal(answer: IncomingMessage, name: string): Promise<PackferryError> {
-  const words = wordsOf(await collect(answer, limits.errorBody, `${name}: the engine's answer`));
-  const { statusCode = 0 } = answer;
-  if (statusCode === 401 || statusCode === 403) return denied(name, `the engine said: ${words}`);
-  if (statusCode === 404) {
-    return new PackferryError('E_IMAGE_NOT_FOUND', `${name}: the image is gone; the engine said: ${words}`);
-  }
-  return new PackferryError('E_ENGINE_PROTOCOL', `${name}: not saved; the engine said: ${words}`, {
-    hint: 'Look into the log of the engine: a save needs space for the whole image in its folder for temporary files.',
-  });
 }
 
 function standsStill(name: string, milliseconds: number): PackferryError {

@@ -13,9 +13,8 @@ import type { BlobOptions, ImageSource } from '../core/ports.ts';
 import { formatReference, lockedNameOf, parseReference, type ImageReference } from '../core/reference.ts';
 import { formatSize } from '../core/size.ts';
 import type { SpooledImage } from '../schema/spool.ts';
-import { connectDocker, type DockerApi } from './docker-api.ts';
-import type { DockerConnection } from './docker-connection.ts';
-import { learnFacts, type EngineFacts } from './docker-facts.ts';
+import { connectEngine, type EngineConnection } from './connect-engine.ts';
+import type { Engine } from './engine.ts';
 import { askForImage, digestLost } from './engine-image.ts';
 import { saveImage } from './engine-save.ts';
 import type { Inspection } from './inspection.ts';
@@ -47,7 +46,7 @@ const saves = 2;
  * `E_SOURCE_DENIED`, `E_SOURCE_PROTOCOL`.
  */
 export async function openEngineSource(
-  connection: DockerConnection,
+  connection: EngineConnection,
   options: EngineSourceOptions,
 ): Promise<ImageSource> {
   const {
@@ -58,13 +57,11 @@ export async function openEngineSource(
     signal,
   } = options;
   const spool = await Spool.open(options.spoolDir);
-  const api = await connectDocker(connection);
   try {
-    const facts = await learnFacts(api, answerWithin, signal);
-    return new EngineSource(api, facts, spool, { inspectWithin, saveIdle, emit });
+    const engine = await connectEngine(connection, answerWithin, signal);
+    return new EngineSource(engine, spool, { inspectWithin, saveIdle, emit });
   } catch (fault) {
-    api.close();
-    throw sourceFault(fault, api.name);
+    throw sourceFault(fault, connection.name);
   }
 }
 
@@ -72,17 +69,15 @@ type Settings = Required<Pick<EngineSourceOptions, 'inspectWithin' | 'saveIdle' 
 
 class EngineSource implements ImageSource {
   readonly name: string;
-  readonly #api: DockerApi;
-  readonly #facts: EngineFacts;
+  readonly #engine: Engine;
   readonly #spool: Spool;
   readonly #settings: Settings;
   readonly #limit = pLimit(saves);
   readonly #inTurn = keyedQueue();
 
-  constructor(api: DockerApi, facts: EngineFacts, spool: Spool, settings: Settings) {
-    this.name = api.name;
-    this.#api = api;
-    this.#facts = facts;
+  constructor(engine: Engine, spool: Spool, settings: Settings) {
+    this.name = engine.name;
+    this.#engine = engine;
     this.#spool = spool;
     this.#settings = settings;
   }
@@ -92,7 +87,7 @@ class EngineSource implements ImageSource {
       const what = `${formatReference(reference)}: ${this.name}`;
       const { inspectWithin } = this.#settings;
       const held = await inTime(what, inspectWithin, signal, (both) =>
-        askForImage(this.#api, this.#facts, reference, platform, both),
+        askForImage(this.#engine, reference, platform, both),
       );
       // Names of the same image wait for one save of it.
       const known = await this.#inTurn(`${held.id} ${formatPlatform(platform)}`, () =>
@@ -122,7 +117,7 @@ class EngineSource implements ImageSource {
   }
 
   close(): Promise<void> {
-    this.#api.close();
+    this.#engine.close();
     return Promise.resolve();
   }
 
@@ -152,14 +147,19 @@ class EngineSource implements ImageSource {
     const size = bytes > 0 ? ` (${formatSize(bytes)})` : '';
     emit({ type: 'note', level: 'info', message: `${item}: saving${size} from ${this.name}` });
     emit({ type: 'started', task: 'resolve', item, ...(bytes > 0 ? { bytes } : {}) });
-    const save = await saveImage(this.#api, id, this.#spool, {
+    const save = await saveImage(this.#engine, id, this.#spool, {
       image: item,
       saveIdle,
       signal,
       onBytes: (sent) => emit({ type: 'progress', task: 'resolve', item, bytes: sent }),
     });
     try {
-      const saved = findSaved(save.name, save.contents, { id, idOf: this.#facts.idOf, reference }, platform);
+      const saved = findSaved(
+        save.name,
+        save.contents,
+        { id, idOf: this.#engine.facts.idOf, reference },
+        platform,
+      );
       const taken = await takeImage(save, saved, this.#spool, signal);
       await moveToSpool(save, taken, this.#spool, signal);
       return taken;

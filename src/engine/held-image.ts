@@ -2,10 +2,10 @@ import { isDeepStrictEqual } from 'node:util';
 import { isDigest, type Digest } from '../core/digest.ts';
 import type { LockedImage } from '../core/image.ts';
 import { parseReference, tagNameOf } from '../core/reference.ts';
-import type { DockerApi } from './docker-api.ts';
 import type { EngineFacts } from './docker-facts.ts';
+import type { Engine } from './engine.ts';
 import { engineWords } from './engine-words.ts';
-import { inspectImage, type Inspection } from './inspection.ts';
+import type { Inspection } from './inspection.ts';
 
 /** How what an engine holds under a name compares with the image that is meant. */
 export type Comparison =
@@ -22,13 +22,13 @@ export type Comparison =
  * ID, layers, platform, and on the containerd store whether the content is really there.
  */
 export async function compareHeld(
-  api: DockerApi,
-  facts: EngineFacts,
+  engine: Pick<Engine, 'facts' | 'inspect'>,
   image: LockedImage,
   signal?: AbortSignal,
 ): Promise<Comparison> {
+  const { facts } = engine;
   const key = tagNameOf(parseReference(image.reference)) ?? image[facts.idOf].digest;
-  const held = await inspectImage(api, facts, key, signal);
+  const held = await engine.inspect(key, signal);
   return held === undefined ? { state: 'absent' } : compare(held, facts, image);
 }
 

@@ -1,14 +1,10 @@
 import pLimit from 'p-limit';
-import * as z from 'zod';
 import { chainIdsOf } from '../core/chain-id.ts';
 import { isDigest, type Digest } from '../core/digest.ts';
 import type { LockedImage } from '../core/image.ts';
-import type { DockerApi } from './docker-api.ts';
-import { askDocker } from './docker-ask.ts';
 import type { EngineFacts } from './docker-facts.ts';
-import { inspectImage, type Inspection } from './inspection.ts';
-
-const listAnswer = z.array(z.object({ Id: z.string() }));
+import type { Engine } from './engine.ts';
+import type { Inspection } from './inspection.ts';
 
 /** Inspections at a time, and how many images are looked into: knowing fewer layers only costs bytes. */
 const inspections = 8;
@@ -35,14 +31,11 @@ export class HeldLayers {
    * Asks the engine for all its images. `known` are images whose blobs are known, by which those of the engine's are.
    * Throws what asking throws.
    */
-  async learn(api: DockerApi, known: readonly LockedImage[], signal?: AbortSignal): Promise<void> {
-    const aborting = signal === undefined ? {} : { signal };
-    const list = await askDocker(api, { path: '/images/json', query: { all: '1' }, ...aborting }, listAnswer);
-    const ids = [...new Set((list ?? []).map(({ Id }) => Id))].slice(0, imagesLookedInto);
+  async learn(engine: Engine, known: readonly LockedImage[], signal?: AbortSignal): Promise<void> {
+    const ids = [...new Set(await engine.imageIds(signal))].slice(0, imagesLookedInto);
     const limit = pLimit(inspections);
     try {
-      const look = (id: string): Promise<Inspection | undefined> =>
-        inspectImage(api, this.#facts, id, signal);
+      const look = (id: string): Promise<Inspection | undefined> => engine.inspect(id, signal);
       // An image may be removed between the list and the question.
       for (const found of await Promise.all(ids.map((id) => limit(look, id)))) if (found) this.#learn(found);
     } finally {

@@ -1,7 +1,4 @@
 import * as z from 'zod';
-import type { DockerApi } from './docker-api.ts';
-import { askDocker } from './docker-ask.ts';
-import type { EngineFacts } from './docker-facts.ts';
 
 const platformOfMember = z.object({
   os: z.string(),
@@ -10,7 +7,7 @@ const platformOfMember = z.object({
 });
 
 /** What an engine tells of an image: what packferry needs of it. */
-const inspection = z.object({
+export const inspection = z.object({
   Id: z.string().min(1),
   Os: z.string().nullish(),
   Architecture: z.string().nullish(),
@@ -38,20 +35,7 @@ const inspection = z.object({
 
 export type Inspection = z.infer<typeof inspection>;
 
-/** Inspects an image by name or ID; undefined when the engine has none. Podman's IDs get their algorithm. */
-export async function inspectImage(
-  api: DockerApi,
-  facts: EngineFacts,
-  key: string,
-  signal?: AbortSignal,
-): Promise<Inspection | undefined> {
-  const request = {
-    path: `/images/${key}/json`,
-    ...(facts.idOf === 'manifest' ? { query: { manifests: '1' } } : {}),
-    ...(signal === undefined ? {} : { signal }),
-  };
-  const held = await askDocker(api, request, inspection);
-  if (held === undefined) return undefined;
-  // Podman leaves the algorithm out in some versions.
+/** The same with the algorithm before the ID, which Podman leaves out in some versions. */
+export function withAlgorithm(held: Inspection): Inspection {
   return /^[0-9a-f]{64}$/.test(held.Id) ? { ...held, Id: `sha256:${held.Id}` } : held;
 }

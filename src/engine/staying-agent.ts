@@ -1,4 +1,5 @@
 import { Agent, type ClientRequest, type IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
 
 // Node's own hook for agents; its types leave it out.
 const inherited: unknown = Reflect.get(Agent.prototype, 'addRequest');
@@ -15,5 +16,26 @@ export class StayingAgent extends Agent {
       delete answer.headers.location;
     });
     Reflect.apply(inherited, this, [request, ...rest]);
+  }
+}
+
+/** Connections at a time, and such as wait for a next request: each may be a process, or a channel of a far machine. */
+const streams = 8;
+
+/** The same over connections that somebody else opens. They are kept, since opening one takes its time. */
+export class StreamAgent extends StayingAgent {
+  readonly #connect: () => Promise<Duplex>;
+
+  constructor(connect: () => Promise<Duplex>) {
+    super({ keepAlive: true, maxSockets: streams, maxFreeSockets: streams });
+    this.#connect = connect;
+  }
+
+  override createConnection(_: unknown, opened: (fault: Error | null, stream: Duplex) => void): undefined {
+    this.#connect().then(
+      (stream) => opened(null, stream),
+      // Node looks at the fault alone then; its types want a stream all the same.
+      (fault: unknown) => void Reflect.apply(opened, undefined, [fault]),
+    );
   }
 }

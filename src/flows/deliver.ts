@@ -8,6 +8,7 @@ import { tagConflict } from '../core/tag-conflict.ts';
 import type { ImportedImage } from '../schema/reports.ts';
 import { deliverInOrder } from './delivery-order.ts';
 import { reportError } from './report.ts';
+import { smoke } from './smoke.ts';
 
 export interface DeliveryOptions {
   /** Nothing is sent; images that are absent stay pending. */
@@ -21,6 +22,8 @@ export interface DeliveryOptions {
    * `-before-20261125T120000Z`. Absent: such images fail with `E_TAG_CONFLICT`.
    */
   readonly retagExisting?: string;
+  /** Has every image that is there run once. */
+  readonly smoke?: boolean;
   readonly emit: Emit;
   /** Told how each image fared at each target as soon as that is known, for evidence. */
   readonly onImage?: (target: string, image: ImportedImage) => void;
@@ -59,7 +62,9 @@ export async function deliverImages(
   const one = async ({ image, presence }: SurveyedImage): Promise<ImportedImage> => {
     signal.throwIfAborted();
     if (errors.length > 0 && !keepGoing && !dryRun) return pending(image, presence);
-    const done = await deliverOne(target, { image, presence }, source, { ...options, emit });
+    const delivered = await deliverOne(target, { image, presence }, source, { ...options, emit });
+    const isTried = options.smoke === true && !dryRun && !('error' in delivered);
+    const done = isTried ? await smoke(target, image, delivered.image, { emit, signal }) : delivered;
     if ('error' in done) errors.push(done.error);
     options.onImage?.(target.name, done.image);
     return done.image;

@@ -19,6 +19,8 @@ export interface ImportOptions {
   readonly keepGoing: boolean;
   /** See `DeliveryOptions`. */
   readonly retagExisting?: string;
+  /** See `DeliveryOptions`. */
+  readonly smoke?: boolean;
   /** Images that are sent to one target at the same time. */
   readonly jobs: number;
   /** Shown the plan before anything is sent; false ends the import. */
@@ -60,6 +62,7 @@ export async function importBundle(options: ImportOptions): Promise<Imported> {
     });
   }
   if (!options.dryRun && !options.keepGoing) refuseConflicts(targets, options.retagExisting !== undefined);
+  await askForObjections(targets, options);
   const plan: ImportPlan = { bundle: options.bundle, targets };
   const approved = options.dryRun || (await options.approve(plan));
   const errors: PackferryError[] = [];
@@ -93,6 +96,30 @@ export function chooseImages(bundle: VerifiedBundle, only: readonly string[]): L
     });
   }
   return all.filter(({ reference }) => wanted.has(reference));
+}
+
+/**
+ * Asks targets what speaks against the delivery. Without `keepGoing` what cannot succeed is thrown, all together; else,
+ * and in a dry run, it is a warning.
+ */
+async function askForObjections(
+  targets: ImportPlan['targets'],
+  { dryRun, keepGoing, emit }: ImportOptions,
+): Promise<void> {
+  const errors: PackferryError[] = [];
+  const warn = (message: string): void => emit({ type: 'note', level: 'warning', message });
+  for (const { target, images } of targets) {
+    const missing = images.filter(({ presence }) => presence.state !== 'present').map(({ image }) => image);
+    for (const objection of (await target.preflight?.(missing)) ?? []) {
+      if ('warning' in objection) warn(objection.warning);
+      else if (dryRun || keepGoing) warn(objection.error.message);
+      else errors.push(objection.error);
+    }
+  }
+  const [first] = errors;
+  if (first === undefined) return;
+  if (errors.length === 1) throw first;
+  throw new PackferryError(first.code, `nothing was sent: ${first.message}`, { errors });
 }
 
 function refuseConflicts(targets: ImportPlan['targets'], retag: boolean): void {

@@ -18,7 +18,7 @@ const role: EndpointRole<SourceEndpoint['scheme']> = {
 };
 
 /** Where an engine is; nothing for the local one. There is no room for names and passwords, which would end up in bundles. */
-const address = /^(unix:\/\/\/.+|tcp:\/\/[^/@?#]+\/?)?$/s;
+const address = /^(unix:\/\/\/.+|tcp:\/\/[^/@?#]+\/?|\?(command|sudo|as=[\w.-]+))?$/s;
 
 /**
  * Reads the URL of a source. `asPath` makes a path absolute that is relative to where the URL stands. Throws
@@ -36,7 +36,7 @@ export function parseSource(url: string, asPath: (written: string) => string): S
       throw invalid(
         url,
         'that is no address of an engine',
-        `Write ${scheme}: (the local one), ${scheme}:unix:///PATH or ${scheme}:tcp://HOST:PORT.`,
+        `Write ${scheme}: (the local one), ${scheme}:unix:///PATH, ${scheme}:tcp://HOST:PORT, ${scheme}:?sudo or ${scheme}:?as=USER.`,
       );
     case 'oci':
     case 'bundle':

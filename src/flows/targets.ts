@@ -45,7 +45,7 @@ const role: EndpointRole<'docker' | 'podman' | 'oci'> = {
   noun: 'target',
   schemes: ['docker', 'podman', 'oci'],
   examples:
-    'Targets are docker:, docker:unix:///PATH, docker:tcp://HOST:PORT, the same with podman:, and oci:DIR.',
+    'Targets are docker:, docker:unix:///PATH, docker:tcp://HOST:PORT, docker:?sudo, docker:?as=USER, the same with podman:, and oci:DIR.',
 };
 
 async function findTarget(url: string, { environment }: EndpointOptions): Promise<FoundTarget> {

@@ -214,6 +214,8 @@ export const importedImage = z.object({
   bytesMissing: size.exactOptional(),
   /** The image from which the name was taken: what the target calls it, and the name that it has now. */
   replaced: z.object({ id: z.string(), keptAs: z.string() }).exactOptional(),
+  /** Did it start when it was tried? Absent: it was not tried. */
+  smoke: z.enum(['passed', 'failed']).exactOptional(),
   error: errorReport.exactOptional(),
 });
 

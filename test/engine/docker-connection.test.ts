@@ -43,11 +43,49 @@ test('refuses no socket', refuses, 'docker:unix://', {}, /absolute/);
 test('refuses a path behind a port', refuses, 'docker:tcp://box:1/x', {}, /host and a port/);
 test('refuses no host', refuses, 'docker:tcp://', {}, /no host/);
 test('refuses a port that is none', refuses, 'docker:tcp://box:99999', {}, /no host/);
-test('refuses ssh', refuses, 'docker:ssh://root@box', {}, /not supported yet/);
-test('refuses ssh in DOCKER_HOST', refuses, 'docker:', { DOCKER_HOST: 'ssh://box' }, /DOCKER_HOST.*yet/);
+test('refuses ssh', refuses, 'docker:ssh://root@box', {}, /of their own/);
+test(
+  'refuses ssh in DOCKER_HOST',
+  refuses,
+  'docker:',
+  { DOCKER_HOST: 'ssh://box' },
+  /DOCKER_HOST.*of their own/,
+);
 test('refuses named pipes', refuses, 'docker:npipe:////./pipe/docker_engine', {}, /unix.*tcp/);
-test('refuses TLS', refuses, 'docker:tcp://box:2376', { DOCKER_TLS_VERIFY: '1' }, /TLS/);
-test('refuses TLS by certificates', refuses, 'docker:tcp://box:1', { DOCKER_CERT_PATH: '/c' }, /TLS/);
+test('refuses a way by command that there is not', refuses, 'docker:?root', {}, /no way/);
+test('refuses a user whose name is an option', refuses, 'docker:?as=-i', {}, /no way/);
+test('refuses a user who brings a command along', refuses, 'docker:?as=x;reboot', {}, /no way/);
+
+const byCommand = test.macro(async (t, endpoint: string, environment: Variables, name: string) => {
+  t.like(await findDocker(endpoint, environment), { name, kind: 'stream' });
+});
+
+test('by command', byCommand, 'docker:?command', {}, 'docker:?command');
+test('by sudo', byCommand, 'docker:?sudo', { DOCKER_HOST: 'unix:///a.sock' }, 'docker:?sudo');
+test(
+  'over TLS by command, which has the certificates',
+  byCommand,
+  'docker:',
+  { DOCKER_HOST: 'tcp://box:2376', DOCKER_TLS_VERIFY: '1' },
+  'docker:?command (DOCKER_HOST=tcp://box:2376 (DOCKER_TLS_VERIFY is set))',
+);
+
+test('plain podman: goes by the command where there is no socket, and says so', async (t) => {
+  await withTempFolder(async (folder) => {
+    await writeFile(path.join(folder, 'podman'), '#!/bin/sh\n', { mode: 0o755 });
+    const { kind, name } = await findPodman('podman:', { PATH: folder });
+    t.deepEqual({ kind, name }, { kind: 'podman-command', name: 'podman:?command' });
+  });
+});
+
+test('another user: sudo asks for nothing, and no variable decides what is reached', async (t) => {
+  const environment = { HOME: '/root', CONTAINER_HOST: 'unix:///a.sock', AWS_SECRET: 'x', LC_ALL: 'de_DE' };
+  t.like(await findPodman('podman:?as=demisto', environment), {
+    kind: 'podman-command',
+    argv: ['sudo', '-n', '-H', '-u', 'demisto', '--', 'podman'],
+    env: { HOME: '/root', LC_ALL: 'C' },
+  });
+});
 
 test('a password stays out of the message', async (t) => {
   for (const host of ['tcp://me:secret@box:1', 'ssh://me:secret@box', 'http://me:secret@box']) {
@@ -118,7 +156,8 @@ test('a context that cannot be used is never replaced by the usual socket', asyn
     const id = await writeContext(folder, 'tls', metaOf('tcp://box:2376'));
     await mkdir(path.join(folder, 'contexts', 'tls', id, 'docker'), { recursive: true });
     await writeFile(path.join(folder, 'contexts', 'tls', id, 'docker', 'ca.pem'), '');
-    await refused({ DOCKER_CONTEXT: 'tls' });
+    const { name, kind } = await findDocker('docker:', { DOCKER_CONFIG: folder, DOCKER_CONTEXT: 'tls' });
+    t.deepEqual({ name, kind }, { name: 'docker:?command (context tls)', kind: 'stream' });
   });
 });
 

@@ -33,10 +33,14 @@ export async function withPodman<T>(
     ...['--root', path.join(folder, 'root'), '--runroot', path.join(folder, 'run')],
     ...['--storage-driver', 'vfs'],
   ];
-  const podman = (args: readonly string[]): Command =>
-    options.newer === true
-      ? inEngineRoot(folder, { command: 'podman', args: [...storage, ...args] })
-      : { command: systemTools().path('podman'), args: [...storage, ...args] };
+  // Containers are not to ask for more than a test machine may give.
+  const settings = path.join(folder, 'containers.conf');
+  await writeFile(settings, '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n');
+  const podman = (args: readonly string[]): Command => {
+    const program = options.newer === true ? 'podman' : systemTools().path('podman');
+    const line = { command: 'env', args: [`CONTAINERS_CONF=${settings}`, program, ...storage, ...args] };
+    return options.newer === true ? inEngineRoot(folder, line) : line;
+  };
   const service = await startService({
     name: 'podman',
     ...podman(['system', 'service', '--time', '0', `unix://${socket}`]),

@@ -17,7 +17,10 @@ export type ToolName =
   | 'bash'
   | 'dash'
   | 'runuser'
-  | 'setpriv';
+  | 'setpriv'
+  | 'sudo'
+  | 'useradd'
+  | 'newuidmap';
 
 /** What a test needs: a program, to run as root, this kind of machine, or the newer engines that `.ci/engines` brings. */
 export type Need = ToolName | 'root' | 'linux-x64' | 'newer-engines';

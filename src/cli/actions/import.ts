@@ -35,6 +35,7 @@ export interface ImportOptions extends CommonOptions, RollbackOptions, ReceiptOp
   readonly dryRun?: boolean;
   readonly keepGoing?: boolean;
   readonly retagExisting?: boolean;
+  readonly smoke?: boolean;
   readonly yes?: boolean;
   readonly jobs: number;
 }
@@ -86,6 +87,7 @@ async function runImport(
       dryRun: options.dryRun ?? false,
       keepGoing: options.keepGoing ?? false,
       jobs: options.jobs,
+      smoke: options.smoke ?? false,
       ...(options.retagExisting === true ? { retagExisting: `-before-${compactTime(context.now)}` } : {}),
       approve: async (plan) => {
         if (!(await approval(session, options)(plan))) return false;

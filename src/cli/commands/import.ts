@@ -26,7 +26,7 @@ export const addImport: AddCommand = (program, bind) =>
     .argument('<bundle>', 'the folder of the bundle')
     .option(
       '--to <endpoint>',
-      'where to: docker:, podman:, either with unix:///PATH, or oci:DIR; may be repeated (default: docker:)',
+      'where to: docker:, podman:, either with unix:///PATH, ?sudo or ?as=USER, or oci:DIR; may be repeated (default: docker:)',
       collectValues,
     )
     .addOption(trustedKeysOption())
@@ -45,6 +45,10 @@ export const addImport: AddCommand = (program, bind) =>
     .option(
       '--retag-existing',
       'move names that stand for other images; those are kept, with the time behind their tag',
+    )
+    .option(
+      '--smoke',
+      'then run each image once (python --version, else a shell), without network or rights, and remove the container',
     )
     .option('--dry-run', 'verify and compare, load nothing')
     .option('--keep-going', 'go on with the other images when one fails')

@@ -7,6 +7,7 @@ import { Readable } from 'node:stream';
 import { composeImage, noise } from '../../../bin/demo/sample-images.ts';
 import { currentContext } from '../../../src/engine/docker-context.ts';
 import type { DockerApi } from '../../../src/engine/docker-api.ts';
+import { ApiEngine } from '../../../src/engine/api-engine.ts';
 import { learnFacts } from '../../../src/engine/docker-facts.ts';
 import { compareHeld } from '../../../src/engine/held-image.ts';
 import { readLoadAnswer } from '../../../src/engine/load-answer.ts';
@@ -74,7 +75,7 @@ export const engineAnswers: Target = {
   read: async (input) => {
     const api = engineThatSays(input);
     await learnFacts(api, 10_000);
-    const compared = await compareHeld(api, { product: 'docker', idOf: 'config' }, image);
+    const compared = await compareHeld(new ApiEngine(api, { product: 'docker', idOf: 'config' }), image);
     if (compared.state === 'same') assert.equal(compared.id, image.config.digest);
   },
 };

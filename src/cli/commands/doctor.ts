@@ -1,0 +1,29 @@
+import {
+  collectValues,
+  policyOption,
+  revokedKeysOption,
+  siteOption,
+  stateOption,
+  trustedKeysOption,
+} from '../options.ts';
+import type { AddCommand } from './command.ts';
+
+/** Adds the command to the program. */
+export const addDoctor: AddCommand = (program, bind) =>
+  program
+    .command('doctor')
+    .summary('look for what would be in the way')
+    .description(
+      'Looks at this machine, its trusted keys and its engines, and says what would be in the way and what to do. Changes nothing. Ends with the status that the command in question would end with.',
+    )
+    .option(
+      '--to <endpoint>',
+      'an engine to look at, as for import; may be repeated (default: docker: and podman:, of which one is enough)',
+      collectValues,
+    )
+    .addOption(trustedKeysOption())
+    .addOption(revokedKeysOption())
+    .addOption(policyOption())
+    .addOption(siteOption())
+    .addOption(stateOption())
+    .action(bind(async () => (await import('../actions/doctor.ts')).doctor));

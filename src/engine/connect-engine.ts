@@ -1,0 +1,28 @@
+import { ApiEngine } from './api-engine.ts';
+import { connectDocker } from './docker-api.ts';
+import type { DockerConnection } from './docker-connection.ts';
+import { learnFacts } from './docker-facts.ts';
+import type { Engine } from './engine.ts';
+import { openPodman, type PodmanCommand } from './podman-engine.ts';
+
+/** A way to an engine: to its API, or by its own command. */
+export type EngineConnection = DockerConnection | PodmanCommand;
+
+/**
+ * Reaches an engine and asks it what it is, for which it has `answerWithin` milliseconds. Throws the abort reason,
+ * `E_ENGINE_UNREACHABLE`, `E_ENGINE_DENIED`, `E_ENGINE_PROTOCOL`, `E_ENDPOINT_INVALID`.
+ */
+export async function connectEngine(
+  connection: EngineConnection,
+  answerWithin: number,
+  signal?: AbortSignal,
+): Promise<Engine> {
+  if (connection.kind === 'podman-command') return openPodman(connection, answerWithin, signal);
+  const api = await connectDocker(connection);
+  try {
+    return new ApiEngine(api, await learnFacts(api, answerWithin, signal));
+  } catch (fault) {
+    api.close();
+    throw fault;
+  }
+}
