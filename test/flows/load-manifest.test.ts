@@ -109,10 +109,10 @@ test('everything can be set', async (t) => {
         'r.example:5000',
         {
           ...{ location: 'm.example/r', mirrors: [] },
-          caFile: { text: path.join(folder, 'certs/ca.pem'), line: 17, column: 28 },
+          caFile: { text: path.join(folder, 'certs/ca.pem'), line: 18, column: 28 },
           client: {
-            cert: { text: path.join(folder, 'c.pem'), line: 17, column: 77 },
-            key: { text: path.join(folder, 'k.pem'), line: 17, column: 95 },
+            cert: { text: path.join(folder, 'c.pem'), line: 18, column: 77 },
+            key: { text: path.join(folder, 'k.pem'), line: 18, column: 95 },
           },
         },
       ],
