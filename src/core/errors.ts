@@ -92,6 +92,7 @@ const codes = {
   E_ENGINE_DENIED: [6, 'the engine refuses access'],
   E_ENGINE_PROTOCOL: [6, 'the engine answers something unexpected'],
   E_LOAD_FAILED: [6, 'the engine could not load the image'],
+  E_TARGET_FULL: [6, 'the disk of the engine is full'],
   E_NOT_CONFIRMED: [6, 'the target does not hold exactly this image afterwards'],
   E_TAG_CONFLICT: [6, 'the name stands for another image there'],
   E_TARGET_UNWRITABLE: [6, 'the target cannot be written'],

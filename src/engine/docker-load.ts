@@ -23,7 +23,7 @@ export interface LoadOptions extends DeliverOptions {
 /**
  * Streams a planned archive with one image into `POST /images/load` and reads the answer. The archive ends with its commit record, which is
  * not sent before every blob has matched its digest: whatever fails earlier destroys the connection, and the engine
- * keeps nothing. What is thrown is the first cause: the abort reason, the fault of the source, or `E_LOAD_FAILED`,
+ * keeps nothing. What is thrown is the first cause: the abort reason, the fault of the source, or `E_LOAD_FAILED`, `E_TARGET_FULL`,
  * `E_ENGINE_UNREACHABLE`, `E_ENGINE_DENIED`, `E_ENGINE_PROTOCOL` naming the image.
  */
 export async function loadImage(
