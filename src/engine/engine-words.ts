@@ -5,10 +5,12 @@ interface KnownWords {
   readonly hint: string;
 }
 
+const diskFull = /no space left on device|disk quota exceeded/i;
+
 /** The answers that engines are known to give when a load fails, in the words of moby, containerd and Podman. */
 const known: readonly KnownWords[] = [
   {
-    pattern: /no space left on device|disk quota exceeded/i,
+    pattern: diskFull,
     hint: 'Free space on the disk of the engine (Docker: "docker system df"); a load may need twice the size of the image there. Then run again.',
   },
   {
@@ -33,4 +35,9 @@ const known: readonly KnownWords[] = [
 /** What to do about an engine's words, where they are known. */
 export function hintFor(words: string): string | undefined {
   return known.find(({ pattern }) => pattern.test(words))?.hint;
+}
+
+/** Do an engine's words mean that its disk is full? */
+export function saysFull(words: string): boolean {
+  return diskFull.test(words);
 }

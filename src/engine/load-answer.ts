@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import * as z from 'zod';
 import { PackferryError } from '../core/errors.ts';
-import { engineWords, hintFor } from './engine-words.ts';
+import { engineWords, hintFor, saysFull } from './engine-words.ts';
 import { readNdjson } from './ndjson.ts';
 
 const event = z.object({
@@ -13,7 +13,7 @@ const event = z.object({
 /**
  * Reads the answer to `POST /images/load` to its end. Docker answers 200 before it knows how the load will go: a
  * failure is an error line, or plain text after the words of success. Resolves when the engine said that it loaded
- * and nothing to the contrary; that is its word only, and has to be confirmed. Errors: `E_LOAD_FAILED`,
+ * and nothing to the contrary; that is its word only, and has to be confirmed. Errors: `E_LOAD_FAILED`, `E_TARGET_FULL`,
  * `E_ENGINE_PROTOCOL`; faults of the stream are thrown as they are. `onLine` is called with every line.
  */
 export async function readLoadAnswer(
@@ -44,10 +44,11 @@ export async function readLoadAnswer(
   }
 }
 
-/** The error for an engine that refused an image in its own words. */
+/** The error for an engine that refused an image in its own words: `E_LOAD_FAILED`, or `E_TARGET_FULL`. */
 export function loadFailed(image: string, words: string): PackferryError {
   const hint = hintFor(words);
-  return new PackferryError('E_LOAD_FAILED', `${image}: not loaded; the engine said: ${engineWords(words)}`, {
+  const code = saysFull(words) ? 'E_TARGET_FULL' : 'E_LOAD_FAILED';
+  return new PackferryError(code, `${image}: not loaded; the engine said: ${engineWords(words)}`, {
     ...(hint === undefined ? {} : { hint }),
   });
 }

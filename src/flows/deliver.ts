@@ -59,22 +59,65 @@ export async function deliverImages(
   const emit = dryRun ? silent : options.emit;
   const bytes = totalSize(surveyed.flatMap(({ image }) => blobsOf(image)));
   emit({ type: 'planned', task: 'deliver', items: surveyed.length, bytes });
-  const one = async ({ image, presence }: SurveyedImage): Promise<ImportedImage> => {
-    signal.throwIfAborted();
-    if (errors.length > 0 && !keepGoing && !dryRun) return pending(image, presence);
-    const delivered = await deliverOne(target, { image, presence }, source, { ...options, emit });
+  const attempt = async (one: SurveyedImage): Promise<Outcome> => {
+    const delivered = await deliverOne(target, one, source, { ...options, emit });
     const isTried = options.smoke === true && !dryRun && !('error' in delivered);
-    const done = isTried ? await smoke(target, image, delivered.image, { emit, signal }) : delivered;
-    if ('error' in done) errors.push(done.error);
-    options.onImage?.(target.name, done.image);
-    return done.image;
+    return isTried ? smoke(target, one.image, delivered.image, { emit, signal }) : delivered;
+  };
+  const close = (outcome: Outcome): ImportedImage => {
+    const { image } = outcome;
+    if ('error' in outcome) {
+      errors.push(outcome.error);
+      emit({ type: 'failed', task: 'deliver', item: image.reference, error: outcome.error });
+    }
+    options.onImage?.(target.name, image);
+    return image;
+  };
+  const postponed = new Map<SurveyedImage, Outcome>();
+  const one = async (next: SurveyedImage): Promise<ImportedImage> => {
+    signal.throwIfAborted();
+    if (errors.length > 0 && !keepGoing && !dryRun) return pending(next.image, next.presence);
+    const outcome = await attempt(next);
+    const hadCompany = options.jobs > 1 && surveyed.length > 1;
+    if (!isFull(outcome) || !keepGoing || !hadCompany) return close(outcome);
+    postponed.set(next, outcome);
+    return outcome.image;
   };
   const waiting = surveyed.map((value) => ({ value, missing: layersToBring(value) }));
   try {
-    return await deliverInOrder(waiting, options.jobs, one, ({ status }) => status === 'loaded');
+    const images = await deliverInOrder(waiting, options.jobs, one, ({ status }) => status === 'loaded');
+    const later = await deliverAlone(postponed, attempt);
+    return images.map((image, at) => {
+      const value = surveyed[at];
+      const outcome = value === undefined ? undefined : later.get(value);
+      return outcome === undefined ? image : close(outcome);
+    });
   } finally {
     emit({ type: 'finished', task: 'deliver' });
   }
+}
+
+/**
+ * An image may only have failed because of the room that another one took while both were loaded, and gave back when it
+ * failed. So all that met a full disk are tried once more, one by one, the smallest first, up to the first that fails
+ * again.
+ */
+async function deliverAlone(
+  postponed: ReadonlyMap<SurveyedImage, Outcome>,
+  attempt: (one: SurveyedImage) => Promise<Outcome>,
+): Promise<ReadonlyMap<SurveyedImage, Outcome>> {
+  const outcomes = new Map(postponed);
+  const size = ({ image }: SurveyedImage): number => totalSize(blobsOf(image));
+  for (const one of [...postponed.keys()].sort((a, b) => size(a) - size(b))) {
+    const outcome = await attempt(one);
+    outcomes.set(one, outcome);
+    if (isFull(outcome)) break;
+  }
+  return outcomes;
+}
+
+function isFull(outcome: Outcome): boolean {
+  return 'error' in outcome && outcome.error.code === 'E_TARGET_FULL';
 }
 
 /** Layers that the image brings and that others can stand on, where the target knows layers. */
@@ -130,7 +173,6 @@ async function deliverOne(
   } catch (fault) {
     signal.throwIfAborted();
     const error = naming(item, asPackferryError(fault));
-    emit({ type: 'failed', task: 'deliver', item, error });
     return { image: { ...base, status: 'failed', error: reportError(error) }, error };
   }
 }

@@ -84,7 +84,7 @@ test(
   'a full disk',
   fails,
   [errorLine('Error processing tar file(exit status 1): write /blobs/x: no space left on device')],
-  'E_LOAD_FAILED',
+  'E_TARGET_FULL',
   'no space left',
   /Free space/,
 );

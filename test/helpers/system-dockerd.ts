@@ -1,15 +1,18 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import path from 'node:path';
 import { inEngineRoot } from './system-engine-root.ts';
-import { execOk, execTool, type ExecOptions, type ExecResult } from './system-exec.ts';
+import { execTool, type ExecOptions, type ExecResult } from './system-exec.ts';
 import { serviceFolder, startService, usingService, type Service } from './system-service.ts';
+import { mountDisk } from './system-disk.ts';
 import { systemTools } from './system-tools.ts';
 
 /** A private Docker engine: own storage, own socket, no network. Needs `dockerd`, `docker` and root. */
 export interface Dockerd extends Service {
   /** Path of its API socket. */
   readonly socket: string;
+  /** Where its data lies. */
+  readonly data: string;
   /** Runs docker's command line against it. */
   run(args: readonly string[], options?: ExecOptions): Promise<ExecResult>;
 }
@@ -32,21 +35,18 @@ export async function startDockerd(options: DockerdOptions = {}): Promise<Docker
   const tools = systemTools();
   const folder = await serviceFolder('dockerd');
   const socket = path.join(folder, 'docker.sock');
+  const data = options.data ?? path.join(folder, 'data');
+  if (options.dataSize !== undefined) await mountDisk(data, options.dataSize);
   const settings = path.join(folder, 'daemon.json');
   const features = { 'containerd-snapshotter': options.store === 'containerd' };
   await writeFile(
     settings,
     JSON.stringify({ ...(options.newer === true ? { features } : {}), ...options.settings }),
   );
-  if (options.dataSize !== undefined) {
-    const disk = path.join(folder, 'data');
-    await mkdir(disk);
-    await execOk('mount', ['-t', 'tmpfs', '-o', `size=${options.dataSize}k`, 'tmpfs', disk]);
-  }
   const args = [
     ...['--host', `unix://${socket}`],
     ...['--config-file', settings],
-    ...['--data-root', options.data ?? path.join(folder, 'data')],
+    ...['--data-root', data],
     ...['--exec-root', path.join(folder, 'exec')],
     ...['--pidfile', path.join(folder, 'pid')],
     // Neither bridges nor firewall rules: the machine's own network stays as it is.
@@ -54,7 +54,7 @@ export async function startDockerd(options: DockerdOptions = {}): Promise<Docker
   ];
   const started =
     options.newer === true
-      ? inEngineRoot(folder, { command: 'dockerd', args })
+      ? inEngineRoot([folder], { command: 'dockerd', args })
       : { command: tools.path('dockerd'), args };
   const service = await startService({
     name: 'dockerd',
@@ -68,6 +68,12 @@ export async function startDockerd(options: DockerdOptions = {}): Promise<Docker
   return {
     ...service,
     socket,
+    data,
+    start: async () => {
+      // As after a restart of the machine: a containerd that was killed with its dockerd must not pass for a running one.
+      await rm(path.join(folder, 'exec', 'containerd'), { recursive: true, force: true });
+      await service.start();
+    },
     run: (args, options = {}) =>
       execTool(docker, ['--host', `unix://${socket}`, ...args], {
         ...options,

@@ -6,16 +6,21 @@ const root = process.env['PACKFERRY_ENGINES'] ?? '/var/tmp/packferry-engines';
 
 /**
  * Runs a command in another root, in a mount namespace of its own: there a plain chroot would not do, since Docker's
- * classic store remounts `/` while it loads. The folder of the service lies in both at the same path.
+ * classic store remounts `/` while it loads. The folders given lie in both at the same path.
  */
 const inside = `set -e
-root=$1 folder=$2
-shift 2
+root=$1
+shift
 mount --bind "$root" "$root"
 for each in proc sys dev; do mount --rbind "/$each" "$root/$each"; done
 for each in tmp run var/tmp; do mount -t tmpfs tmpfs "$root/$each"; done
-mkdir -p "$root$folder" "$root/run/before"
-mount --rbind "$folder" "$root$folder"
+while [ "$1" != -- ]; do
+  mkdir -p "$root$1"
+  mount --rbind "$1" "$root$1"
+  shift
+done
+shift
+mkdir "$root/run/before"
 cd "$root"
 pivot_root . run/before
 cd /
@@ -37,13 +42,13 @@ export function hasEngineRoot(): boolean {
   }
 }
 
-/** A command line that runs one of the newer engines; `folder` is the service's own. */
-export function inEngineRoot(folder: string, { command, args }: Command): Command {
+/** A command line that runs one of the newer engines, which sees these folders of the machine: the service's own and others. */
+export function inEngineRoot(folders: readonly string[], { command, args }: Command): Command {
   return {
     command: 'unshare',
     args: [
-      ...['--mount', '--propagation', 'private', '--', 'sh', '-c', inside, 'sh', root, folder],
-      ...[command, ...args],
+      ...['--mount', '--propagation', 'private', '--', 'sh', '-c', inside, 'sh', root],
+      ...[...folders, '--', command, ...args],
     ],
   };
 }

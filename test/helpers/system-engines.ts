@@ -6,55 +6,11 @@ import { parseReference } from '../../src/core/reference.ts';
 import { findDocker } from '../../src/engine/docker-connection.ts';
 import { openDockerTarget } from '../../src/engine/docker-target.ts';
 import { openEngineSource } from '../../src/engine/engine-source.ts';
-import { withDockerd, type Dockerd, type DockerdOptions } from './system-dockerd.ts';
-import { withPodman, type Podman, type PodmanOptions } from './system-podman.ts';
-import { needing, type Need } from './system-tools.ts';
-
-/** One of the engines that everything has to work on. */
-export type EngineKind = {
-  readonly name: string;
-  readonly needs: readonly Need[];
-  /** What its image IDs are. */
-  readonly idOf: 'config' | 'manifest';
-} & (
-  | { readonly product: 'docker'; readonly options: DockerdOptions }
-  | { readonly product: 'podman'; readonly options: PodmanOptions }
-);
-
-const installedDocker: readonly Need[] = ['dockerd', 'docker', 'root'];
-const newer: readonly Need[] = ['newer-engines', 'docker', 'root'];
-
-/** Docker 20.10, 28 with either store, Podman 4.3 and 5, as Debian 12 and its newer suite have them. */
-export const engineKinds: readonly EngineKind[] = [
-  { name: 'installed Docker', product: 'docker', needs: installedDocker, idOf: 'config', options: {} },
-  {
-    name: 'newer Docker, classic store',
-    product: 'docker',
-    needs: newer,
-    idOf: 'config',
-    options: { newer: true },
-  },
-  {
-    name: 'newer Docker, containerd store',
-    product: 'docker',
-    needs: newer,
-    idOf: 'manifest',
-    options: { newer: true, store: 'containerd' },
-  },
-  { name: 'installed Podman', product: 'podman', needs: ['podman', 'root'], idOf: 'config', options: {} },
-  {
-    name: 'newer Podman',
-    product: 'podman',
-    needs: ['newer-engines', 'root'],
-    idOf: 'config',
-    options: { newer: true },
-  },
-];
-
-/** Calls `use` with a private engine of this kind, which is stopped afterwards. */
-export function withEngine<T>(kind: EngineKind, use: (engine: Dockerd | Podman) => Promise<T>): Promise<T> {
-  return kind.product === 'docker' ? withDockerd(use, kind.options) : withPodman(use, kind.options);
-}
+import type { Dockerd } from './system-dockerd.ts';
+import { engineKinds, startEngine, type EngineKind, type EngineSettings } from './system-engine-kinds.ts';
+import type { Podman } from './system-podman.ts';
+import { usingService } from './system-service.ts';
+import { needing } from './system-tools.ts';
 
 /** An engine of one kind, and a target on it. */
 export interface EngineBench {
@@ -68,19 +24,21 @@ export function engineTest(
   title: string,
   use: (t: ExecutionContext, bench: EngineBench) => Promise<void>,
   kinds = engineKinds,
+  settings: EngineSettings = {},
 ): void {
   for (const kind of kinds) {
     test.serial(
       `${kind.name}: ${title}`,
       needing(kind.needs, async (t) => {
-        await withEngine(kind, async (engine) => {
+        const withTarget = async (engine: Dockerd | Podman): Promise<void> => {
           const target = await openDockerTarget(await findDocker(`docker:unix://${engine.socket}`, {}));
           try {
             await use(t, { kind, engine, target });
           } finally {
             await target.close();
           }
-        });
+        };
+        await usingService(await startEngine(kind, settings), withTarget);
       }),
     );
   }

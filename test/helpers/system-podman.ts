@@ -1,7 +1,8 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import path from 'node:path';
 import { inEngineRoot, type Command } from './system-engine-root.ts';
+import { mountDisk } from './system-disk.ts';
 import { execOk } from './system-exec.ts';
 import { serviceFolder, startService, usingService, type Service } from './system-service.ts';
 import { systemTools } from './system-tools.ts';
@@ -11,7 +12,11 @@ export interface Podman extends Service {
   readonly socket: string;
   /** The words of a command line that runs Podman on the same storage. */
   readonly command: readonly string[];
-  /** Runs Podman on the same storage; rejects when it fails. */
+  /** Where its images lie. */
+  readonly data: string;
+  /** A command line of Podman on the same storage, which sees these folders beside its own. */
+  commandOf(args: readonly string[], folders?: readonly string[]): Command;
+  /** Runs it; rejects when it fails. */
   run(args: readonly string[]): Promise<string>;
 }
 
@@ -20,6 +25,10 @@ export interface PodmanOptions {
   readonly newer?: boolean;
   /** What its registries.conf has; that of the machine when absent. */
   readonly registries?: string;
+  /** In KiB: the data lies on a disk of its own that is no larger. */
+  readonly dataSize?: number;
+  /** The storage driver. Default: vfs, which works everywhere. */
+  readonly driver?: 'vfs' | 'overlay';
 }
 
 /** Calls `use` with a private Podman that is stopped afterwards. */
@@ -27,35 +36,46 @@ export async function withPodman<T>(
   use: (podman: Podman) => Promise<T>,
   options: PodmanOptions = {},
 ): Promise<T> {
+  return usingService(await startPodman(options), use);
+}
+
+/** Starts a Podman; several may run side by side. The caller has to `stop` it. */
+export async function startPodman(options: PodmanOptions = {}): Promise<Podman> {
   const folder = await serviceFolder('podman');
   const socket = path.join(folder, 'podman.sock');
+  const data = path.join(folder, 'root');
+  if (options.dataSize !== undefined) await mountDisk(data, options.dataSize);
+  // Archives are spooled there; what a killed Podman leaves behind goes with the folder.
+  const spool = path.join(folder, 'tmp');
+  await mkdir(spool);
   const storage = [
-    ...['--root', path.join(folder, 'root'), '--runroot', path.join(folder, 'run')],
-    ...['--storage-driver', 'vfs'],
+    ...['--root', data, '--runroot', path.join(folder, 'run')],
+    ...['--storage-driver', options.driver ?? 'vfs'],
   ];
   // Containers are not to ask for more than a test machine may give.
   const settings = path.join(folder, 'containers.conf');
   await writeFile(settings, '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n');
-  const podman = (args: readonly string[]): Command => {
+  const registries = path.join(folder, 'registries.conf');
+  if (options.registries !== undefined) await writeFile(registries, options.registries);
+  const chosen = options.registries === undefined ? [] : [`CONTAINERS_REGISTRIES_CONF=${registries}`];
+  const commandOf: Podman['commandOf'] = (args, folders = []) => {
+    const environment = [`TMPDIR=${spool}`, `CONTAINERS_CONF=${settings}`, ...chosen];
     const program = options.newer === true ? 'podman' : systemTools().path('podman');
-    const line = { command: 'env', args: [`CONTAINERS_CONF=${settings}`, program, ...storage, ...args] };
-    return options.newer === true ? inEngineRoot(folder, line) : line;
+    const line = { command: 'env', args: [...environment, program, ...storage, ...args] };
+    return options.newer === true ? inEngineRoot([folder, ...folders], line) : line;
   };
   const service = await startService({
     name: 'podman',
-    ...podman(['system', 'service', '--time', '0', `unix://${socket}`]),
+    ...commandOf(['system', 'service', '--time', '0', `unix://${socket}`]),
     folder,
     isReady: () => answers(socket),
   });
-  const registries = path.join(folder, 'registries.conf');
-  if (options.registries !== undefined) await writeFile(registries, options.registries);
-  const chosen = options.registries === undefined ? {} : { CONTAINERS_REGISTRIES_CONF: registries };
   const run = (args: readonly string[]): Promise<string> => {
-    const started = podman(args);
-    return execOk(started.command, started.args, { env: { ...process.env, ...chosen } });
+    const started = commandOf(args);
+    return execOk(started.command, started.args);
   };
-  const { command, args } = podman([]);
-  return usingService({ ...service, socket, command: [command, ...args], run }, use);
+  const { command, args } = commandOf([]);
+  return { ...service, socket, data, command: [command, ...args], commandOf, run };
 }
 
 /** Does an API answer on this socket? */

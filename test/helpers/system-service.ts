@@ -4,6 +4,7 @@ import { mkdtemp, readFile, realpath, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -23,6 +24,12 @@ export interface ServiceOptions {
 /** A daemon that was started for tests. */
 export interface Service {
   readonly folder: string;
+  /** The process that started it: the daemon and its children run below. */
+  readonly supervisor: number;
+  /** Ends the daemon by SIGKILL, as a crash would, and waits for that. */
+  kill(): Promise<void>;
+  /** Starts it anew after `kill`, with the same arguments and the same data, and waits until it is ready. */
+  start(): Promise<void>;
   /** What it has written so far. */
   log(): Promise<string>;
   /** Ends the daemon, unmounts and removes what it leaves behind. May be called twice. */
@@ -48,26 +55,48 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     detached: true,
   });
   const gone = once(keeper, 'exit');
+  const words = createInterface({ input: keeper.stdout });
   const ended = new AbortController();
-  keeper.stdout.once('data', () => ended.abort());
+  words.on('line', (word) => {
+    if (word === 'ended') ended.abort();
+  });
+  const order = async (word: string, answer: string): Promise<void> => {
+    keeper.stdin.write(`${word}\n`);
+    for (;;) {
+      const [said] = (await once(words, 'line', { signal: ended.signal })) as [string];
+      if (said === answer) return;
+    }
+  };
   const log = async (): Promise<string> => readFile(path.join(folder, 'log'), 'utf8').catch(() => '');
   const stop = async (): Promise<void> => {
     keeper.stdin.destroy();
     await gone;
   };
-
-  const deadline = Date.now() + (options.readyWithin ?? 60_000);
-  while (!(await options.isReady().catch(() => false))) {
-    if (ended.signal.aborted || Date.now() > deadline) {
-      const said = await log();
-      await stop();
-      throw new Error(
-        `${name} ${ended.signal.aborted ? 'ended early' : 'did not get ready'}:\n${tail(said)}`,
-      );
+  const ready = async (): Promise<void> => {
+    const deadline = Date.now() + (options.readyWithin ?? 60_000);
+    while (!(await options.isReady().catch(() => false))) {
+      if (ended.signal.aborted || Date.now() > deadline) {
+        const said = await log();
+        await stop();
+        throw new Error(
+          `${name} ${ended.signal.aborted ? 'ended early' : 'did not get ready'}:\n${tail(said)}`,
+        );
+      }
+      await delay(50);
     }
-    await delay(50);
-  }
-  return { folder, log, stop };
+  };
+  await ready();
+  return {
+    folder,
+    supervisor: keeper.pid ?? 0,
+    log,
+    stop,
+    kill: () => order('kill', 'killed'),
+    start: async () => {
+      await order('start', 'started');
+      await ready();
+    },
+  };
 }
 
 /** Uses a service and stops it in any case; when `use` fails, the end of the service's log goes to standard error. */

@@ -3,12 +3,14 @@
 // A process of its own, so that the daemon is gone whatever happens to the tests: it ends when its standard input
 // does, be it that a test closed it or that the test process died. Then: SIGTERM, SIGKILL if that does not help,
 // unmount whatever is left below FOLDER (dockerd leaves overlays and network namespaces), remove FOLDER.
-// The daemon writes to FOLDER/log.
+// The daemon writes to FOLDER/log. Two words may come on standard input: `kill` ends the daemon by SIGKILL, and `start`
+// starts it anew. Standard output says `killed` and `started` then, and `ended` when the daemon ended by itself.
 
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { openSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 import { execTool } from './system-exec.ts';
 
 const patience = 15_000;
@@ -17,29 +19,50 @@ const [folder, command, ...args] = process.argv.slice(2);
 if (folder === undefined || command === undefined) throw new Error('usage: FOLDER COMMAND [ARG...]');
 
 const log = openSync(path.join(folder, 'log'), 'a');
-const daemon = spawn(command, args, { stdio: ['ignore', log, log], cwd: folder });
-const exited = new Promise<void>((resolve) => {
-  daemon.once('exit', () => resolve());
-  daemon.once('error', () => resolve());
-});
-// The only thing that this process ever says.
-void exited.then(() => process.stdout.write('ended\n'));
+
+interface Daemon {
+  readonly process: ChildProcess;
+  readonly exited: Promise<void>;
+}
+
+function start(program: string): Daemon {
+  const started = spawn(program, args, { stdio: ['ignore', log, log], cwd: folder });
+  const exited = new Promise<void>((resolve) => {
+    started.once('exit', () => resolve());
+    started.once('error', () => resolve());
+  });
+  void exited.then(() => say(started.signalCode === 'SIGKILL' ? 'killed' : 'ended'));
+  return { process: started, exited };
+}
+
+function say(word: string): void {
+  process.stdout.write(`${word}\n`);
+}
 
 // Nobody may be left to read that.
 process.stdout.on('error', () => undefined);
+let daemon = start(command);
 
+const orders = createInterface({ input: process.stdin });
+orders.on('line', (order) => {
+  if (order === 'kill') {
+    daemon.process.kill('SIGKILL');
+  } else {
+    daemon = start(command);
+    say('started');
+  }
+});
 const released = new Promise<void>((resolve) => {
   process.stdin.once('close', () => resolve());
-  process.stdin.resume();
 });
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
   process.on(signal, () => process.stdin.destroy());
 }
 
 await released;
-daemon.kill('SIGTERM');
-const hard = setTimeout(() => daemon.kill('SIGKILL'), patience);
-await exited;
+daemon.process.kill('SIGTERM');
+const hard = setTimeout(() => daemon.process.kill('SIGKILL'), patience);
+await daemon.exited;
 clearTimeout(hard);
 await unmountBelow(folder);
 await rm(folder, { recursive: true, force: true });

@@ -5,7 +5,7 @@ import test, { type ExecutionContext } from 'ava';
 import { loaderMachines, putTool, withLoaderSite, type LoaderSite } from '../helpers/loader.ts';
 import { sampleReferences } from '../helpers/bundle-fixture.ts';
 import { withDockerd } from '../helpers/system-dockerd.ts';
-import { engineKinds, type EngineKind } from '../helpers/system-engines.ts';
+import { engineKinds, type EngineKind } from '../helpers/system-engine-kinds.ts';
 import { execOk, type ExecResult } from '../helpers/system-exec.ts';
 import { withPodman } from '../helpers/system-podman.ts';
 import { needing, systemTools } from '../helpers/system-tools.ts';

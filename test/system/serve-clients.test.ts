@@ -44,7 +44,7 @@ async function withGuarded(t: ExecutionContext, use: (guarded: Guarded) => Promi
 /** skopeo, the installed one or the newer one. */
 function skopeo(room: string, newer: boolean, args: readonly string[]): Command {
   return newer
-    ? inEngineRoot(room, { command: 'skopeo', args })
+    ? inEngineRoot([room], { command: 'skopeo', args })
     : { command: systemTools().path('skopeo'), args };
 }
 
@@ -94,7 +94,7 @@ test.serial(
     await withGuarded(t, async ({ host, room, ca, bundle }) => {
       const env = { ...process.env, SSL_CERT_FILE: ca, DOCKER_CONFIG: path.join(room, 'docker') };
       const crane = async (args: readonly string[], input?: string): Promise<string> => {
-        const started = inEngineRoot(room, { command: 'crane', args });
+        const started = inEngineRoot([room], { command: 'crane', args });
         return execOk(started.command, started.args, { env, ...(input === undefined ? {} : { input }) });
       };
       await crane(['auth', 'login', host, '-u', account.username, '--password-stdin'], account.password);

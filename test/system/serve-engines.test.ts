@@ -1,5 +1,5 @@
 import test, { type ExecutionContext } from 'ava';
-import { engineKinds, withEngine, type EngineKind } from '../helpers/system-engines.ts';
+import { engineKinds, withEngine, type EngineKind } from '../helpers/system-engine-kinds.ts';
 import { withServing, withServingSite } from '../helpers/serve-process.ts';
 import { needing } from '../helpers/system-tools.ts';
 import { documentOf } from '../helpers/serve-process.ts';

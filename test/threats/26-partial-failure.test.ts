@@ -14,7 +14,8 @@ import { stallingSocket } from '../helpers/stalling-socket.ts';
 import { startDockerd, withDockerd } from '../helpers/system-dockerd.ts';
 import { execTool } from '../helpers/system-exec.ts';
 import { usingService, withTempFolder } from '../helpers/system-service.ts';
-import { engineKinds, engineTest, type EngineBench } from '../helpers/system-engines.ts';
+import { engineKinds } from '../helpers/system-engine-kinds.ts';
+import { engineTest, type EngineBench } from '../helpers/system-engines.ts';
 import { needing } from '../helpers/system-tools.ts';
 
 const images: readonly LockedImage[] = sampleImagesFor(siteReferences).map(({ reference, image }) =>

@@ -30,6 +30,9 @@ const python311 = { ...debian, 'python-3.11': 17 };
 const python312 = { ...debian, 'python-3.12': 18 };
 const crypto = { ...python312, crypto: 11 };
 
+/** One more image on a base that the nine have. */
+export const newImage = { 'python3:3.12.12.100010': { ...python312, 'python3-c': 9 } } as const;
+
 /** Nine images on few bases, as the vendor builds them: layer by layer, with the compressed size in MB. */
 const images: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   'python3:3.11.11.100001': { ...python311, 'python3-a': 9 },
@@ -43,21 +46,31 @@ const images: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   'auth-utils:1.0.0.100009': { ...alpine, auth: 5 },
 };
 
-/** Makes the nine images, some 326 MB of blobs, and pushes them to a registry. */
-export async function pushImages(host: string): Promise<PushedSet> {
+/** Makes images of layers with these sizes; layers of the same name are the same. */
+export async function makeImages(
+  wanted: Readonly<Record<string, Readonly<Record<string, number>>>> = images,
+): Promise<ReadonlyMap<string, ComposedImage>> {
   const made = new Map<string, Promise<ComposedLayer>>();
   const layerFor = async (name: string, megabytes: number): Promise<ComposedLayer> => {
     const layer = made.get(name) ?? gzipLayer(name, megabytes * 1e6);
     made.set(name, layer);
     return layer;
   };
+  const named = new Map<string, ComposedImage>();
+  for (const [name, parts] of Object.entries(wanted)) {
+    const own = await Promise.all(Object.entries(parts).map(([part, size]) => layerFor(part, size)));
+    named.set(`demisto/${name}`, imageOf(name, own));
+  }
+  return named;
+}
+
+/** Makes the nine images, some 326 MB of blobs, and pushes them to a registry. */
+export async function pushImages(host: string): Promise<PushedSet> {
   const pushed: PushedImage[] = [];
   const sizes = new Map<string, number>();
   const layers = new Map<string, PushedSet['layers'][number]>();
-  for (const [name, parts] of Object.entries(images)) {
-    const own = await Promise.all(Object.entries(parts).map(([part, size]) => layerFor(part, size)));
-    const image = imageOf(name, own);
-    const [repository = '', tag = ''] = `demisto/${name}`.split(':');
+  for (const [name, image] of await makeImages()) {
+    const [repository = '', tag = ''] = name.split(':');
     await pushImage(host, repository, tag, image);
     pushed.push({ repository, tag });
     for (const { descriptor } of composedBlobs(image)) sizes.set(descriptor.digest, descriptor.size);

@@ -12,8 +12,12 @@ export interface Measured {
   readonly seconds: number;
   /** User and system time of all processes. */
   readonly cpuSeconds: number;
+  /** Of it, that of the commands and what they started: without the daemon. */
+  readonly clientCpuSeconds: number;
   /** Largest resident memory: the peaks of the processes that ran side by side, added. */
   readonly peakMemory: number;
+  /** Of it, that of the largest command. */
+  readonly clientPeakMemory: number;
   /** Most that the watched folders took on the disk. */
   readonly peakDisk: number;
   /** What they take at the end. */
@@ -41,12 +45,19 @@ export async function measure(commands: readonly Command[], options: MeasureOpti
   const { env, folders, daemon } = options;
   const daemons = daemon === undefined ? [] : treeOf(daemon);
   const sum = (of: (pid: number) => number): number => daemons.reduce((all, pid) => all + of(pid), 0);
-  const before = { cpu: cpuOfEndedChildren() + sum(cpuOf), written: writtenBy('self') + sum(writtenBy) };
+  const before = {
+    client: cpuOfEndedChildren(),
+    daemon: sum(cpuOf),
+    written: writtenBy('self') + sum(writtenBy),
+  };
   let peakMemory = 0;
+  let clientPeakMemory = 0;
   let peakDisk = 0;
   let running = 0;
   const lookAtMemory = (): void => {
-    peakMemory = Math.max(peakMemory, peakMemoryOf(running) + sum(peakMemoryOf));
+    const client = peakMemoryOf(running);
+    clientPeakMemory = Math.max(clientPeakMemory, client);
+    peakMemory = Math.max(peakMemory, client + sum(peakMemoryOf));
   };
   let looking = Promise.resolve();
   const lookAtDisk = async (): Promise<void> => {
@@ -74,10 +85,15 @@ export async function measure(commands: readonly Command[], options: MeasureOpti
     for (const timer of timers) clearInterval(timer);
     await looking;
   }
-  const cpuSeconds = cpuOfEndedChildren() + sum(cpuOf) - before.cpu;
+  const clientCpuSeconds = cpuOfEndedChildren() - before.client;
+  const cpuSeconds = clientCpuSeconds + sum(cpuOf) - before.daemon;
   const written = writtenBy('self') + sum(writtenBy) - before.written;
   await lookAtDisk();
-  return { seconds, cpuSeconds, peakMemory, peakDisk, output: await diskUse([options.output]), written };
+  const output = await diskUse([options.output]);
+  return {
+    ...{ seconds, cpuSeconds, clientCpuSeconds, peakMemory, clientPeakMemory },
+    ...{ peakDisk, output, written },
+  };
 }
 
 /** What folders take on the disk, as `du` counts it but without looking for hard links. */
@@ -105,7 +121,9 @@ export function medians(runs: readonly Measured[]): Measured {
   return {
     seconds: of('seconds'),
     cpuSeconds: of('cpuSeconds'),
+    clientCpuSeconds: of('clientCpuSeconds'),
     peakMemory: of('peakMemory'),
+    clientPeakMemory: of('clientPeakMemory'),
     peakDisk: of('peakDisk'),
     output: of('output'),
     written: of('written'),
