@@ -84,6 +84,8 @@ export type Confirmation =
 export interface ImageTarget {
   /** The endpoint URL, for reports. */
   readonly name: string;
+  /** What an image is called there, in targets that do not call it by its reference. */
+  nameOf?(image: LockedImage): string;
   /** Set by engines: they keep no name without a tag, and an image that has none can only be run by its ID. */
   readonly tagsOnly?: boolean;
   /** One answer per image, in the same order. Throws when the target cannot be asked. */
