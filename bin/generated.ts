@@ -40,6 +40,7 @@ export function generatedFiles(context: Context): ReadonlyMap<string, string> {
     'report-sign': signReport,
     'report-verify': reports.verifyReport,
     'report-inspect': reports.inspectReport,
+    'report-copy': reports.copyReport,
     'report-import': reports.importReport,
     'report-history': reports.historyReport,
     'report-keygen': reports.keygenReport,

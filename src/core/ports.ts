@@ -28,6 +28,8 @@ export interface ImageSource {
    * yet verified: every consumer hashes them as they move (`verified` in verify-stream.ts).
    */
   openBlob(image: LockedImage, blob: Descriptor, options?: BlobOptions): Promise<Readable>;
+  /** The names of all images that it has; absent where it cannot tell. */
+  listImages?(): Promise<readonly ImageReference[]>;
   /**
    * Does the source give parts of blobs, several at a time? It does not where this is absent. Some know only once they
    * have opened a blob.

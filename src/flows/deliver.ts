@@ -112,7 +112,9 @@ async function deliverOne(
   emit({ type: 'started', task: 'deliver', item, bytes: size });
   try {
     const replaced =
-      presence.state === 'conflict' ? await freeName(target, image, presence, { onExisting, emit, signal }) : undefined;
+      presence.state === 'conflict'
+        ? await freeName(target, image, presence, { onExisting, emit, signal })
+        : undefined;
     const onBytes = (bytes: number): void => emit({ type: 'progress', task: 'deliver', item, bytes });
     const replaces = replaced === undefined ? {} : { replaces: replaced.id };
     const { sentInFull, ...delivery } = await target.deliver(image, source, { signal, onBytes, ...replaces });
