@@ -3,6 +3,7 @@ import { asPackferryError, type PackferryError } from '../../core/errors.ts';
 import type { Descriptor } from '../../core/image.ts';
 import { verified } from '../../core/verify-stream.ts';
 import type { Repository } from '../endpoint.ts';
+import { interrupted } from '../interrupted.ts';
 import { backOff } from '../retry.ts';
 import { headerOf, type Answer } from '../transport.ts';
 import { refusedWith } from './fault.ts';
@@ -78,7 +79,7 @@ export async function pushBlob(push: BlobPush): Promise<boolean> {
       return true;
     } catch (fault) {
       await upload.cancel();
-      signal.throwIfAborted();
+      if (signal.aborted) throw interrupted(signal, what);
       const before = push.pieceSize.bytes;
       const error = lostBy(fault, push.pieceSize);
       const isSmaller = push.pieceSize.bytes < before;

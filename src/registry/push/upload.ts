@@ -3,6 +3,7 @@ import { asPackferryError, PackferryError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import { noteSecretParameters } from '../../core/redact.ts';
 import type { Repository } from '../endpoint.ts';
+import { interrupted } from '../interrupted.ts';
 import { backOff } from '../retry.ts';
 import { headerOf, refuseDowngrade, type Answer } from '../transport.ts';
 import { mayPass, refusedWith } from './fault.ts';
@@ -153,7 +154,7 @@ export class Upload {
       this.#place = this.#placeIn(answer) ?? this.#place;
       this.#reached = reachedIn(answer) ?? 0;
     } catch (fault) {
-      signal.throwIfAborted();
+      if (signal.aborted) throw interrupted(signal, what);
       const error = asPackferryError(fault);
       throw mayPass(error) || error.code === 'E_TARGET_DENIED' ? error : new LostUpload(why);
     }
@@ -161,7 +162,7 @@ export class Upload {
 
   async #pause(error: PackferryError, tries: number): Promise<void> {
     const { writer, what, signal } = this.#options;
-    signal.throwIfAborted();
+    if (signal.aborted) throw interrupted(signal, what);
     if (tries >= writer.policy.retries) throw error;
     await writer.policy.waits.pause(what, error, backOff(tries, writer.policy), signal);
   }
