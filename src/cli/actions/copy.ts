@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { acceptBundle } from '../../bundle/accept.ts';
+import type { FreshnessOptions } from '../../bundle/freshness.ts';
 import { openBundle, type VerifiedBundle } from '../../bundle/open.ts';
 import { BundleSource } from '../../bundle/source.ts';
 import { PackferryError } from '../../core/errors.ts';
@@ -9,6 +10,7 @@ import { copyImages } from '../../flows/copy.ts';
 import { parseRetag } from '../../flows/retag.ts';
 import { parseSource } from '../../flows/source-endpoint.ts';
 import { Sources } from '../../flows/sources.ts';
+import { siteWitness } from '../../flows/witness.ts';
 import { closeTargets, openTargets } from '../../flows/targets.ts';
 import type { CopyReport } from '../../schema/reports.ts';
 import { cacheFolderOf } from '../context.ts';
@@ -29,6 +31,7 @@ import { deliveryTargets, onExisting, type DeliveryOptions } from './targets.ts'
 interface BundleOptions extends RollbackOptions, TrustOptions {
   readonly policy?: string;
   readonly site?: string;
+  readonly witness?: string;
 }
 
 export interface CopyOptions
@@ -78,7 +81,7 @@ export const copyCommand: Action<CopyOptions> = async (session, images, options)
 class VerifiedBundles {
   readonly #session: Session;
   readonly #options: BundleOptions;
-  readonly #opened: VerifiedBundle[] = [];
+  readonly #opened: { readonly bundle: VerifiedBundle; readonly freshness: FreshnessOptions }[] = [];
 
   constructor(session: Session, options: BundleOptions) {
     this.#session = session;
@@ -90,27 +93,28 @@ class VerifiedBundles {
     const options = this.#options;
     const allowed = await trustedKeys(context, options, emit);
     const policy = await sitePolicy(this.#session, options);
-    const site = await siteName(context, options.site);
-    const freshness = freshnessOf(context, options, policy);
+    const site = await siteName(this.#session, options.site);
+    const freshness = await freshnessOf(this.#session, options, policy);
+    const { now } = context;
+    const witness = await siteWitness(options.witness);
     const bundle = await openBundle(dir, {
       allowed,
       policy,
-      now: context.now,
+      now,
       emit,
       signal,
       site,
       freshness,
+      witness,
     });
     tellUnknown(bundle, freshness, 'warning', emit);
-    this.#opened.push(bundle);
+    this.#opened.push({ bundle, freshness });
     return new BundleSource(bundle);
   }
 
   async accept(): Promise<void> {
-    const { context } = this.#session;
-    const { owner, now } = context;
-    for (const bundle of this.#opened) {
-      const freshness = freshnessOf(context, this.#options, await sitePolicy(this.#session, this.#options));
+    const { owner, now } = this.#session.context;
+    for (const { bundle, freshness } of this.#opened) {
       await acceptBundle(bundle, { ...freshness, owner, now });
     }
   }

@@ -8,6 +8,7 @@ import {
   retagOption,
   revokedKeysOption,
   siteOption,
+  siteWitnessOption,
   stateCopyOption,
   stateOption,
   toOption,
@@ -42,6 +43,7 @@ export const addCopy: AddCommand = (program, bind) =>
     .addOption(revokedKeysOption())
     .addOption(policyOption())
     .addOption(siteOption())
+    .addOption(siteWitnessOption())
     .addOption(stateOption())
     .addOption(stateCopyOption())
     .addOption(allowRollbackOption())
