@@ -54,8 +54,8 @@ async function digestAt(host: string, name: string): Promise<string> {
   return (await execOk(systemTools().path('skopeo'), args)).trim();
 }
 
-async function logOf({ log }: DockerRegistry, pattern: RegExp): Promise<number> {
-  return (await log()).split('\n').filter((line) => pattern.test(line)).length;
+async function logOf(registry: DockerRegistry, pattern: RegExp): Promise<number> {
+  return (await registry.log()).split('\n').filter((line) => pattern.test(line)).length;
 }
 
 test.serial(
