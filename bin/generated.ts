@@ -42,6 +42,7 @@ export function generatedFiles(context: Context): ReadonlyMap<string, string> {
     'report-sign': signReport,
     'report-verify': reports.verifyReport,
     'report-inspect': reports.inspectReport,
+    'report-copy': reports.copyReport,
     'report-import': reports.importReport,
     'report-serve': serveReport,
     'report-history': reports.historyReport,

@@ -76,6 +76,11 @@ class DockerArchive implements ImageSource {
     return { reference: layoutName(reference), ...locked, source: this.name };
   }
 
+  listImages(): Promise<readonly ImageReference[]> {
+    const { images } = this.#save.contents;
+    return Promise.resolve(images.flatMap(({ names }) => names.map(parseReference)));
+  }
+
   async openBlob(image: LockedImage, blob: Descriptor, options: BlobOptions = {}): Promise<Readable> {
     const { from = 0, signal } = options;
     // A run that goes by a lock has resolved nothing.

@@ -5,6 +5,7 @@ import type { BlobOptions, ImageSource } from '../core/ports.ts';
 import type { LayoutIndex } from '../schema/oci-layout.ts';
 import { readRange } from './file-range.ts';
 import { blobFile, hasBlob, missingBlob, readLayout } from './layout-folder.ts';
+import { referenceOfEntry } from './layout-names.ts';
 import { resolveInLayout } from './layout-resolve.ts';
 
 /**
@@ -17,6 +18,7 @@ export async function openOciLayout(dir: string): Promise<ImageSource> {
     name: `oci:${dir}`,
     resolve: (reference, platform, signal): Promise<LockedImage> =>
       resolveInLayout(dir, index, reference, platform, signal),
+    listImages: () => Promise.resolve(index.manifests.flatMap((entry) => referenceOfEntry(entry) ?? [])),
     openBlob: (_image, blob, options) => openBlob(dir, blob, options),
     close: () => Promise.resolve(),
   };

@@ -127,7 +127,7 @@ async function presenceOf(
 
 function freeingHint(dir: string, name: string): string {
   const file = path.join(dir, layoutFiles.index);
-  return `Give another folder, or take the entry of ${name} out of ${file} (the blobs may stay), then run again.`;
+  return `Give another folder, or move the name with --on-existing overwrite. By hand: take the entry of ${name} out of ${file} (the blobs may stay), then run again.`;
 }
 
 /** Resolves to whether the blob had to be sent. */

@@ -8,7 +8,7 @@ import { configFits, formatPlatform } from '../core/platform.ts';
 import type { ImageSource } from '../core/ports.ts';
 import { formatReference, lockedNameOf, type ImageReference } from '../core/reference.ts';
 import { verified } from '../core/verify-stream.ts';
-import type { BundleDocument, BundleImage } from '../schema/bundle.ts';
+import type { BundleDocument } from '../schema/bundle.ts';
 import type { AllowedSigners } from '../trust/allowed-signers.ts';
 import { BlobPlaces } from './blob-places.ts';
 import { listFolder, readBundleFile } from './folder.ts';
@@ -16,7 +16,7 @@ import { bundleFiles } from './names.ts';
 import { checkFreshness } from './freshness.ts';
 import { checkSignature } from './open.ts';
 import { readDocument } from './read-document.ts';
-import { blobNotFound, lockedImageOf } from './source.ts';
+import { blobNotFound, imageNamed, lockedImageOf } from './source.ts';
 
 export interface BundleFolderOptions {
   /** The keys whose word on names counts; asked for only when a name has to be believed. */
@@ -90,16 +90,6 @@ async function readBelieved(dir: string, options: BundleFolderOptions): Promise<
     const error = asPackferryError(fault);
     throw error.with(`bundle:${dir} is not believed what its names stand for: ${error.message}`);
   }
-}
-
-/** The image that a bundle has under this name; with a digest it must be that very one. */
-function imageNamed({ images }: BundleDocument, reference: ImageReference): BundleImage | undefined {
-  const { tag, digest } = reference;
-  return images.find(
-    (image) =>
-      image.reference === lockedNameOf(reference) &&
-      (tag === undefined || digest === undefined || image.manifest.digest === digest),
-  );
 }
 
 /** The image as its own manifest and configuration describe it, which its digest vouches for. */

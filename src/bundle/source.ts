@@ -1,10 +1,10 @@
 import type { Readable } from 'node:stream';
 import { PackferryError } from '../core/errors.ts';
 import type { Descriptor, LockedImage } from '../core/image.ts';
-import type { Platform } from '../core/platform.ts';
+import { formatPlatform, platformMatches, type Platform } from '../core/platform.ts';
 import type { BlobOptions, ImageSource } from '../core/ports.ts';
-import { formatReference, type ImageReference } from '../core/reference.ts';
-import type { BundleImage } from '../schema/bundle.ts';
+import { formatReference, lockedNameOf, parseReference, type ImageReference } from '../core/reference.ts';
+import type { BundleDocument, BundleImage } from '../schema/bundle.ts';
 import { BlobPlaces } from './blob-places.ts';
 import type { VerifiedBundle } from './open.ts';
 
@@ -12,6 +12,16 @@ import type { VerifiedBundle } from './open.ts';
 export function lockedImageOf(image: BundleImage, platform: Platform): LockedImage {
   const { reference, manifest, config, layers, source } = image;
   return { reference, platform, manifest, config, layers, source };
+}
+
+/** The image that a bundle has under this name; with a digest it must be that very one. */
+export function imageNamed({ images }: BundleDocument, reference: ImageReference): BundleImage | undefined {
+  const { tag, digest } = reference;
+  return images.find(
+    (image) =>
+      image.reference === lockedNameOf(reference) &&
+      (tag === undefined || digest === undefined || image.manifest.digest === digest),
+  );
 }
 
 /**
@@ -29,12 +39,26 @@ export class BundleSource implements ImageSource {
     this.#places = new BlobPlaces(bundle.dir, bundle.document);
   }
 
-  resolve(reference: ImageReference): Promise<LockedImage> {
-    const wanted = formatReference(reference);
-    const { images, platform } = this.#bundle.document;
-    const image = images.find((candidate) => candidate.reference === wanted);
-    if (image !== undefined) return Promise.resolve(lockedImageOf(image, platform));
-    return Promise.reject(new PackferryError('E_IMAGE_NOT_FOUND', `${wanted} is not in ${this.name}`));
+  resolve(
+    reference: ImageReference,
+    wanted: Platform = this.#bundle.document.platform,
+  ): Promise<LockedImage> {
+    const { document } = this.#bundle;
+    const image = imageNamed(document, reference);
+    const name = formatReference(reference);
+    if (image === undefined) {
+      return Promise.reject(new PackferryError('E_IMAGE_NOT_FOUND', `${name} is not in ${this.name}`));
+    }
+    if (!platformMatches(document.platform, wanted)) {
+      const message = `${name}: ${this.name} has it for ${formatPlatform(document.platform)} only`;
+      return Promise.reject(new PackferryError('E_PLATFORM_NOT_FOUND', message));
+    }
+    return Promise.resolve(lockedImageOf(image, document.platform));
+  }
+
+  listImages(): Promise<readonly ImageReference[]> {
+    const { images } = this.#bundle.document;
+    return Promise.resolve(images.map((image) => parseReference(image.reference)));
   }
 
   async openBlob(image: LockedImage, blob: Descriptor, options: BlobOptions = {}): Promise<Readable> {

@@ -27,18 +27,25 @@ export function addCommonOptions(command: Command): Command {
     .addOption(new Option('--debug', 'print the stack of errors').helpGroup(common));
 }
 
-/** Adds the options of commands that ask registries. */
+const registryGroup = 'Registries:';
+
+/** Adds the options of commands that take images from registries. */
 export function addRegistryOptions(command: Command): Command {
-  const group = 'Registries:';
-  return command
-    .addOption(
-      new Option(
-        '--rewrite <from=to>',
-        'read images below FROM from TO instead, as docker.io/demisto=registry.example/demisto; they keep their names (repeatable)',
-      )
-        .argParser(collectValues)
-        .helpGroup(group),
+  command.addOption(
+    new Option(
+      '--rewrite <from=to>',
+      'read images below FROM from TO instead, as docker.io/demisto=registry.example/demisto; they keep their names (repeatable)',
     )
+      .argParser(collectValues)
+      .helpGroup(registryGroup),
+  );
+  return addRegistryTargetOptions(command);
+}
+
+/** Adds the options of commands that speak to registries, if only to bring images there. */
+export function addRegistryTargetOptions(command: Command): Command {
+  const group = registryGroup;
+  return command
     .addOption(authFileOption().helpGroup(group))
     .addOption(plainHttpOption().helpGroup(group))
     .addOption(caFileOption().helpGroup(group))
@@ -164,6 +171,32 @@ export function siteOption(): Option {
     '--site <name>',
     "the name of this site, for bundles that are for certain sites only (default: the line in /etc/packferry/site, then the one in the user's configuration folder)",
   ).env('PACKFERRY_SITE');
+}
+
+/** `--to ENDPOINT`. */
+export function toOption(preset: string): Option {
+  return new Option(
+    '--to <endpoint>',
+    `where to: docker:, podman:, either with unix:///PATH, ?sudo or ?as=USER, oci:DIR, or registry://HOST[:PORT][/PREFIX]; may be repeated${preset}`,
+  ).argParser(collectValues);
+}
+
+/** `--on-existing WHAT`. */
+export function onExistingOption(): Option {
+  return new Option(
+    '--on-existing <what>',
+    'where a name stands for another image at the target: fail, keep that image and leave this one out, move the name and keep that image under it with the time behind the tag, or only move the name',
+  )
+    .choices(['error', 'keep', 'retag', 'overwrite'])
+    .default('error');
+}
+
+/** `--retag FROM=TO`. */
+export function retagOption(): Option {
+  return new Option(
+    '--retag <from=to>',
+    "another name at the targets, as demisto/python3:3.12=demisto/python3:site or 'demisto/*=soc/*'; the first that fits an image counts (repeatable)",
+  ).argParser(collectValues);
 }
 
 /** `--deep` */

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import type { ExitStatus } from '../core/errors.ts';
 import type { AddCommand, Bind } from './commands/command.ts';
+import { addCopy } from './commands/copy.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addExport } from './commands/export.ts';
 import { addHistory } from './commands/history.ts';
@@ -30,13 +31,13 @@ import { addUsage } from './commands/usage.ts';
 import { addVerify } from './commands/verify.ts';
 import type { Context } from './context.ts';
 import { exitStatusTable } from './exit-status.ts';
-import { addCommonOptions, addRegistryOptions } from './options.ts';
+import { addCommonOptions, addRegistryOptions, addRegistryTargetOptions } from './options.ts';
 
 interface Entry {
   readonly add: AddCommand;
   readonly examples: readonly string[];
-  /** The command asks registries, so it takes the options for them. */
-  readonly registries?: true;
+  /** The command asks registries, or only brings images there, so it takes the options for that. */
+  readonly registries?: true | 'targets';
   /** The command is a group of these and does nothing by itself. */
   readonly within?: readonly Entry[];
 }
@@ -162,9 +163,11 @@ const groups: readonly Group[] = [
       },
       {
         add: addImport,
+        registries: 'targets',
         examples: [
           'packferry import /media/usb/soc --trusted-keys allowed_signers',
           'packferry import /media/usb/soc --to oci:/srv/images --dry-run',
+          'packferry import /media/usb/soc --to registry://registry.example:5000/xsoar --to docker:',
         ],
       },
       {
@@ -197,6 +200,15 @@ const groups: readonly Group[] = [
   {
     title: 'Both sides:',
     commands: [
+      {
+        add: addCopy,
+        registries: true,
+        examples: [
+          'packferry copy demisto/python3:3.12.13.11694875 --to oci:/srv/images',
+          "packferry copy 'demisto/*' --from bundle:/media/usb/soc --to registry://registry.example",
+          'packferry copy --all --from oci:/srv/images --to docker: --to podman:',
+        ],
+      },
       {
         add: addInspect,
         examples: ['packferry inspect /media/usb/soc', 'packferry inspect /media/usb/soc --json'],
@@ -248,7 +260,8 @@ export function makeProgram(context: Context, ended: (status: ExitStatus) => voi
 
 function addEntry(parent: Command, { add, examples, registries, within }: Entry, bind: Bind): void {
   const command = add(parent, bind);
-  if (registries) addRegistryOptions(command);
+  if (registries === true) addRegistryOptions(command);
+  if (registries === 'targets') addRegistryTargetOptions(command);
   for (const entry of within ?? []) addEntry(command, entry, bind);
   if (within === undefined) addCommonOptions(command);
   command.addHelpText('after', `\nExamples:\n${examples.map((line) => `  $ ${line}`).join('\n')}`);

@@ -98,6 +98,9 @@ const codes = {
   E_SMOKE_FAILED: [6, 'the image is there, but does not start'],
   E_TAG_CONFLICT: [6, 'the name stands for another image there'],
   E_TARGET_UNWRITABLE: [6, 'the target cannot be written'],
+  E_TARGET_UNREACHABLE: [6, 'a registry that images are brought to is out of reach'],
+  E_TARGET_DENIED: [6, 'a registry that images are brought to refuses access'],
+  E_TARGET_PROTOCOL: [6, 'a registry that images are brought to answers something unexpected'],
   // signals
   E_INTERRUPTED: [130, 'stopped by Ctrl-C'],
   E_TERMINATED: [143, 'stopped by a signal'],

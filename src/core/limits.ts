@@ -93,6 +93,8 @@ export const limits = {
   /** `xsoar_config.json`, which may hold whole lists. */
   xsoarConfig: 16 * 1024 * 1024,
   errorBody: 64 * 1024,
+  /** A piece of a blob on its way to a registry, held in memory; registries may ask for pieces of this size at most. */
+  uploadPiece: 64 * 1024 * 1024,
   /** One page of the list of tags of a repository, and the number of tags in all pages. */
   tagList: 4 * 1024 * 1024,
   tags: 100_000,

@@ -29,6 +29,8 @@ export interface ImageSource {
    * yet verified: every consumer hashes them as they move (`verified` in verify-stream.ts).
    */
   openBlob(image: LockedImage, blob: Descriptor, options?: BlobOptions): Promise<Readable>;
+  /** The names of all images that it has; absent where it cannot tell. */
+  listImages?(): Promise<readonly ImageReference[]>;
   /**
    * Does the source give parts of blobs, several at a time? It does not where this is absent. Some know only once they
    * have opened a blob.
@@ -98,6 +100,8 @@ export type SmokeAnswer =
 export interface ImageTarget {
   /** The endpoint URL, for reports. */
   readonly name: string;
+  /** What an image is called there, in targets that do not call it by its reference. */
+  nameOf?(image: LockedImage): string;
   /** Set by engines: they keep no name without a tag, and an image that has none can only be run by its ID. */
   readonly tagsOnly?: boolean;
   /** One answer per image, in the same order. Throws when the target cannot be asked. */

@@ -245,7 +245,7 @@ class DockerTarget implements ImageTarget {
     const name = tagNameOf(reference) ?? image.reference;
     const aside = `${nameOf(reference)}:${holder.replace('sha256:', 'was-').slice(0, 16)}`;
     const command = this.#engine.facts.product;
-    const hint = `With --retag-existing the name is moved and the old image kept under another one. By hand: "${command} tag ${name} ${aside}", "${command} image rm ${name}".`;
+    const hint = `With --on-existing retag the name is moved and the old image kept under another one. By hand: "${command} tag ${name} ${aside}", "${command} image rm ${name}".`;
     return { state: 'conflict', holder, hint, held: this.#held.heldOf(image) };
   }
 }

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { asPackferryError, PackferryError, type ErrorCode } from '../core/errors.ts';
+import type { Emit } from '../core/events.ts';
 import type { Descriptor, LockedImage } from '../core/image.ts';
 import type { Platform } from '../core/platform.ts';
 import type { BlobOptions, ImageSource } from '../core/ports.ts';
@@ -134,6 +135,16 @@ export class Chain {
     }
     return { errors };
   }
+}
+
+/** Fifty images that are passed over by a source out of reach are told of once, where the words are the same. */
+export function tellingOnce(emit: Emit): TellPassedOver {
+  const told = new Set<string>();
+  return (level, message) => {
+    if (told.has(message)) return;
+    told.add(message);
+    emit({ type: 'note', level, message });
+  };
 }
 
 interface Passed {

@@ -1,12 +1,12 @@
-import { asPackferryError, messageOf, PackferryError } from '../core/errors.ts';
+import { asPackferryError, PackferryError } from '../core/errors.ts';
 import { silent, type Emit } from '../core/events.ts';
 import type { Digest } from '../core/digest.ts';
 import { blobsOf, totalSize, type Descriptor, type LockedImage } from '../core/image.ts';
-import type { Conflict, ImageSource, ImageTarget, Presence } from '../core/ports.ts';
-import { nameOf, parseReference, tagNameOf } from '../core/reference.ts';
-import { tagConflict } from '../core/tag-conflict.ts';
+import type { ImageSource, ImageTarget, Presence } from '../core/ports.ts';
+import { parseReference, tagNameOf } from '../core/reference.ts';
 import type { ImportedImage } from '../schema/reports.ts';
 import { deliverInOrder } from './delivery-order.ts';
+import { freeName, isSettled, withdraw, type OnExisting } from './on-existing.ts';
 import { reportError } from './report.ts';
 import { smoke } from './smoke.ts';
 
@@ -17,13 +17,12 @@ export interface DeliveryOptions {
   readonly keepGoing: boolean;
   /** Images that are sent to one target at the same time. */
   readonly jobs: number;
-  /**
-   * Moves names that stand for other images; those get their name with this text behind the tag, e.g.
-   * `-before-20261125T120000Z`. Absent: such images fail with `E_TAG_CONFLICT`.
-   */
-  readonly retagExisting?: string;
   /** Has every image that is there run once. */
   readonly smoke?: boolean;
+  /** Default: `error`. */
+  readonly onExisting?: OnExisting;
+  /** What images were called before they got the names that they have here: reports name them so. */
+  readonly namesBefore?: ReadonlyMap<string, string>;
   readonly emit: Emit;
   /** Told how each image fared at each target as soon as that is known, for evidence. */
   readonly onImage?: (target: string, image: ImportedImage) => void;
@@ -76,7 +75,8 @@ export async function deliverImages(
   const postponed = new Map<SurveyedImage, Outcome>();
   const one = async (next: SurveyedImage): Promise<ImportedImage> => {
     signal.throwIfAborted();
-    if (errors.length > 0 && !keepGoing && !dryRun) return pending(next.image, next.presence);
+    if (errors.length > 0 && !keepGoing && !dryRun)
+      return pending(target, next.image, next.presence, options);
     const outcome = await attempt(next);
     const hadCompany = options.jobs > 1 && surveyed.length > 1;
     if (!isFull(outcome) || !keepGoing || !hadCompany) return close(outcome);
@@ -137,10 +137,10 @@ async function deliverOne(
   source: ImageSource,
   options: DeliveryOptions,
 ): Promise<Outcome> {
-  const { emit, signal, dryRun } = options;
+  const { emit, signal, dryRun, onExisting = 'error' } = options;
   const { image, presence } = surveyed;
   const item = image.reference;
-  const base = pending(image, presence);
+  const base = pending(target, image, presence, options);
   const size = totalSize(blobsOf(image));
   if (presence.state === 'present') {
     const { id = image.config.digest } = presence;
@@ -148,14 +148,22 @@ async function deliverOne(
     noteNameless(target, image, id, emit);
     return { image: { ...base, status: 'present', id, bytesSkipped: size } };
   }
-  if (dryRun && (presence.state === 'absent' || mayRetag(target, options))) {
+  if (presence.state === 'conflict' && onExisting === 'keep') {
+    const message = `${item}: on ${target.name} this name stands for another image, ${presence.holder}, which is kept`;
+    emit({ type: 'skipped', task: 'deliver', item, reason: 'the name is kept', bytes: size });
+    emit({ type: 'note', level: 'warning', message });
+    return { image: { ...base, status: 'kept', bytesSkipped: size } };
+  }
+  if (dryRun && (presence.state === 'absent' || isSettled(target, image, onExisting))) {
     const bytesMissing = totalSize(blobsToSend([surveyed]));
     return { image: { ...base, bytesMissing, bytesSkipped: size - bytesMissing } };
   }
   emit({ type: 'started', task: 'deliver', item, bytes: size });
   try {
     const replaced =
-      presence.state === 'conflict' ? await setAside(target, image, presence, options) : undefined;
+      presence.state === 'conflict'
+        ? await freeName(target, image, presence, { onExisting, emit, signal })
+        : undefined;
     const onBytes = (bytes: number): void => emit({ type: 'progress', task: 'deliver', item, bytes });
     const replaces = replaced === undefined ? {} : { replaces: replaced.id };
     const { sentInFull, ...delivery } = await target.deliver(image, source, { signal, onBytes, ...replaces });
@@ -177,45 +185,6 @@ async function deliverOne(
   }
 }
 
-/** What cannot be taken back is told beside the failure. */
-async function withdraw(
-  target: ImageTarget,
-  image: LockedImage,
-  before: string | undefined,
-  emit: Emit,
-): Promise<void> {
-  try {
-    await target.withdraw?.(image, before);
-  } catch (fault) {
-    const message = `${image.reference}: what ${target.name} took could not be taken back: ${messageOf(fault)}`;
-    emit({ type: 'note', level: 'warning', message });
-  }
-}
-
-function mayRetag(target: ImageTarget, { retagExisting }: DeliveryOptions): boolean {
-  return retagExisting !== undefined && target.setAside !== undefined;
-}
-
-/** Keeps the image that holds the name under another one. Throws `E_TAG_CONFLICT` where that was not asked for. */
-async function setAside(
-  target: ImageTarget,
-  { reference }: LockedImage,
-  conflict: Conflict,
-  { retagExisting, emit, signal }: DeliveryOptions,
-): Promise<NonNullable<ImportedImage['replaced']>> {
-  const name = parseReference(reference);
-  const { tag } = name;
-  if (retagExisting === undefined || target.setAside === undefined || tag === undefined) {
-    throw tagConflict(target.name, reference, conflict);
-  }
-  // A tag has 128 characters at most.
-  const keptAs = `${nameOf(name)}:${tag.slice(0, 128 - retagExisting.length)}${retagExisting}`;
-  await target.setAside(conflict.holder, parseReference(keptAs), signal);
-  const message = `${reference}: ${target.name} had another image of this name, ${conflict.holder}: it is kept as ${keptAs}`;
-  emit({ type: 'note', level: 'warning', message });
-  return { id: conflict.holder, keptAs };
-}
-
 function resent(target: ImageTarget, { reference }: LockedImage, why: string): string {
   return `${reference}: sent in full, since ${target.name} could not use the layers that it has: ${why}`;
 }
@@ -232,10 +201,18 @@ function naming(reference: string, error: PackferryError): PackferryError {
   return error.message.includes(reference) ? error : error.with(`${reference}: ${error.message}`);
 }
 
-function pending(image: LockedImage, presence: Presence): ImportedImage {
+function pending(
+  target: ImageTarget,
+  image: LockedImage,
+  presence: Presence,
+  { namesBefore }: DeliveryOptions,
+): ImportedImage {
   const before = heldBefore(image, presence);
+  const reference = namesBefore?.get(image.reference) ?? image.reference;
+  const deliveredAs = target.nameOf?.(image) ?? image.reference;
   return {
-    reference: image.reference,
+    reference,
+    ...(deliveredAs === reference ? {} : { deliveredAs }),
     status: 'pending',
     ...(before === undefined ? {} : { before }),
     bytesSent: 0,
@@ -257,6 +234,6 @@ function heldBefore({ config }: LockedImage, presence: Presence): string | undef
 
 function notConfirmed(target: ImageTarget, image: LockedImage, reason: string): PackferryError {
   return new PackferryError('E_NOT_CONFIRMED', `${image.reference}: ${target.name} took it, but ${reason}`, {
-    hint: 'Import again. If it stays like this, look into the log of the engine.',
+    hint: 'Run the same command again. If it stays like this, look into the log of the engine or registry.',
   });
 }

@@ -3,12 +3,13 @@ import { PackferryError } from '../core/errors.ts';
 import type { LockedImage } from '../core/image.ts';
 import type { ImageTarget } from '../core/ports.ts';
 import { formatReference, parseReference } from '../core/reference.ts';
-import { tagConflict } from '../core/tag-conflict.ts';
 import type { VerifiedBundle } from '../bundle/open.ts';
 import { BundleSource, lockedImageOf } from '../bundle/source.ts';
 import { reportVersion, type ImportedImage, type ImportReport } from '../schema/reports.ts';
-import { deliverImages, type SurveyedImage } from './deliver.ts';
+import { deliverToTargets, refuseConflicts, surveyTargets, type SurveyedTarget } from './delivery.ts';
+import type { OnExisting } from './on-existing.ts';
 import { bundleHead, reportSigners, reportStanding } from './report.ts';
+import { renameImages, type RetagRule } from './retag.ts';
 
 export interface ImportOptions {
   readonly bundle: VerifiedBundle;
@@ -18,9 +19,11 @@ export interface ImportOptions {
   readonly dryRun: boolean;
   readonly keepGoing: boolean;
   /** See `DeliveryOptions`. */
-  readonly retagExisting?: string;
-  /** See `DeliveryOptions`. */
   readonly smoke?: boolean;
+  /** Default: `error`. */
+  readonly onExisting?: OnExisting;
+  /** Other names for some images. */
+  readonly retag?: readonly RetagRule[];
   /** Images that are sent to one target at the same time. */
   readonly jobs: number;
   /** Shown the plan before anything is sent; false ends the import. */
@@ -34,7 +37,7 @@ export interface ImportOptions {
 /** What an import is about to do. */
 export interface ImportPlan {
   readonly bundle: VerifiedBundle;
-  readonly targets: readonly { readonly target: ImageTarget; readonly images: readonly SurveyedImage[] }[];
+  readonly targets: readonly SurveyedTarget[];
 }
 
 export interface Imported {
@@ -52,28 +55,22 @@ export interface Imported {
  * run tells them in its report.
  */
 export async function importBundle(options: ImportOptions): Promise<Imported> {
-  const images = chooseImages(options.bundle, options.only);
-  const targets: { target: ImageTarget; images: SurveyedImage[] }[] = [];
-  for (const target of options.targets) {
-    const answers = await target.survey(images, options.signal);
-    targets.push({
-      target,
-      images: images.map((image, index) => ({ image, presence: answers[index] ?? { state: 'absent' } })),
-    });
-  }
-  if (!options.dryRun && !options.keepGoing) refuseConflicts(targets, options.retagExisting !== undefined);
+  const { images, before, sourceOf } = renameImages(
+    chooseImages(options.bundle, options.only),
+    options.retag ?? [],
+  );
+  const delivery = { ...options, namesBefore: before };
+  const targets = await surveyTargets(options.targets, images, options.signal);
+  refuseConflicts(targets, delivery);
   await askForObjections(targets, options);
   const plan: ImportPlan = { bundle: options.bundle, targets };
   const approved = options.dryRun || (await options.approve(plan));
   const errors: PackferryError[] = [];
-  const reports: ImportReport['targets'] = [];
+  let reports: ImportReport['targets'] = [];
   if (approved) {
     const source = new BundleSource(options.bundle);
     try {
-      for (const { target, images: surveyed } of targets) {
-        const delivered = await deliverImages(target, surveyed, source, errors, options);
-        reports.push({ name: target.name, images: delivered });
-      }
+      reports = await deliverToTargets(targets, sourceOf(source), errors, delivery);
     } finally {
       await source.close();
     }
@@ -120,21 +117,6 @@ async function askForObjections(
   if (first === undefined) return;
   if (errors.length === 1) throw first;
   throw new PackferryError(first.code, `nothing was sent: ${first.message}`, { errors });
-}
-
-function refuseConflicts(targets: ImportPlan['targets'], retag: boolean): void {
-  const conflicts = targets.flatMap(({ target, images }) =>
-    images.flatMap(({ image, presence }) =>
-      presence.state === 'conflict' && !(retag && target.setAside !== undefined)
-        ? [tagConflict(target.name, image.reference, presence)]
-        : [],
-    ),
-  );
-  const [first] = conflicts;
-  if (first === undefined) return;
-  if (conflicts.length === 1) throw first;
-  const message = `nothing was sent: ${conflicts.length} names stand for other images`;
-  throw new PackferryError('E_TAG_CONFLICT', message, { errors: conflicts });
 }
 
 function makeReport(options: ImportOptions, targets: ImportReport['targets']): ImportReport {

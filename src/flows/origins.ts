@@ -1,8 +1,7 @@
-import type { Emit } from '../core/events.ts';
 import type { LockedImage } from '../core/image.ts';
 import type { ImageSource } from '../core/ports.ts';
 import { lockedNameOf, parseReference, type ImageReference } from '../core/reference.ts';
-import { Chain, type KnownTags } from './chain.ts';
+import { Chain, tellingOnce, type KnownTags } from './chain.ts';
 import { matchesImage } from './exclude.ts';
 import type { ManifestImage, ManifestOrigin } from './manifest.ts';
 import type { SourceEndpoint } from './source-endpoint.ts';
@@ -110,14 +109,4 @@ function originFinder({
   return (reference) =>
     named.get(lockedNameOf(reference)) ??
     origins.find(({ pattern }) => matchesImage(pattern, reference))?.from;
-}
-
-/** Fifty images that are passed over by a source out of reach are told of once, where the words are the same. */
-function tellingOnce(emit: Emit): (level: 'info' | 'warning', message: string) => void {
-  const told = new Set<string>();
-  return (level, message) => {
-    if (told.has(message)) return;
-    told.add(message);
-    emit({ type: 'note', level, message });
-  };
 }

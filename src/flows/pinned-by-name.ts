@@ -20,6 +20,9 @@ export function pinnedByName(source: ImageSource): ImageSource {
         throw fault;
       }
     },
+    ...(source.listImages === undefined
+      ? {}
+      : { listImages: () => source.listImages?.() ?? Promise.resolve([]) }),
     openBlob: (image, blob, options) => source.openBlob(image, blob, options),
     close: () => source.close(),
   };

@@ -43,7 +43,6 @@ export async function smoke(
   } catch (fault) {
     signal.throwIfAborted();
     const error = asPackferryError(fault);
-    emit({ type: 'failed', task: 'deliver', item: reference, error });
     return { image: { ...delivered, smoke: 'failed', error: reportError(error) }, error };
   }
 }

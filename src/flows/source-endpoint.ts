@@ -1,4 +1,4 @@
-import { PackferryError } from '../core/errors.ts';
+import { asPackferryError, PackferryError } from '../core/errors.ts';
 import { parseEndpointUrl, type EndpointRole, type EndpointUrl } from './endpoint-url.ts';
 import { parseMirror } from './load-manifest-registries.ts';
 
@@ -50,12 +50,21 @@ export function parseSource(url: string, asPath: (written: string) => string): S
   }
 }
 
-function registryBase(url: string, rest: string): string {
+/** What follows `registry:`: `//HOST[:PORT][/PREFIX]`, or nothing. Throws `E_ENDPOINT_INVALID`. */
+export function registryBase(url: string, rest: string): string {
   if (rest === '') return '';
-  if (rest.startsWith('//')) return parseMirror(rest.slice(2).replace(/\/$/, ''));
+  if (rest.startsWith('//')) return baseIn(url, rest.slice(2).replace(/\/$/, ''));
   const hint =
     'Write it as registry://HOST[:PORT][/PREFIX], for instance registry://mirror.example/ghcr; "registry:" alone is the registry that the image is named after.';
   throw invalid(url, 'a host comes after two slashes', hint);
+}
+
+function baseIn(url: string, base: string): string {
+  try {
+    return parseMirror(base);
+  } catch (fault) {
+    throw invalid(url, asPackferryError(fault).message, 'Write it as registry://HOST[:PORT][/PREFIX].');
+  }
 }
 
 function invalid(url: string, why: string, hint: string): PackferryError {

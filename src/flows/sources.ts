@@ -21,6 +21,8 @@ export interface SourcesOptions {
   readonly spoolDir: string;
   /** The keys whose bundles are believed; asked for only when a bundle has to be believed. */
   readonly trustedKeys: () => Promise<AllowedSigners>;
+  /** Opens a bundle in another way: where images go on from here, nothing is taken from one that is not verified. */
+  readonly openBundle?: (dir: string) => Promise<ImageSource>;
   /** The one reading of the clock: decides on expiry and on the validity of keys. */
   readonly now: Date;
   readonly emit: Emit;
@@ -63,7 +65,7 @@ async function openSource({ scheme, rest }: SourceEndpoint, options: SourcesOpti
     case 'oci':
       return openOciLayout(rest);
     case 'bundle':
-      return openBundleFolder(rest, { trustedKeys, now, emit });
+      return options.openBundle?.(rest) ?? openBundleFolder(rest, { trustedKeys, now, emit });
     case 'docker-archive':
       return pinnedByName(await openDockerArchive(rest, { spoolDir, emit, signal }));
     case 'docker':

@@ -3,11 +3,15 @@ import type { ImageTarget } from '../core/ports.ts';
 import { openOciTarget } from '../archive/oci-target.ts';
 import { openDockerTarget } from '../engine/docker-target.ts';
 import { findDocker, findPodman } from '../engine/docker-connection.ts';
+import type { RegistrySourceOptions } from '../registry/options.ts';
 import { parseEndpointUrl, type EndpointRole } from './endpoint-url.ts';
+import { registryBase } from './source-endpoint.ts';
 
 export interface EndpointOptions {
   /** The variables by which the engines' own clients are configured. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** What is set for registries; asked for when one of them is a target. Default: nothing. */
+  readonly registries?: () => Promise<RegistrySourceOptions>;
 }
 
 /** A target that is known but has not been touched. */
@@ -41,15 +45,16 @@ export async function closeTargets(targets: readonly ImageTarget[]): Promise<voi
   await Promise.allSettled(targets.map((target) => target.close()));
 }
 
-const role: EndpointRole<'docker' | 'podman' | 'oci'> = {
+const role: EndpointRole<'docker' | 'podman' | 'oci' | 'registry'> = {
   noun: 'target',
-  schemes: ['docker', 'podman', 'oci'],
+  schemes: ['docker', 'podman', 'oci', 'registry'],
   examples:
-    'Targets are docker:, docker:unix:///PATH, docker:tcp://HOST:PORT, docker:?sudo, docker:?as=USER, the same with podman:, and oci:DIR.',
+    'Targets are docker:, docker:unix:///PATH, docker:tcp://HOST:PORT, docker:?sudo, docker:?as=USER, the same with podman:, oci:DIR, and registry://HOST[:PORT][/PREFIX].',
 };
 
-async function findTarget(url: string, { environment }: EndpointOptions): Promise<FoundTarget> {
+async function findTarget(url: string, { environment, registries }: EndpointOptions): Promise<FoundTarget> {
   const { scheme, rest } = parseEndpointUrl(url, role);
+  if (scheme === 'registry') return findRegistry(registryBase(url, rest), await registries?.());
   if (scheme !== 'oci') {
     const find = scheme === 'docker' ? findDocker : findPodman;
     const connection = await find(url, environment);
@@ -59,6 +64,17 @@ async function findTarget(url: string, { environment }: EndpointOptions): Promis
   throw new PackferryError('E_ENDPOINT_INVALID', `${JSON.stringify(url)} names no folder`, {
     hint: role.examples,
   });
+}
+
+/** The client is loaded only where it is needed. */
+async function findRegistry(base: string, options: RegistrySourceOptions = {}): Promise<FoundTarget> {
+  if (base === '') {
+    throw new PackferryError('E_ENDPOINT_INVALID', '"registry:" names no host that images could go to', {
+      hint: role.examples,
+    });
+  }
+  const { openRegistryTarget } = await import('../registry/push/target.ts');
+  return () => Promise.resolve(openRegistryTarget(base, options));
 }
 
 /** Waits for all; what failed is told together. */

@@ -11,15 +11,16 @@ export type Demand =
       /** The address of the token service. */
       readonly realm: URL;
       readonly service: string | undefined;
-      /** Absent when only the account itself is to be checked. */
-      readonly scope: string | undefined;
+      /** Empty when only the account itself is to be checked. */
+      readonly scopes: readonly string[];
     };
 
 /**
  * Reads the `WWW-Authenticate` of a 401; a token is preferred to a password in every request. Throws `E_SOURCE_DENIED`
  * for other schemes, `E_SOURCE_PROTOCOL` for a token service that cannot be asked.
  */
-export function demandIn(header: string, { endpoint, path }: Repository, what: string): Demand {
+export function demandIn(header: string, repository: Repository, what: string): Demand {
+  const { endpoint } = repository;
   const challenges = parseChallenges(header);
   const bearer = challenges.find(({ scheme }) => scheme === 'bearer')?.parameters;
   if (bearer === undefined) {
@@ -37,6 +38,11 @@ export function demandIn(header: string, { endpoint, path }: Repository, what: s
     throw new PackferryError('E_SOURCE_PROTOCOL', `${what}: ${endpoint.name} names no usable token service`);
   }
   refuseDowngrade(new URL(endpoint.origin), url, what);
-  const scope = path === '' ? undefined : `repository:${path}:pull`;
-  return { scheme: 'bearer', realm: url, service: bearer.get('service'), scope };
+  return { scheme: 'bearer', realm: url, service: bearer.get('service'), scopes: scopesOf(repository) };
+}
+
+function scopesOf({ path, access, mountsFrom }: Repository): string[] {
+  if (path === '') return [];
+  const own = `repository:${path}:${access === 'push' ? 'pull,push' : 'pull'}`;
+  return mountsFrom === undefined ? [own] : [own, `repository:${mountsFrom}:pull`];
 }

@@ -21,6 +21,10 @@ export interface Repository {
   readonly path: string;
   /** Others can be asked instead: a host that wants to be left alone is not waited for, but for a moment. */
   readonly hurry?: boolean;
+  /** What an account has to be allowed to do there. Default: only to read. */
+  readonly access?: 'push';
+  /** The path of another repository there, of which a blob is wanted, too. */
+  readonly mountsFrom?: string;
 }
 
 export type Registries = ReadonlyMap<string, RegistrySettings>;

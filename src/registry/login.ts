@@ -33,7 +33,7 @@ export async function checkAccount(
     withRetries(
       async () => {
         const url = new URL('/v2/', endpoint.origin);
-        const answer = await transport.get({ url, host, authorization, what, signal });
+        const answer = await transport.ask({ url, host, authorization, what, signal });
         if (answer.status === 200 || answer.status === 401) return answer;
         throw await refusalOf(answer, what);
       },

@@ -50,8 +50,16 @@ function errorsIn(text: string): { code: string; message: string }[] {
   const errors = isRecord(value) && Array.isArray(value['errors']) ? (value['errors'] as unknown[]) : [];
   return errors
     .filter(isRecord)
-    .map(({ code, message }) => ({ code: stringOr(code), message: stringOr(message) }))
+    .map(({ code, message, detail }) => ({
+      code: stringOr(code),
+      message: `${stringOr(message)}${isFull(detail) ? ' (no space left on device)' : ''}`,
+    }))
     .filter(({ code, message }) => code !== '' || message !== '');
+}
+
+/** The distribution project's registry tells only there of a full disk: in words, or as the number of ENOSPC on Linux. */
+function isFull(detail: unknown): boolean {
+  return /no space left on device|"Err":28\b/.test(JSON.stringify(detail ?? ''));
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -19,7 +19,7 @@ export class RefusedAccounts {
     throw new PackferryError(
       'E_SOURCE_DENIED',
       `${what}: ${host} refuses the account; it is not shown again, so that it does not get locked`,
-      { hint: hintFor(401, host, credential) },
+      { hint: hintFor(401, host, credential, undefined) },
     );
   }
 

@@ -15,7 +15,7 @@ import type { FilledOptions } from './options.ts';
 import { refusalOf } from './refusal.ts';
 import { RefusedAccounts } from './refused-accounts.ts';
 import { withRetries, type RetryPolicy } from './retry.ts';
-import type { Answer, Get, Transport } from './transport.ts';
+import type { Answer, Asked, Transport } from './transport.ts';
 
 type TokenOptions = RetryPolicy & Pick<FilledOptions, 'credentials'>;
 
@@ -118,23 +118,25 @@ export class Tokens {
   }
 
   /** A refusal by the registry itself, with a hint on the account that was used. */
-  async explain(refusal: PackferryError, { endpoint, path }: Repository): Promise<PackferryError> {
+  async explain(refusal: PackferryError, { endpoint, path, access }: Repository): Promise<PackferryError> {
     if (refusal.code !== 'E_SOURCE_DENIED') return refusal;
-    return explainDenied(refusal, endpoint.host, await this.#options.credentials.find(endpoint.host, path));
+    const credential = await this.#options.credentials.find(endpoint.host, path);
+    return explainDenied(refusal, endpoint.host, credential, access);
   }
 
   async #fetch(grant: Grant, repository: Repository): Promise<Token> {
-    const { endpoint, path } = repository;
+    const { endpoint, path, access } = repository;
     const { demand } = grant;
     const credential = await this.#options.credentials.find(endpoint.host, path);
-    const what = `${path === '' ? 'log-in' : `token to read ${path}`} at ${endpoint.name}`;
+    const doing = access === 'push' ? 'push to' : 'read';
+    const what = `${path === '' ? 'log-in' : `token to ${doing} ${path}`} at ${endpoint.name}`;
     if (credential !== undefined) this.#refused.check(endpoint.host, credential, what);
     grant.credential = credential;
     if (demand.scheme === 'basic') return (grant.token = basicToken(credential, endpoint, path));
     const told = (refusal: PackferryError): PackferryError => {
       const isRefused = refusal.cause instanceof Refusal && refusal.cause.status === 401;
       if (credential !== undefined && isRefused) this.#refused.note(endpoint.host, credential, false);
-      return explainDenied(refusal, endpoint.host, credential);
+      return explainDenied(refusal, endpoint.host, credential, access);
     };
     const request = tokenRequest(demand, credential, endpoint, what);
     grant.token = await this.#ask(request, repository.hurry, told);
@@ -143,14 +145,14 @@ export class Tokens {
   }
 
   async #ask(
-    request: Get,
+    request: Asked,
     hurry: boolean | undefined,
     explain: (refusal: PackferryError) => PackferryError,
   ): Promise<Token> {
     const { url, what } = request;
     const answer = await withRetries(
       async () => {
-        const got = await this.#transport.get({ ...request, signal: this.#lifetime });
+        const got = await this.#transport.ask({ ...request, signal: this.#lifetime });
         if (got.status !== 200) throw explain(await refusalOf(got, what));
         return await collect(got.body, limits.tokenAnswer, what).catch((fault: unknown) => {
           throw connectionFault(fault, got.url, what);
@@ -163,8 +165,8 @@ export class Tokens {
   }
 }
 
-function keyOf({ endpoint, path }: Repository): string {
-  return `${endpoint.origin} ${path}`;
+function keyOf({ endpoint, path, access, mountsFrom }: Repository): string {
+  return [endpoint.origin, path, access, mountsFrom].join(' ');
 }
 
 /** Passwords do not end. */
@@ -190,12 +192,12 @@ function basicToken(credential: Credential | undefined, endpoint: Endpoint, path
  * with an identity token a POST ("OAuth2 Token Authentication").
  */
 function tokenRequest(
-  { realm, service, scope }: Demand & { scheme: 'bearer' },
+  { realm, service, scopes }: Demand & { scheme: 'bearer' },
   credential: Credential | undefined,
   { origin, host, name }: Endpoint,
   what: string,
-): Get {
-  const asked = { ...(service === undefined ? {} : { service }), ...(scope === undefined ? {} : { scope }) };
+): Asked {
+  const asked = service === undefined ? {} : { service };
   // An account is not shown in plain where the registry itself is spoken to encrypted; not on this very machine either.
   if (credential !== undefined && origin.startsWith('https:') && realm.protocol !== 'https:') {
     throw new PackferryError(
@@ -210,10 +212,13 @@ function tokenRequest(
   if (credential?.kind === 'identity') {
     noteSecret(credential.token);
     const grant = { grant_type: 'refresh_token', refresh_token: credential.token, client_id: 'packferry' };
-    return { url: realm, registry, form: new URLSearchParams({ ...grant, ...asked }), what };
+    // Several scopes are one list here (OAuth2, section 3.3), and each a parameter below.
+    const scope = scopes.length === 0 ? {} : { scope: scopes.join(' ') };
+    return { url: realm, registry, form: new URLSearchParams({ ...grant, ...asked, ...scope }), what };
   }
   const url = new URL(realm);
   for (const [key, value] of Object.entries(asked)) url.searchParams.set(key, value);
+  for (const scope of scopes) url.searchParams.append('scope', scope);
   return {
     ...{ url, registry, what },
     ...(credential === undefined ? {} : { authorization: basicAuthorization(credential) }),

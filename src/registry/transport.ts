@@ -5,7 +5,7 @@ import { proxyRefusal } from '../core/http-faults.ts';
 import { noteSecretParameters } from '../core/redact.ts';
 import { connectionFault } from './connection-fault.ts';
 import type { Headers } from './http/answer-head.ts';
-import type { HttpRequest } from './http/request.ts';
+import type { Content, HttpRequest } from './http/request.ts';
 import { interrupted } from './interrupted.ts';
 import type { FilledOptions } from './options.ts';
 import { Routes, type Route } from './routes.ts';
@@ -17,11 +17,13 @@ export interface Registry {
   readonly host?: string;
 }
 
-/** One request: a GET or a HEAD, or with `form` a POST. */
-export interface Get {
+/** How something is asked for or brought; GET goes without saying. */
+export type Method = 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+/** One request: a GET unless it says otherwise, or with `form` a POST. */
+export interface Asked {
   readonly url: URL;
-  /** Default: GET. */
-  readonly method?: 'HEAD';
+  readonly method?: Method | undefined;
   /** How people call the host of `url`, e.g. `docker.io`; certificates may lie under that name. */
   readonly host?: string;
   /** The registry that leads to `url`, when that is not the registry itself. Default: who is asked. */
@@ -31,7 +33,8 @@ export interface Get {
   readonly authorization?: string | undefined;
   /** Posted, and not sent on to where the answer redirects: it may hold a secret. */
   readonly form?: URLSearchParams;
-  /** What is being fetched, for messages: names the image. */
+  readonly content?: Content | undefined;
+  /** What is being fetched or brought, for messages: names the image. */
   readonly what: string;
   readonly signal?: AbortSignal | undefined;
 }
@@ -64,16 +67,16 @@ export class Transport {
 
   /**
    * Sends one request. Redirects are followed by hand, since credentials must not go along: storage hosts refuse
-   * presigned URLs that come with them, and would learn them.
+   * presigned URLs that come with them, and would learn them. What changes something is not sent elsewhere.
    */
-  async get(request: Get): Promise<Answer> {
+  async ask(request: Asked): Promise<Answer> {
     const { origin } = request.url;
     let url = request.url;
     let elsewhere = false;
     for (let hops = 0; hops <= maxRedirects; hops += 1) {
       const answer = await this.#send(request, url, elsewhere);
       const location = redirects.has(answer.status) ? headerOf(answer, 'location') : undefined;
-      if (location === undefined || request.form !== undefined) return answer;
+      if (location === undefined || !isReading(request)) return answer;
       await discard(answer);
       url = nextUrl(location, url, request.what);
       elsewhere ||= url.origin !== origin;
@@ -89,7 +92,7 @@ export class Transport {
     await this.#routes.close();
   }
 
-  async #send(request: Get, url: URL, elsewhere: boolean): Promise<Answer> {
+  async #send(request: Asked, url: URL, elsewhere: boolean): Promise<Answer> {
     const { what, signal } = request;
     const { registry = request } = request;
     const route = await this.#routes.routeTo(url, elsewhere ? undefined : request.host, registry);
@@ -105,14 +108,14 @@ export class Transport {
     }
   }
 
-  #requestOf(request: Get, url: URL, elsewhere: boolean, { proxy, forwards }: Route): HttpRequest {
-    const { form } = request;
+  #requestOf(request: Asked, url: URL, elsewhere: boolean, { proxy, forwards }: Route): HttpRequest {
+    const { form, content, method = form === undefined ? 'GET' : 'POST' } = request;
     const authorization = elsewhere ? undefined : request.authorization;
     const toProxy = forwards ? proxy?.authorization : undefined;
     return {
       // A proxy without tunnel is told the whole address (RFC 9112, section 3.2.2).
       target: forwards ? `${url.origin}${url.pathname}${url.search}` : `${url.pathname}${url.search}`,
-      method: form === undefined ? (request.method ?? 'GET') : 'POST',
+      method,
       headers: {
         host: url.host,
         'user-agent': this.#options.userAgent,
@@ -123,6 +126,7 @@ export class Transport {
         ...(toProxy === undefined ? {} : { 'proxy-authorization': toProxy }),
       },
       ...(form === undefined ? {} : { body: form.toString() }),
+      ...(content === undefined ? {} : { content }),
     };
   }
 }
@@ -144,6 +148,10 @@ export async function discard(answer: Answer): Promise<void> {
   } catch {
     // Nobody wanted it.
   }
+}
+
+function isReading({ method = 'HEAD', form }: Asked): boolean {
+  return method === 'HEAD' && form === undefined;
 }
 
 function nextUrl(location: string, from: URL, what: string): URL {

@@ -201,10 +201,15 @@ export const inspectReport = z.object({
   totals,
 });
 
-/** `pending`: not sent, since this was a dry run or an earlier failure ended the import. */
+/**
+ * `pending`: not sent, since this was a dry run or an earlier failure ended the run. `kept`: the name stands for another
+ * image, which was left as it is, as asked for.
+ */
 export const importedImage = z.object({
   reference: z.string(),
-  status: z.enum(['present', 'pending', 'loaded', 'failed']),
+  /** What it is called at the target, where that is another name. */
+  deliveredAs: z.string().exactOptional(),
+  status: z.enum(['present', 'pending', 'loaded', 'kept', 'failed']),
   id: digest.exactOptional(),
   /** What the name stood for at the target before: an ID or a digest. Absent: for nothing. */
   before: z.string().exactOptional(),
@@ -212,11 +217,25 @@ export const importedImage = z.object({
   bytesSkipped: size,
   /** In a dry run: what would be sent. Images that share layers which are missing each count them. */
   bytesMissing: size.exactOptional(),
-  /** The image from which the name was taken: what the target calls it, and the name that it has now. */
-  replaced: z.object({ id: z.string(), keptAs: z.string() }).exactOptional(),
+  /** The image from which the name was taken: what the target calls it, and the name that it has now, if any. */
+  replaced: z.object({ id: z.string(), keptAs: z.string().exactOptional() }).exactOptional(),
   /** Did it start when it was tried? Absent: it was not tried. */
   smoke: z.enum(['passed', 'failed']).exactOptional(),
   error: errorReport.exactOptional(),
+});
+
+/** A target, and how the images fared there. */
+const deliveredTo = z.object({ name: z.string(), images: z.array(importedImage) });
+
+/** What `copy --json` prints. */
+export const copyReport = z.object({
+  schemaVersion,
+  dryRun: z.boolean(),
+  /** What was found: where, and by which digest. Nobody has signed it but for what comes from a bundle. */
+  images: z.array(
+    z.object({ reference: z.string(), manifest: descriptor, config: descriptor, source: z.string() }),
+  ),
+  targets: z.array(deliveredTo),
 });
 
 /** What `import --json` prints. */
@@ -224,7 +243,7 @@ export const importReport = z.object({
   schemaVersion,
   bundle: z.object({ ...bundleHead, sumsSha256: z.string(), signers: z.array(signer), standing }),
   dryRun: z.boolean(),
-  targets: z.array(z.object({ name: z.string(), images: z.array(importedImage) })),
+  targets: z.array(deliveredTo),
   /** The zips of carried packs that were written out; absent when this was not asked for. */
   packs: z.array(z.string()).exactOptional(),
   receipt: writtenReceipt.exactOptional(),
@@ -284,6 +303,8 @@ export type ExportReport = z.infer<typeof exportReport>;
 export type VerifyReport = z.infer<typeof verifyReport>;
 export type InspectReport = z.infer<typeof inspectReport>;
 export type ImportReport = z.infer<typeof importReport>;
+export type CopyReport = z.infer<typeof copyReport>;
+export type TargetReport = z.infer<typeof deliveredTo>;
 export type ImportedImage = z.infer<typeof importedImage>;
 export type HistoryReport = z.infer<typeof historyReport>;
 export type WrittenReceipt = z.infer<typeof writtenReceipt>;

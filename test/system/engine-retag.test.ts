@@ -16,7 +16,7 @@ const locked = lockComposed(name, next);
 
 async function deliver(
   { target }: EngineBench,
-  retagExisting?: string,
+  retag?: string,
 ): Promise<{ report: ImportedImage | undefined; errors: PackferryError[] }> {
   const [presence = { state: 'absent' as const }] = await target.survey([locked]);
   const errors: PackferryError[] = [];
@@ -27,7 +27,7 @@ async function deliver(
     [{ image: locked, presence }],
     composedSource([next]),
     errors,
-    retagExisting === undefined ? options : { ...options, retagExisting },
+    retag === undefined ? options : { ...options, onExisting: { retag } },
   );
   return { report, errors };
 }
@@ -49,7 +49,7 @@ engineTest(
 );
 
 engineTest(
-  '--retag-existing: the name is moved, and the old image is kept whole under a dated one',
+  '--on-existing retag: the name is moved, and the old image is kept whole under a dated one',
   async (t, bench) => {
     await bench.target.deliver(lockedOld, composedSource([old]));
     const { report, errors } = await deliver(bench, '-before-20261125T120000Z');

@@ -119,11 +119,14 @@ engineTest(
       await importBundleInto(t, site, old, endpoint);
       const refused = await importRefused(site, next, endpoint);
       t.is(refused.status, 6, refused.stderr);
-      t.regex(refused.stderr, /error\[E_TAG_CONFLICT\]: .*moved:1[^]*hint: With --retag-existing/);
+      t.regex(refused.stderr, /error\[E_TAG_CONFLICT\]: .*moved:1[^]*hint: With --on-existing retag/);
       await assertHolds(t, bench, old.images);
 
       const now = new Date('2026-11-25T12:00:00Z');
-      const { images } = await importBundleInto(t, site, next, endpoint, { more: ['--retag-existing'], now });
+      const { images } = await importBundleInto(t, site, next, endpoint, {
+        more: ['--on-existing', 'retag'],
+        now,
+      });
       const keptAs = `${name}-before-20261125T120000Z`;
       const [moved] = images.filter(({ reference }) => reference === name);
       t.like(moved, { status: 'loaded', replaced: { keptAs } });

@@ -1,11 +1,13 @@
 import { formatSize } from '../../core/size.ts';
-import { asPackferryError, PackferryError } from '../../core/errors.ts';
+import type { PackferryError } from '../../core/errors.ts';
+import { asPackferryError } from '../../core/errors.ts';
 import { totalSize } from '../../core/image.ts';
 import { formatReference, parseReference } from '../../core/reference.ts';
 import { acceptBundle } from '../../bundle/accept.ts';
 import { extractPacks } from '../../bundle/carried-packs.ts';
 import { openBundle, type VerifiedBundle } from '../../bundle/open.ts';
-import { closeTargets, findTargets, openTargets } from '../../flows/targets.ts';
+import { parseRetag } from '../../flows/retag.ts';
+import { closeTargets, openTargets } from '../../flows/targets.ts';
 import { blobsToSend } from '../../flows/deliver.ts';
 import { Evidence } from '../../flows/receipt/evidence.ts';
 import { chooseImages, importBundle, type ImportPlan } from '../../flows/import.ts';
@@ -13,31 +15,30 @@ import { siteWitness } from '../../flows/witness.ts';
 import type { ImportReport } from '../../schema/reports.ts';
 import { freshnessOf, tellUnknown, type RollbackOptions } from '../freshness.ts';
 import { trustedKeys } from '../keys.ts';
+import type { RegistryOptions } from '../network.ts';
+import type { PatienceOptions } from '../options.ts';
 import { confirm, isInteractive } from '../prompt.ts';
 import { withReceipt, type ReceiptOptions } from '../receipts.ts';
 import type { Action, CommonOptions, Outcome, Session } from '../session.ts';
+import { deliveryTargets, onExisting, type DeliveryOptions } from './targets.ts';
 import { sitePolicy } from '../site-policy.ts';
 import { siteName } from '../site.ts';
 import { count } from '../text/plural.ts';
-import { table } from '../text/table.ts';
+import { deliverySummary, deliveryTable, sumUp } from '../text/delivery.ts';
 import { visible } from '../text/visible.ts';
 
-export interface ImportOptions extends CommonOptions, RollbackOptions, ReceiptOptions {
+export interface ImportOptions
+  extends CommonOptions, RegistryOptions, PatienceOptions, DeliveryOptions, RollbackOptions, ReceiptOptions {
   readonly trustedKeys?: string;
   readonly revokedKeys?: readonly string[];
   readonly policy?: string;
   readonly site?: string;
   readonly deep?: boolean;
   readonly witness?: string;
-  readonly to?: readonly string[];
   readonly image?: readonly string[];
   readonly packsTo?: string;
-  readonly dryRun?: boolean;
-  readonly keepGoing?: boolean;
-  readonly retagExisting?: boolean;
   readonly smoke?: boolean;
   readonly yes?: boolean;
-  readonly jobs: number;
 }
 
 /** `import BUNDLE [--to ENDPOINT]...` */
@@ -64,7 +65,8 @@ async function runImport(
   const freshness = await freshnessOf(session, options, policy);
   // Before the bundle is read: that may take long, and a slip of the pen need not wait for it.
   const only = (options.image ?? []).map((text) => formatReference(parseReference(text)));
-  const found = await findTargets(options.to ?? ['docker:'], { environment: context.env });
+  const retag = (options.retag ?? []).map(parseRetag);
+  const found = await deliveryTargets(session, options, options.to ?? ['docker:']);
   const { deep = false } = options;
   const witness = await siteWitness(options.witness);
   const { now, owner } = context;
@@ -88,7 +90,8 @@ async function runImport(
       keepGoing: options.keepGoing ?? false,
       jobs: options.jobs,
       smoke: options.smoke ?? false,
-      ...(options.retagExisting === true ? { retagExisting: `-before-${compactTime(context.now)}` } : {}),
+      retag,
+      onExisting: onExisting(context, options),
       approve: async (plan) => {
         if (!(await approval(session, options)(plan))) return false;
         await acceptBundle(bundle, { ...freshness, owner, now });
@@ -100,11 +103,11 @@ async function runImport(
     });
     evidence.isDeclined = !approved;
     if (!approved) return { report: delivered, text: '', summary: 'Nothing was loaded.' };
-    const errors = [...sumUp(failures, options)];
+    const errors = [...sumUp(failures, options, 'loaded')];
     const report = { ...delivered, ...(await writePacks(session, bundle, options, errors)) };
     evidence.packs(report.packs);
     const summary = [...summaryOf(report), ...packsSummary(report, bundle, options)].map(visible).join('\n');
-    return { report, text: importText(report), summary, errors };
+    return { report, text: deliveryTable(report), summary, errors };
   } finally {
     await closeTargets(targets);
   }
@@ -148,25 +151,13 @@ function packsSummary(
   ];
 }
 
-/** With --keep-going, some failures among successes are a partial success, and the exit status says so. */
-function sumUp(errors: readonly PackferryError[], options: ImportOptions): readonly PackferryError[] {
-  if (errors.length === 0 || options.keepGoing !== true) return errors;
-  return [
-    new PackferryError('E_PARTIAL', `${count(errors.length, 'image')} could not be loaded`, { errors }),
-  ];
-}
-
-/** A time that may stand in a tag: `20261125T120000Z`. */
-function compactTime(time: Date): string {
-  return `${time.toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z`;
-}
-
 /** Asks before an engine is changed, where somebody can answer. */
 function approval(session: Session, options: ImportOptions): (plan: ImportPlan) => Promise<boolean> {
   return async ({ bundle, targets }) => {
     const { context } = session;
     const missing = targets.map(({ target, images }) => {
-      const wanted = options.retagExisting === true ? ['absent', 'conflict'] : ['absent'];
+      const moves = options.onExisting === 'retag' || options.onExisting === 'overwrite';
+      const wanted = moves ? ['absent', 'conflict'] : ['absent'];
       const absent = images.filter(({ presence }) => wanted.includes(presence.state));
       const moved = absent.filter(({ presence }) => presence.state === 'conflict').length;
       return { name: target.name, images: absent.length, moved, bytes: totalSize(blobsToSend(absent)) };
@@ -180,41 +171,15 @@ function approval(session: Session, options: ImportOptions): (plan: ImportPlan) 
       .join(', ');
     const tell = (line: string): boolean => context.stderr.write(`${visible(line)}\n`);
     tell(`${name} ${sequence} of ${createdAt}, signed by ${signers}, is good.`);
+    const kept = options.onExisting === 'retag' ? ', which are kept' : '';
     for (const { name: where, images, moved, bytes } of missing) {
-      const moving =
-        moved === 0 ? '' : ` ${count(moved, 'name')} will be taken from other images, which are kept.`;
+      const moving = moved === 0 ? '' : ` ${count(moved, 'name')} will be taken from other images${kept}.`;
       tell(`To ${where}: ${count(images, 'image')}, ${formatSize(bytes)}.${moving}`);
     }
     return confirm(context, 'Load them?');
   };
 }
 
-function importText({ targets, dryRun }: ImportReport): string {
-  return targets
-    .map(({ name, images }) => {
-      const rows = table(images, [
-        { title: 'STATUS', value: ({ status }) => (status === 'pending' && dryRun ? 'would load' : status) },
-        {
-          title: dryRun ? 'TO SEND' : 'SENT',
-          align: 'right',
-          value: ({ bytesSent, bytesMissing = bytesSent }) => formatSize(bytesMissing),
-        },
-        { title: 'IMAGE', value: ({ reference }) => reference },
-      ]);
-      return targets.length === 1 ? rows : `${name}\n${rows}`;
-    })
-    .join('\n\n');
-}
-
-function summaryOf({ bundle, targets, dryRun }: ImportReport): string[] {
-  return targets.map(({ name, images }) => {
-    const number = (status: string): number => images.filter((image) => image.status === status).length;
-    const parts = [
-      dryRun ? `${number('pending')} would be loaded` : `${number('loaded')} loaded`,
-      `${number('present')} already present`,
-      ...(number('failed') > 0 ? [`${number('failed')} failed`] : []),
-      ...(!dryRun && number('pending') > 0 ? [`${number('pending')} not tried`] : []),
-    ];
-    return `${bundle.name} ${bundle.sequence} to ${name}: ${parts.join(', ')}.`;
-  });
+function summaryOf({ bundle, ...report }: ImportReport): string[] {
+  return deliverySummary(`${bundle.name} ${bundle.sequence}`, report);
 }

@@ -3,14 +3,17 @@ import {
   allowRollbackOption,
   deepOption,
   jobsOption,
+  onExistingOption,
   passphraseOption,
   policyOption,
+  retagOption,
   revokedKeysOption,
   siteKeyOption,
   siteOption,
   siteWitnessOption,
   stateCopyOption,
   stateOption,
+  toOption,
   trustedKeysOption,
 } from '../options.ts';
 import type { AddCommand } from './command.ts';
@@ -24,11 +27,7 @@ export const addImport: AddCommand = (program, bind) =>
       'Verifies a bundle, loads the images that are missing, and checks that the target then holds exactly these images.',
     )
     .argument('<bundle>', 'the folder of the bundle')
-    .option(
-      '--to <endpoint>',
-      'where to: docker:, podman:, either with unix:///PATH, ?sudo or ?as=USER, or oci:DIR; may be repeated (default: docker:)',
-      collectValues,
-    )
+    .addOption(toOption(' (default: docker:)'))
     .addOption(trustedKeysOption())
     .addOption(revokedKeysOption())
     .addOption(policyOption())
@@ -42,10 +41,8 @@ export const addImport: AddCommand = (program, bind) =>
     .addOption(passphraseOption())
     .option('--image <reference>', 'only this image; may be repeated', collectValues)
     .option('--packs-to <dir>', 'also write the carried packs into this folder, ready for upload')
-    .option(
-      '--retag-existing',
-      'move names that stand for other images; those are kept, with the time behind their tag',
-    )
+    .addOption(retagOption())
+    .addOption(onExistingOption())
     .option(
       '--smoke',
       'then run each image once (python --version, else a shell), without network or rights, and remove the container',

@@ -12,6 +12,7 @@ import {
 import { ChunkedBody } from './chunked.ts';
 import { HttpFault, malformed } from './http-fault.ts';
 import type { OpenSocket } from './open-socket.ts';
+import type { Content } from './request.ts';
 
 /** An answer whose body has not been read. Whoever gets one must read or destroy `body`. */
 export interface Sent {
@@ -37,6 +38,9 @@ type Exchange =
     }
   | { readonly step: 'body'; readonly body: AnswerBody; readonly framing: BodyFraming };
 
+/** Bytes of a content that are written at a time. */
+const sliceSize = 64 * 1024;
+
 type BodyFraming = ChunkedBody | 'until-end' | { left: number };
 
 /** One connection, with one exchange at a time: a request, then its answer (RFC 9112; no pipelining). */
@@ -47,6 +51,8 @@ export class Connection {
   readonly #onFree: (connection: Connection) => void;
   readonly #onGone: (connection: Connection) => void;
   #exchange: Exchange | undefined;
+  /** What is being sent; an answer that comes before its end makes the rest superfluous. */
+  #sending: Content | undefined;
   /** How long it may stand idle after the answer. */
   #idleTime = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -75,13 +81,35 @@ export class Connection {
   }
 
   /** Sends the bytes of a request; the answer is there as soon as its head is. The connection must be idle. */
-  async exchange(method: string, request: string): Promise<Sent> {
+  async exchange(method: string, request: string, content?: Content): Promise<Sent> {
     return new Promise((resolve, reject) => {
       this.#exchange = { step: 'head', method, reader: new HeadReader(), resolve, reject };
       this.#wait(this.#timeouts.headers, 'HTTP_HEAD_TIMEOUT', 'no answer came in time');
       this.#socket.resume();
       this.#socket.write(request, 'latin1');
+      this.#sending = content;
+      if (content !== undefined) this.#sendFrom(content, 0);
     });
+  }
+
+  /** Sends a content on as fast as the server takes it. */
+  #sendFrom(content: Content, start: number): void {
+    let at = start;
+    while (at < content.bytes.length) {
+      if (this.#isGone || this.#sending !== content) return;
+      const slice = content.bytes.subarray(at, at + sliceSize);
+      at += slice.length;
+      content.onSent?.(at);
+      // The answer is waited for from the last byte on.
+      this.#timer?.refresh();
+      if (!this.#socket.write(slice)) {
+        this.#socket.once('drain', () => {
+          this.#sendFrom(content, at);
+        });
+        return;
+      }
+    }
+    this.#sending = undefined;
   }
 
   /** Cuts it. An exchange that is under way fails with `fault`. */
@@ -129,7 +157,10 @@ export class Connection {
         this.cut();
       },
     });
-    this.#idleTime = framing === 'until-end' ? 0 : idleTimeOf(head);
+    // A server that has not taken all of a request would read the next one as the rest of it.
+    const isWhole = framing !== 'until-end' && this.#sending === undefined;
+    this.#sending = undefined;
+    this.#idleTime = isWhole ? idleTimeOf(head) : 0;
     this.#exchange = { step: 'body', body, framing: bodyFramingOf(framing) };
     this.#wait(this.#timeouts.body, 'HTTP_BODY_TIMEOUT', 'the data stopped coming');
     resolve({ status: head.status, headers: head.headers, body });

@@ -50,7 +50,7 @@ export class Connections {
     const done = (): void => signal?.removeEventListener('abort', listener);
     signal?.addEventListener('abort', listener);
     try {
-      const sending = connection.exchange(request.method, text);
+      const sending = connection.exchange(request.method, text, request.content);
       if (signal?.aborted === true) stop();
       const sent = await sending;
       // The connection may serve another one as soon as the answer is whole.

@@ -1,0 +1,56 @@
+import type { OnExisting } from '../../flows/on-existing.ts';
+import { findTargets, type FoundTarget } from '../../flows/targets.ts';
+import { readPlace } from '../../registry/credentials/stored.ts';
+import type { Context } from '../context.ts';
+import type { RegistryOptions } from '../network.ts';
+import type { PatienceOptions } from '../options.ts';
+import type { Session } from '../session.ts';
+import { registrySourceOptions } from './registries.ts';
+
+/** Options of commands that bring images to targets. */
+export interface DeliveryOptions {
+  readonly to?: readonly string[];
+  readonly retag?: readonly string[];
+  readonly onExisting: 'error' | 'keep' | 'retag' | 'overwrite';
+  readonly dryRun?: boolean;
+  readonly keepGoing?: boolean;
+  readonly jobs: number;
+}
+
+/** The targets of a command line, not yet touched. */
+export async function deliveryTargets(
+  session: Session,
+  options: RegistryOptions & PatienceOptions,
+  urls: readonly string[],
+): Promise<readonly FoundTarget[]> {
+  const registries = async (): ReturnType<typeof registrySourceOptions> => {
+    const { authfile, caFile, plainHttp, retries, maxWait, timeout } = options;
+    // What is named for this run is read now: its fault is not one of every image.
+    if (authfile !== undefined) await readPlace({ file: authfile, named: true });
+    const named = {
+      ...(authfile === undefined ? {} : { authfile }),
+      ...(caFile === undefined ? {} : { caFile }),
+      ...(plainHttp === undefined ? {} : { plainHttp }),
+    };
+    // Images are read elsewhere than they are named, but brought where they are said to go.
+    return registrySourceOptions(
+      session,
+      { registries: new Map(), path: '' },
+      { ...named, retries, maxWait, timeout },
+    );
+  };
+  return findTargets(urls, { environment: session.context.env, registries });
+}
+
+/** What `--on-existing` asks for; the time of the run tells the images apart that are kept under another name. */
+export function onExisting(
+  { now }: Context,
+  { onExisting: asked }: Pick<DeliveryOptions, 'onExisting'>,
+): OnExisting {
+  return asked === 'retag' ? { retag: `-before-${compactTime(now)}` } : asked;
+}
+
+/** A time that may stand in a tag: `20261125T120000Z`. */
+function compactTime(time: Date): string {
+  return `${time.toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z`;
+}

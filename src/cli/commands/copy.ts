@@ -1,0 +1,50 @@
+import { Option } from 'commander';
+import {
+  allowRollbackOption,
+  collectValues,
+  jobsOption,
+  onExistingOption,
+  policyOption,
+  retagOption,
+  revokedKeysOption,
+  siteOption,
+  siteWitnessOption,
+  stateCopyOption,
+  stateOption,
+  toOption,
+  trustedKeysOption,
+} from '../options.ts';
+import type { AddCommand } from './command.ts';
+
+/** Adds the command to the program. */
+export const addCopy: AddCommand = (program, bind) =>
+  program
+    .command('copy')
+    .summary('bring images from one place to others')
+    .description(
+      'Brings images from the first source that has them to targets, only what is missing there, every digest compared on the way. Bundles are verified in full first, as import does; what comes from elsewhere nobody has signed: the digest of each image and where it comes from are told.',
+    )
+    .argument('[image...]', "names of images; of bundles, folders and archives also patterns, as 'demisto/*'")
+    .addOption(
+      new Option(
+        '--from <endpoint>',
+        'where from: registry: (the one that the image is named after), registry://HOST[:PORT][/PREFIX], docker:, podman:, bundle:DIR, oci:DIR or docker-archive:FILE; asked in the order given (repeatable; default: registry:)',
+      ).argParser(collectValues),
+    )
+    .addOption(toOption(''))
+    .option('--all', 'all images of the bundles, folders and archives that are sources')
+    .addOption(retagOption())
+    .addOption(onExistingOption())
+    .option('--platform <platform>', 'of images that there are for several', 'linux/amd64')
+    .option('--dry-run', 'look what is missing, bring nothing')
+    .option('--keep-going', 'go on with the other images when one fails')
+    .addOption(jobsOption('images that are brought', 2))
+    .addOption(trustedKeysOption())
+    .addOption(revokedKeysOption())
+    .addOption(policyOption())
+    .addOption(siteOption())
+    .addOption(siteWitnessOption())
+    .addOption(stateOption())
+    .addOption(stateCopyOption())
+    .addOption(allowRollbackOption())
+    .action(bind(async () => (await import('../actions/copy.ts')).copyCommand));

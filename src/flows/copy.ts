@@ -1,0 +1,131 @@
+import { PackferryError } from '../core/errors.ts';
+import type { Emit } from '../core/events.ts';
+import { globFault, isGlob } from '../core/glob.ts';
+import type { LockedImage } from '../core/image.ts';
+import type { Platform } from '../core/platform.ts';
+import type { ImageSource, ImageTarget } from '../core/ports.ts';
+import { lockedNameOf, parseReference, type ImageReference } from '../core/reference.ts';
+import { someOf } from '../core/some-of.ts';
+import { reportVersion, type CopyReport } from '../schema/reports.ts';
+import { Chain, tellingOnce } from './chain.ts';
+import { deliverToTargets, refuseConflicts, surveyTargets } from './delivery.ts';
+import { matchesImage } from './exclude.ts';
+import type { OnExisting } from './on-existing.ts';
+import { resolveAll, throwUnresolved, unresolved } from './resolve.ts';
+import { renameImages, type RetagRule } from './retag.ts';
+import type { SourceEndpoint } from './source-endpoint.ts';
+import type { Sources } from './sources.ts';
+
+export interface CopyOptions {
+  /** References, or patterns of what the sources list. */
+  readonly names: readonly string[];
+  /** Asked in this order; the first that has an image gives it. */
+  readonly from: readonly SourceEndpoint[];
+  readonly sources: Sources;
+  readonly platform: Platform;
+  readonly targets: readonly ImageTarget[];
+  readonly retag: readonly RetagRule[];
+  readonly onExisting: OnExisting;
+  readonly dryRun: boolean;
+  /** Goes on with the other images when some cannot be had or brought. */
+  readonly keepGoing: boolean;
+  /** Images that are brought to one target at the same time. */
+  readonly jobs: number;
+  /** Called before the first byte is brought anywhere; not in a dry run. */
+  readonly begin: () => Promise<void>;
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+}
+
+export interface Copied {
+  readonly report: CopyReport;
+  /** Every failure: of images that cannot be had, then in the order of targets and images. */
+  readonly errors: readonly PackferryError[];
+}
+
+/**
+ * Brings images from the first source that has them to targets. Every digest is resolved before anything is brought, and
+ * every byte is compared with it on the way. Without `keepGoing` nothing is brought when an image cannot be had or a name
+ * stands for another image.
+ */
+export async function copyImages(options: CopyOptions): Promise<Copied> {
+  const { from, sources, platform, emit, signal, jobs, dryRun, keepGoing } = options;
+  const links = from.map((endpoint) => ({ endpoint, open: () => sources.open(endpoint) }));
+  const chain = new Chain(links, tellingOnce(emit));
+  const source: ImageSource = {
+    name: from.map(({ url }) => url).join(', '),
+    resolve: (reference, wanted, stop) => chain.resolve(reference, wanted, { signal: stop }),
+    openBlob: (image, blob, opening) => chain.openBlob(image, blob, opening),
+    splits: (image) => chain.splits(image),
+    close: () => Promise.resolve(),
+  };
+  const references = await namedImages(options);
+  const wanted = references.map((reference) => ({ reference, usedBy: [] }));
+  const resolved = await resolveAll(wanted, { source, platform, jobs: jobs * 2, emit, signal });
+  if (!keepGoing && !dryRun) throwUnresolved(resolved);
+  const found = resolved.images.map(({ image }) => image);
+  const { images, before, sourceOf } = renameImages(found, options.retag);
+  const surveyed = await surveyTargets(options.targets, images, signal);
+  refuseConflicts(surveyed, options);
+  if (!dryRun) await options.begin();
+  const errors = unresolved(resolved);
+  const failures: PackferryError[] = [];
+  const delivery = { ...options, namesBefore: before };
+  const targets = await deliverToTargets(surveyed, sourceOf(source), failures, delivery);
+  const report: CopyReport = { schemaVersion: reportVersion, dryRun, images: found.map(reported), targets };
+  return { report, errors: [...errors, ...failures] };
+}
+
+function reported({ reference, manifest, config, source }: LockedImage): CopyReport['images'][number] {
+  return { reference, manifest, config, source };
+}
+
+/** What the names mean, each image once. Throws what is wrong with them, and patterns that fit nothing. */
+async function namedImages({ names, from, sources }: CopyOptions): Promise<readonly ImageReference[]> {
+  const references = new Map<string, ImageReference>();
+  let listed: readonly ImageReference[] | undefined;
+  for (const name of names) {
+    if (isGlob(name)) {
+      listed ??= await listAll(from, sources, name);
+      for (const reference of fitting(name, listed)) references.set(lockedNameOf(reference), reference);
+    } else {
+      const reference = parseReference(name);
+      references.set(lockedNameOf(reference), reference);
+    }
+  }
+  return [...references.values()];
+}
+
+function fitting(pattern: string, listed: readonly ImageReference[]): readonly ImageReference[] {
+  const fault = globFault(pattern);
+  if (fault !== undefined) throw new PackferryError('E_USAGE', `${JSON.stringify(pattern)}: ${fault}`);
+  const images = listed.filter((reference) => matchesImage(pattern, reference));
+  if (images.length > 0) return images;
+  const there = someOf(listed.map(lockedNameOf));
+  throw new PackferryError('E_IMAGE_NOT_FOUND', `no image of the sources fits ${JSON.stringify(pattern)}`, {
+    hint: listed.length === 0 ? 'No image there has a name.' : `They have ${there}.`,
+  });
+}
+
+async function listAll(
+  from: readonly SourceEndpoint[],
+  sources: Sources,
+  pattern: string,
+): Promise<readonly ImageReference[]> {
+  const listed: ImageReference[] = [];
+  let isListing = false;
+  for (const endpoint of from) {
+    const source = await sources.open(endpoint);
+    const images = await source.listImages?.();
+    isListing ||= images !== undefined;
+    listed.push(...(images ?? []));
+  }
+  if (isListing) return listed;
+  throw new PackferryError(
+    'E_USAGE',
+    `${JSON.stringify(pattern)} names many images, and no source says what it has`,
+    {
+      hint: 'Bundles, oci: folders and docker-archive: files do. From registries and engines, name the images.',
+    },
+  );
+}

@@ -1,0 +1,69 @@
+import { messageOf } from '../core/errors.ts';
+import type { Emit } from '../core/events.ts';
+import type { LockedImage } from '../core/image.ts';
+import type { Conflict, ImageTarget } from '../core/ports.ts';
+import { nameOf, parseReference } from '../core/reference.ts';
+import { tagConflict } from '../core/tag-conflict.ts';
+import type { ImportedImage } from '../schema/reports.ts';
+
+/**
+ * What happens where a name stands for another image at a target: an error, the other image is kept and this one not
+ * brought, the name is moved, or it is moved and the other image gets it with `retag` behind its tag, for instance
+ * `-before-20261125T120000Z`.
+ */
+export type OnExisting = 'error' | 'keep' | 'overwrite' | { readonly retag: string };
+
+export interface FreeingOptions {
+  readonly onExisting: OnExisting;
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+}
+
+/** Does this end well at the target, as far as can be known? */
+export function isSettled(target: ImageTarget, image: LockedImage, onExisting: OnExisting): boolean {
+  if (typeof onExisting === 'string') return onExisting !== 'error';
+  return target.setAside !== undefined && parseReference(image.reference).tag !== undefined;
+}
+
+/** Lets a name be moved, and keeps whose it is where that is asked for. Throws `E_TAG_CONFLICT` where it may not be. */
+export async function freeName(
+  target: ImageTarget,
+  image: LockedImage,
+  conflict: Conflict,
+  { onExisting, emit, signal }: FreeingOptions,
+): Promise<NonNullable<ImportedImage['replaced']>> {
+  const { reference } = image;
+  const { holder } = conflict;
+  const had = `${reference}: ${target.name} had another image of this name, ${holder}`;
+  if (onExisting === 'overwrite') {
+    emit({ type: 'note', level: 'warning', message: `${had}, which has lost it` });
+    return { id: holder };
+  }
+  const name = parseReference(reference);
+  const { tag } = name;
+  if (typeof onExisting === 'string' || target.setAside === undefined || tag === undefined) {
+    throw tagConflict(target.name, reference, conflict);
+  }
+  const { retag } = onExisting;
+  // A tag has 128 characters at most.
+  const aside = `${nameOf(name)}:${tag.slice(0, 128 - retag.length)}${retag}`;
+  await target.setAside(holder, parseReference(aside), signal);
+  const keptAs = target.nameOf?.({ ...image, reference: aside }) ?? aside;
+  emit({ type: 'note', level: 'warning', message: `${had}: it is kept as ${keptAs}` });
+  return { id: holder, keptAs };
+}
+
+/** After a delivery that was not confirmed. What cannot be taken back is told beside the failure. */
+export async function withdraw(
+  target: ImageTarget,
+  image: LockedImage,
+  before: string | undefined,
+  emit: Emit,
+): Promise<void> {
+  try {
+    await target.withdraw?.(image, before);
+  } catch (fault) {
+    const message = `${image.reference}: what ${target.name} took could not be taken back: ${messageOf(fault)}`;
+    emit({ type: 'note', level: 'warning', message });
+  }
+}

@@ -1,0 +1,64 @@
+import type { PackferryError } from '../../core/errors.ts';
+import type { RegistryClient, RepositoryRequest } from '../client.ts';
+import type { Endpoint, Repository } from '../endpoint.ts';
+import { printable } from '../refusal-words.ts';
+import type { RetryPolicy } from '../retry.ts';
+import { discard, headerOf, type Answer } from '../transport.ts';
+import { targetFault } from './fault.ts';
+
+/** Requests to the one registry that images are brought to; their errors are those of a target. */
+export class Writer {
+  readonly endpoint: Endpoint;
+  readonly #client: RegistryClient;
+
+  constructor(client: RegistryClient, endpoint: Endpoint) {
+    this.#client = client;
+    this.endpoint = endpoint;
+  }
+
+  /** When and how often requests are repeated. */
+  get policy(): RetryPolicy {
+    return this.#client.policy;
+  }
+
+  /** The repository of this path, prefix included. `mountsFrom` is another one, of which a blob is wanted. */
+  repository(path: string, mountsFrom?: string): Repository {
+    const { endpoint } = this;
+    return { endpoint, path, access: 'push', ...(mountsFrom === undefined ? {} : { mountsFrom }) };
+  }
+
+  /** Sends a request and hands its answer to `read`. Throws `E_TARGET_...`. */
+  async send<T>(
+    repository: Repository,
+    request: RepositoryRequest,
+    read: (answer: Answer) => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await this.#client.send(repository, request, read);
+    } catch (fault) {
+      throw this.fault(fault);
+    }
+  }
+
+  /** The same for answers of which only status and headers are wanted. */
+  async ask(repository: Repository, request: RepositoryRequest): Promise<Answer> {
+    return this.send(repository, request, async (answer) => {
+      await discard(answer);
+      return answer;
+    });
+  }
+
+  fault(fault: unknown): PackferryError {
+    return targetFault(fault, this.endpoint.host);
+  }
+
+  close(): Promise<void> {
+    return this.#client.close();
+  }
+}
+
+/** What a registry says that it has taken, when that is not `digest`. */
+export function otherDigest(answer: Answer, digest: string): string | undefined {
+  const said = headerOf(answer, 'docker-content-digest');
+  return said === undefined || said === digest ? undefined : printable(said);
+}
