@@ -31,12 +31,15 @@ import { addVerify } from './commands/verify.ts';
 import type { Context } from './context.ts';
 import { exitStatusTable } from './exit-status.ts';
 import { addCommonOptions, addRegistryOptions } from './options.ts';
+import { addSshOptions } from './ssh-options.ts';
 
 interface Entry {
   readonly add: AddCommand;
   readonly examples: readonly string[];
   /** The command asks registries, so it takes the options for them. */
   readonly registries?: true;
+  /** Its images may be on machines that are reached over SSH. */
+  readonly ssh?: boolean;
   /** The command is a group of these and does nothing by itself. */
   readonly within?: readonly Entry[];
 }
@@ -99,16 +102,19 @@ const groups: readonly Group[] = [
       {
         add: addPlan,
         registries: true,
+        ssh: true,
         examples: ['packferry plan soc.yml', 'packferry plan content/Packs/HelloWorld --json'],
       },
       {
         add: addLock,
         registries: true,
+        ssh: true,
         examples: ['packferry lock soc.yml', 'packferry lock soc.yml --check'],
       },
       {
         add: addExport,
         registries: true,
+        ssh: true,
         examples: [
           'packferry export soc.yml -o /media/usb/soc --key ~/.ssh/packferry',
           'packferry export soc.yml -o out --dry-run',
@@ -162,9 +168,11 @@ const groups: readonly Group[] = [
       },
       {
         add: addImport,
+        ssh: true,
         examples: [
           'packferry import /media/usb/soc --trusted-keys allowed_signers',
           'packferry import /media/usb/soc --to oci:/srv/images --dry-run',
+          'packferry import /media/usb/soc --to ssh://root@xsoar.example',
         ],
       },
       {
@@ -246,9 +254,10 @@ export function makeProgram(context: Context, ended: (status: ExitStatus) => voi
   return program;
 }
 
-function addEntry(parent: Command, { add, examples, registries, within }: Entry, bind: Bind): void {
+function addEntry(parent: Command, { add, examples, registries, ssh, within }: Entry, bind: Bind): void {
   const command = add(parent, bind);
   if (registries) addRegistryOptions(command);
+  if (ssh) addSshOptions(command);
   for (const entry of within ?? []) addEntry(command, entry, bind);
   if (within === undefined) addCommonOptions(command);
   command.addHelpText('after', `\nExamples:\n${examples.map((line) => `  $ ${line}`).join('\n')}`);

@@ -1,13 +1,19 @@
 import { asPackferryError, PackferryError } from '../core/errors.ts';
+import { silent, type Emit } from '../core/events.ts';
 import type { ImageTarget } from '../core/ports.ts';
 import { openOciTarget } from '../archive/oci-target.ts';
 import { openDockerTarget } from '../engine/docker-target.ts';
 import { findDocker, findPodman } from '../engine/docker-connection.ts';
+import { sshTarget, type SshAccess } from '../engine/ssh-access.ts';
+import { parseSshEndpoint } from '../engine/ssh-endpoint.ts';
 import { parseEndpointUrl, type EndpointRole } from './endpoint-url.ts';
 
 export interface EndpointOptions {
   /** The variables by which the engines' own clients are configured. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** How machines are reached over SSH; absent where none may be. */
+  readonly ssh?: SshAccess;
+  readonly emit?: Emit;
 }
 
 /** A target that is known but has not been touched. */
@@ -41,15 +47,20 @@ export async function closeTargets(targets: readonly ImageTarget[]): Promise<voi
   await Promise.allSettled(targets.map((target) => target.close()));
 }
 
-const role: EndpointRole<'docker' | 'podman' | 'oci'> = {
+const role: EndpointRole<'docker' | 'podman' | 'ssh' | 'oci'> = {
   noun: 'target',
-  schemes: ['docker', 'podman', 'oci'],
+  schemes: ['docker', 'podman', 'ssh', 'oci'],
   examples:
-    'Targets are docker:, docker:unix:///PATH, docker:tcp://HOST:PORT, docker:?sudo, docker:?as=USER, the same with podman:, and oci:DIR.',
+    'Targets are docker:, docker:unix:///PATH, docker:tcp://HOST:PORT, docker:?sudo, docker:?as=USER, the same with podman:, ssh://[USER@]HOST, and oci:DIR.',
 };
 
-async function findTarget(url: string, { environment }: EndpointOptions): Promise<FoundTarget> {
+async function findTarget(url: string, options: EndpointOptions): Promise<FoundTarget> {
+  const { environment, ssh, emit = silent } = options;
   const { scheme, rest } = parseEndpointUrl(url, role);
+  if (scheme === 'ssh') {
+    const endpoint = parseSshEndpoint(rest);
+    return async (signal) => openDockerTarget(await sshTarget(endpoint, { ssh, emit, signal }), { signal });
+  }
   if (scheme !== 'oci') {
     const find = scheme === 'docker' ? findDocker : findPodman;
     const connection = await find(url, environment);

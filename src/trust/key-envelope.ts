@@ -1,5 +1,5 @@
 import { PackferryError } from '../core/errors.ts';
-import { decodeBase64 } from './base64.ts';
+import { decodeBase64 } from '../core/base64.ts';
 import { quote } from './quote.ts';
 import { type Fail, WireReader } from './wire.ts';
 

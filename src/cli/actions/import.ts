@@ -18,11 +18,13 @@ import { withReceipt, type ReceiptOptions } from '../receipts.ts';
 import type { Action, CommonOptions, Outcome, Session } from '../session.ts';
 import { sitePolicy } from '../site-policy.ts';
 import { siteName } from '../site.ts';
+import { sshAccess } from '../ssh.ts';
+import type { SshOptions } from '../ssh-options.ts';
 import { count } from '../text/plural.ts';
 import { table } from '../text/table.ts';
 import { visible } from '../text/visible.ts';
 
-export interface ImportOptions extends CommonOptions, RollbackOptions, ReceiptOptions {
+export interface ImportOptions extends SshOptions, CommonOptions, RollbackOptions, ReceiptOptions {
   readonly trustedKeys?: string;
   readonly revokedKeys?: readonly string[];
   readonly policy?: string;
@@ -64,7 +66,11 @@ async function runImport(
   const freshness = await freshnessOf(session, options, policy);
   // Before the bundle is read: that may take long, and a slip of the pen need not wait for it.
   const only = (options.image ?? []).map((text) => formatReference(parseReference(text)));
-  const found = await findTargets(options.to ?? ['docker:'], { environment: context.env });
+  const found = await findTargets(options.to ?? ['docker:'], {
+    environment: context.env,
+    ssh: sshAccess(session, options),
+    emit,
+  });
   const { deep = false } = options;
   const witness = await siteWitness(options.witness);
   const { now, owner } = context;

@@ -26,7 +26,7 @@ export const addImport: AddCommand = (program, bind) =>
     .argument('<bundle>', 'the folder of the bundle')
     .option(
       '--to <endpoint>',
-      'where to: docker:, podman:, either with unix:///PATH, ?sudo or ?as=USER, or oci:DIR; may be repeated (default: docker:)',
+      'where to: docker:, podman:, either with unix:///PATH, ?sudo or ?as=USER, ssh://[USER@]HOST, or oci:DIR; may be repeated (default: docker:)',
       collectValues,
     )
     .addOption(trustedKeysOption())

@@ -8,7 +8,7 @@ import type { AllowedSigner } from '../../trust/allowed-line.ts';
 import { isFingerprint, readFingerprint } from '../../trust/fingerprint.ts';
 import { isKeyText, readGivenKey } from '../../trust/given-key.ts';
 import { typeNameOf } from '../../trust/loaded-key.ts';
-import { plainNames } from '../../trust/pattern.ts';
+import { plainNames } from '../../core/pattern-list.ts';
 import { fingerprintOf, formatPublicKey } from '../../trust/public-key.ts';
 import { quote } from '../../trust/quote.ts';
 import { parseRevokedKeys, type RevokedKeys } from '../../trust/revoked-keys.ts';
