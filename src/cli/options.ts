@@ -290,6 +290,20 @@ export function siteWitnessOption(): Option {
   ).env('PACKFERRY_WITNESS');
 }
 
+/** Adds the options by which a site judges bundles, to every command that opens one there. */
+export function addJudgementOptions(command: Command): Command {
+  return command
+    .addOption(trustedKeysOption())
+    .addOption(revokedKeysOption())
+    .addOption(policyOption())
+    .addOption(siteOption())
+    .addOption(stateOption())
+    .addOption(stateCopyOption())
+    .addOption(allowRollbackOption())
+    .addOption(deepOption())
+    .addOption(siteWitnessOption());
+}
+
 /** For options that may be given several times. */
 export function collectValues(value: string, before: readonly string[] = []): string[] {
   return [...before, value];

@@ -30,12 +30,14 @@ import { addUsage } from './commands/usage.ts';
 import { addVerify } from './commands/verify.ts';
 import type { Context } from './context.ts';
 import { exitStatusTable } from './exit-status.ts';
-import { addCommonOptions, addRegistryOptions } from './options.ts';
+import { addCommonOptions, addJudgementOptions, addRegistryOptions } from './options.ts';
 import { addSshOptions } from './ssh-options.ts';
 
 interface Entry {
   readonly add: AddCommand;
   readonly examples: readonly string[];
+  /** The command opens bundles where they arrive, so it takes the options by which a site judges them. */
+  readonly judges?: true;
   /** The command asks registries, so it takes the options for them. */
   readonly registries?: true;
   /** Its images may be on machines that are reached over SSH. */
@@ -161,6 +163,7 @@ const groups: readonly Group[] = [
     commands: [
       {
         add: addVerify,
+        judges: true,
         examples: [
           'packferry verify /media/usb/soc --trusted-keys allowed_signers',
           'packferry verify /media/usb/soc --deep --damage lost.json',
@@ -168,6 +171,7 @@ const groups: readonly Group[] = [
       },
       {
         add: addImport,
+        judges: true,
         ssh: true,
         examples: [
           'packferry import /media/usb/soc --trusted-keys allowed_signers',
@@ -177,6 +181,7 @@ const groups: readonly Group[] = [
       },
       {
         add: addServe,
+        judges: true,
         examples: [
           'packferry serve /media/usb/soc --trusted-keys allowed_signers',
           'packferry serve /srv/soc --listen 0.0.0.0:5000 --tls-cert cert.pem --tls-key key.pem',
@@ -254,8 +259,13 @@ export function makeProgram(context: Context, ended: (status: ExitStatus) => voi
   return program;
 }
 
-function addEntry(parent: Command, { add, examples, registries, ssh, within }: Entry, bind: Bind): void {
+function addEntry(
+  parent: Command,
+  { add, examples, judges, registries, ssh, within }: Entry,
+  bind: Bind,
+): void {
   const command = add(parent, bind);
+  if (judges) addJudgementOptions(command);
   if (registries) addRegistryOptions(command);
   if (ssh) addSshOptions(command);
   for (const entry of within ?? []) addEntry(command, entry, bind);

@@ -99,7 +99,9 @@ function commandFault({ name: host }: SshConnection, name: string, exit: RemoteE
     ? 'E_ENGINE_DENIED'
     : 'E_ENGINE_UNREACHABLE';
   const how = exit.status === undefined ? 'was ended by a signal' : `ended with status ${exit.status}`;
-  return new PackferryError(code, `${host}: ${name} ${how}: ${words}`);
+  return new PackferryError(code, `${host}: ${name} ${how}: ${words}`, {
+    hint: 'Run that command there by hand, as the same user, to see what is missing.',
+  });
 }
 
 /** Does an engine answer this way? Undefined when it does, else why not. */

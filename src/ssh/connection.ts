@@ -142,7 +142,9 @@ export class SshConnection {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#stopListening();
-    this.#lost ??= new PackferryError('E_SSH_UNREACHABLE', `${this.name}: the connection was closed`);
+    this.#lost ??= new PackferryError('E_SSH_UNREACHABLE', `${this.name}: the connection was closed`, {
+      hint: 'Run the same command again: what is there already is not sent twice.',
+    });
     for (const client of [...this.#clients].reverse()) {
       client.end();
       client.destroy();

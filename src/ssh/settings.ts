@@ -143,6 +143,8 @@ function agentOf(written: string | undefined, tokens: Tokens, { environment }: S
     : environment[variable];
 }
 
+const hint = 'Correct it in your ssh_config, or give another one with --ssh-config FILE.';
+
 function isYes(values: ConfigValues, keyword: string): boolean {
   return ['yes', 'true'].includes(values.get(keyword)?.[0]?.toLowerCase() ?? 'no');
 }
@@ -152,7 +154,9 @@ function numberOf(values: ConfigValues, keyword: string, preset: number, most: n
   if (text === undefined) return preset;
   const number = /^[0-9]{1,6}$/.test(text) ? Number(text) : 0;
   if (number >= 1 && number <= most) return number;
-  throw new PackferryError('E_SSH_CONFIG', `${keyword} ${text}: a number from 1 to ${most} is wanted`);
+  throw new PackferryError('E_SSH_CONFIG', `${keyword} ${text}: a number from 1 to ${most} is wanted`, {
+    hint,
+  });
 }
 
 /** A time of sshd_config(5): seconds, or `1m30s`; 0 and `none` leave it to us. */
@@ -161,7 +165,7 @@ function secondsOf(values: ConfigValues, keyword: string, preset: number): numbe
   if (text.toLowerCase() === 'none') return preset;
   const parts = [...text.matchAll(/([0-9]{1,6})([smhdw]?)/gi)];
   if (parts.length === 0 || parts.map(([part]) => part).join('') !== text)
-    throw new PackferryError('E_SSH_CONFIG', `${keyword} ${text}: no time`);
+    throw new PackferryError('E_SSH_CONFIG', `${keyword} ${text}: no time`, { hint });
   const units: Readonly<Record<string, number>> = { '': 1, s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
   const seconds = parts.reduce((sum, [, digits = '', unit = '']) => {
     return sum + Number(digits) * (units[unit.toLowerCase()] ?? 1);

@@ -48,6 +48,14 @@ export function unreadableKey(name: string): Fail {
     });
 }
 
+/** The error for a public key or certificate that is none. */
+export function unreadablePublicKey(name: string): Fail {
+  return (reason) =>
+    new PackferryError('E_KEY_UNREADABLE', `${name}: no readable public key: ${reason}`, {
+      hint: 'Name a file with one line "TYPE BASE64 COMMENT", as ssh-keygen writes it beside the private key.',
+    });
+}
+
 /** Reads everything of a private key file that is not encrypted, to the last byte. */
 export function readEnvelope({ name, text }: KeyFile): KeyEnvelope {
   const fail = unreadableKey(name);

@@ -1,18 +1,4 @@
-import {
-  collectValues,
-  allowRollbackOption,
-  deepOption,
-  jobsOption,
-  passphraseOption,
-  policyOption,
-  revokedKeysOption,
-  siteKeyOption,
-  siteOption,
-  siteWitnessOption,
-  stateCopyOption,
-  stateOption,
-  trustedKeysOption,
-} from '../options.ts';
+import { collectValues, jobsOption, passphraseOption, siteKeyOption } from '../options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */
@@ -29,15 +15,6 @@ export const addImport: AddCommand = (program, bind) =>
       'where to: docker:, podman:, either with unix:///PATH, ?sudo or ?as=USER, ssh://[USER@]HOST, or oci:DIR; may be repeated (default: docker:)',
       collectValues,
     )
-    .addOption(trustedKeysOption())
-    .addOption(revokedKeysOption())
-    .addOption(policyOption())
-    .addOption(siteOption())
-    .addOption(stateOption())
-    .addOption(stateCopyOption())
-    .addOption(allowRollbackOption())
-    .addOption(deepOption())
-    .addOption(siteWitnessOption())
     .addOption(siteKeyOption())
     .addOption(passphraseOption())
     .option('--image <reference>', 'only this image; may be repeated', collectValues)
