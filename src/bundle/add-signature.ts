@@ -1,7 +1,8 @@
-import { lstat, open, rename, rm } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { syncFolder } from '../archive/atomic-file.ts';
 import { asPackferryError, messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
+import { isThere } from './files.ts';
 import { partName, signatureName } from './names.ts';
 
 /** The numbers of signatures have three digits. */
@@ -24,7 +25,9 @@ export async function addSignature(dir: string, text: string): Promise<string> {
     await syncFolder(dir);
     return name;
   }
-  throw new PackferryError('E_OUTPUT_UNWRITABLE', `${dir} has ${mostSignatures} signatures already`);
+  throw new PackferryError('E_OUTPUT_UNWRITABLE', `${dir} has ${mostSignatures} signatures already`, {
+    hint: 'More are not read. Export it anew, signed by those who count.',
+  });
 }
 
 /** False when somebody else is at this name. */
@@ -51,16 +54,6 @@ async function writeNew(file: string, text: string): Promise<boolean> {
     return true;
   } catch (fault) {
     await rm(part, { force: true }).catch(() => undefined);
-    throw fault;
-  }
-}
-
-async function isThere(file: string): Promise<boolean> {
-  try {
-    await lstat(file);
-    return true;
-  } catch (fault) {
-    if (systemCodeOf(fault) === 'ENOENT') return false;
     throw fault;
   }
 }

@@ -1,4 +1,4 @@
-import { open, rename, rm } from 'node:fs/promises';
+import { lstat, open, rename, rm } from 'node:fs/promises';
 import { asPackferryError, messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
 import { partName } from './names.ts';
 
@@ -46,5 +46,16 @@ async function fill(
     await handle.sync();
   } finally {
     await handle.close();
+  }
+}
+
+/** Is there something by this name? Anything but a certain no is an error. */
+export async function isThere(file: string): Promise<boolean> {
+  try {
+    await lstat(file);
+    return true;
+  } catch (fault) {
+    if (['ENOENT', 'ENOTDIR'].includes(systemCodeOf(fault) ?? '')) return false;
+    throw fault;
   }
 }

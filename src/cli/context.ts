@@ -77,13 +77,14 @@ export const thisProcess: Owner = {
   },
 };
 
-/** The folder of users who have none, as system accounts name it; nothing is found in it. */
-export const noHome = '/nonexistent';
+/** The folder of users who have none: nothing is found below a device, and nothing is made there, not even by root. */
+export const noHome = '/dev/null';
 
-/** A user whom the machine does not know has no home, as those of containers. */
+/** A user whom the machine does not know has no home, as those of containers; system accounts name one that is not there. */
 function homeOf(): string {
   try {
-    return homedir() || noHome;
+    const home = homedir();
+    return home === '' || home === '/nonexistent' ? noHome : home;
   } catch {
     return noHome;
   }

@@ -34,12 +34,15 @@ export function historyPlaceOf(context: Context, options: StateOptions): History
   });
 }
 
+/** What this site remembers, and its rules. */
+export type SiteFreshness = FreshnessOptions & { readonly rules: FreshnessRules };
+
 /** What a bundle is judged by; a history that others can write is told. Throws `E_USAGE` for a reason that is none. */
 export async function freshnessOf(
   { context, emit }: Pick<Session, 'context' | 'emit'>,
   options: RollbackOptions,
   rules: FreshnessRules,
-): Promise<FreshnessOptions> {
+): Promise<SiteFreshness> {
   const { allowRollback } = options;
   const history = historyPlaceOf(context, options);
   const places = history === undefined ? [] : [history.dir, path.join(history.dir, historyFile)];

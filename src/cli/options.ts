@@ -177,7 +177,7 @@ export function siteOption(): Option {
 export function toOption(preset: string): Option {
   return new Option(
     '--to <endpoint>',
-    `where to: docker:, podman:, either with unix:///PATH, ?sudo or ?as=USER, oci:DIR, or registry://HOST[:PORT][/PREFIX]; may be repeated${preset}`,
+    `where to: docker:, podman:, either with unix:///PATH, ?sudo or ?as=USER, ssh://[USER@]HOST, oci:DIR, or registry://HOST[:PORT][/PREFIX]; may be repeated${preset}`,
   ).argParser(collectValues);
 }
 
@@ -321,6 +321,20 @@ export function siteWitnessOption(): Option {
     '--witness <folder>',
     'a copy of demisto/dockerfiles-info that came on another way than the bundle: images of which it knows other digests are refused; implies --deep',
   ).env('PACKFERRY_WITNESS');
+}
+
+/** Adds the options by which a site judges bundles, to every command that opens one there. */
+export function addJudgementOptions(command: Command): Command {
+  return command
+    .addOption(trustedKeysOption())
+    .addOption(revokedKeysOption())
+    .addOption(policyOption())
+    .addOption(siteOption())
+    .addOption(stateOption())
+    .addOption(stateCopyOption())
+    .addOption(allowRollbackOption())
+    .addOption(deepOption())
+    .addOption(siteWitnessOption());
 }
 
 /** For options that may be given several times. */

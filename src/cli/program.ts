@@ -31,13 +31,23 @@ import { addUsage } from './commands/usage.ts';
 import { addVerify } from './commands/verify.ts';
 import type { Context } from './context.ts';
 import { exitStatusTable } from './exit-status.ts';
-import { addCommonOptions, addRegistryOptions, addRegistryTargetOptions } from './options.ts';
+import {
+  addCommonOptions,
+  addJudgementOptions,
+  addRegistryOptions,
+  addRegistryTargetOptions,
+} from './options.ts';
+import { addSshOptions } from './ssh-options.ts';
 
 interface Entry {
   readonly add: AddCommand;
   readonly examples: readonly string[];
+  /** The command opens bundles where they arrive, so it takes the options by which a site judges them. */
+  readonly judges?: true;
   /** The command asks registries, or only brings images there, so it takes the options for that. */
   readonly registries?: true | 'targets';
+  /** Its images may be on machines that are reached over SSH. */
+  readonly ssh?: boolean;
   /** The command is a group of these and does nothing by itself. */
   readonly within?: readonly Entry[];
 }
@@ -100,16 +110,19 @@ const groups: readonly Group[] = [
       {
         add: addPlan,
         registries: true,
+        ssh: true,
         examples: ['packferry plan soc.yml', 'packferry plan content/Packs/HelloWorld --json'],
       },
       {
         add: addLock,
         registries: true,
+        ssh: true,
         examples: ['packferry lock soc.yml', 'packferry lock soc.yml --check'],
       },
       {
         add: addExport,
         registries: true,
+        ssh: true,
         examples: [
           'packferry export soc.yml -o /media/usb/soc --key ~/.ssh/packferry',
           'packferry export soc.yml -o out --dry-run',
@@ -156,6 +169,7 @@ const groups: readonly Group[] = [
     commands: [
       {
         add: addVerify,
+        judges: true,
         examples: [
           'packferry verify /media/usb/soc --trusted-keys allowed_signers',
           'packferry verify /media/usb/soc --deep --damage lost.json',
@@ -163,15 +177,19 @@ const groups: readonly Group[] = [
       },
       {
         add: addImport,
+        judges: true,
         registries: 'targets',
+        ssh: true,
         examples: [
           'packferry import /media/usb/soc --trusted-keys allowed_signers',
           'packferry import /media/usb/soc --to oci:/srv/images --dry-run',
           'packferry import /media/usb/soc --to registry://registry.example:5000/xsoar --to docker:',
+          'packferry import /media/usb/soc --to ssh://root@xsoar.example',
         ],
       },
       {
         add: addServe,
+        judges: true,
         examples: [
           'packferry serve /media/usb/soc --trusted-keys allowed_signers',
           'packferry serve /srv/soc --listen 0.0.0.0:5000 --tls-cert cert.pem --tls-key key.pem',
@@ -202,11 +220,14 @@ const groups: readonly Group[] = [
     commands: [
       {
         add: addCopy,
+        judges: true,
         registries: true,
+        ssh: true,
         examples: [
           'packferry copy demisto/python3:3.12.13.11694875 --to oci:/srv/images',
           "packferry copy 'demisto/*' --from bundle:/media/usb/soc --to registry://registry.example",
           'packferry copy --all --from oci:/srv/images --to docker: --to podman:',
+          'packferry copy acme/tool:1.2 --from registry: --from ssh://root@app1.example --to ssh://root@app2.example',
         ],
       },
       {
@@ -258,10 +279,16 @@ export function makeProgram(context: Context, ended: (status: ExitStatus) => voi
   return program;
 }
 
-function addEntry(parent: Command, { add, examples, registries, within }: Entry, bind: Bind): void {
+function addEntry(
+  parent: Command,
+  { add, examples, judges, registries, ssh, within }: Entry,
+  bind: Bind,
+): void {
   const command = add(parent, bind);
+  if (judges) addJudgementOptions(command);
   if (registries === true) addRegistryOptions(command);
   if (registries === 'targets') addRegistryTargetOptions(command);
+  if (ssh) addSshOptions(command);
   for (const entry of within ?? []) addEntry(command, entry, bind);
   if (within === undefined) addCommonOptions(command);
   command.addHelpText('after', `\nExamples:\n${examples.map((line) => `  $ ${line}`).join('\n')}`);

@@ -35,6 +35,10 @@ const codes = {
   E_KEY_NOT_VALID: [2, 'no site would accept a signature by this key now'],
   E_SIGNED_ALREADY: [2, 'this key, or its principal, has signed the bundle already'],
   E_CREDENTIALS: [2, 'stored accounts or certificates cannot be read, used or written'],
+  E_SSH_CONFIG: [
+    2,
+    'ssh_config, known_hosts or a key of SSH cannot be read, or asks for what is not supported',
+  ],
   E_TRUST_UNREADABLE: [2, 'a file of trusted or revoked keys, or the policy, cannot be read'],
   E_TRUST_INVALID: [2, 'a file of trusted or revoked keys, or the policy, has mistakes'],
   E_TRUST_CONFLICT: [
@@ -88,6 +92,11 @@ const codes = {
   E_RATE_LIMITED: [5, 'a registry asks to wait longer than packferry does'],
   E_LAYER_FOREIGN: [5, 'a layer is kept elsewhere and cannot be carried'],
   // 6: delivery failed
+  E_SSH_UNREACHABLE: [6, 'an SSH host is out of reach, or the connection broke'],
+  E_SSH_AUTH: [6, 'an SSH host does not let this user in'],
+  E_HOST_KEY_UNKNOWN: [6, 'the key of an SSH host is in no known_hosts file'],
+  E_HOST_KEY_CHANGED: [6, 'an SSH host shows another key than the known one: somebody may pose as it'],
+  E_HOST_KEY_REVOKED: [6, 'an SSH host shows a key that is revoked'],
   E_ENGINE_UNREACHABLE: [6, 'the engine is out of reach'],
   E_ENGINE_DENIED: [6, 'the engine refuses access'],
   E_ENGINE_PROTOCOL: [6, 'the engine answers something unexpected'],

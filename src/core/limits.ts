@@ -92,6 +92,18 @@ export const limits = {
   marketplaceContentOfAny: 64 * 1024 * 1024,
   /** `xsoar_config.json`, which may hold whole lists. */
   xsoarConfig: 16 * 1024 * 1024,
+  /** One known_hosts file; those of large sites have some MiB. */
+  knownHosts: 32 * 1024 * 1024,
+  /** One ssh_config file, how deep Include may nest, and how many files one host may take. */
+  sshConfig: 1024 * 1024,
+  sshConfigDepth: 16,
+  sshConfigFiles: 256,
+  /** SSH hosts in a row, the destination included. */
+  sshHops: 8,
+  /** Commands at the same time on one connection; sshd takes 10 (MaxSessions), and not fewer where nobody changed it. */
+  sshSessions: 8,
+  /** What a command on an SSH host says on stderr; more is dropped. Also the output of a short one. */
+  sshWords: 64 * 1024,
   errorBody: 64 * 1024,
   /** A piece of a blob on its way to a registry, held in memory; registries may ask for pieces of this size at most. */
   uploadPiece: 64 * 1024 * 1024,

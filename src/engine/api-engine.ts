@@ -97,7 +97,9 @@ async function saveRefusal(answer: IncomingMessage, name: string): Promise<Packf
   const { statusCode = 0 } = answer;
   if (statusCode === 401 || statusCode === 403) return denied(name, `the engine said: ${words}`);
   if (statusCode === 404) {
-    return new PackferryError('E_IMAGE_NOT_FOUND', `${name}: the image is gone; the engine said: ${words}`);
+    return new PackferryError('E_IMAGE_NOT_FOUND', `${name}: the image is gone; the engine said: ${words}`, {
+      hint: 'It was removed meanwhile. Bring it there again, or take it from elsewhere.',
+    });
   }
   return new PackferryError('E_ENGINE_PROTOCOL', `${name}: not saved; the engine said: ${words}`, {
     hint: 'Look into the log of the engine: a save needs space for the whole image in its folder for temporary files.',

@@ -34,12 +34,18 @@ const statusCodes = Object.fromEntries(Array.from({ length: 400 }, (_, at) => [2
 export async function connectDocker(connection: DockerConnection): Promise<DockerApi> {
   // Loaded only now: dockerode brings gRPC along, which a run without an engine should not wait for.
   const { default: DockerClient } = await import('dockerode');
-  const agent = connection.kind === 'stream' ? new StreamAgent(connection.connect) : new StayingAgent();
+  const agent =
+    connection.kind === 'stream'
+      ? new StreamAgent(connection.connect, connection.close === undefined)
+      : new StayingAgent();
   const docker = construct(DockerClient, connection, agent);
   return {
     name: connection.name,
     send: (request) => send(docker, request),
-    close: () => agent.destroy(),
+    close: () => {
+      agent.destroy();
+      if (connection.kind === 'stream') connection.close?.();
+    },
   };
 }
 

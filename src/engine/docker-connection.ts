@@ -16,8 +16,8 @@ export type DockerConnection = {
 } & (
   | { readonly kind: 'unix'; readonly path: string }
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
-  /** Connections that somebody else opens: of a command, or through a tunnel. */
-  | { readonly kind: 'stream'; readonly connect: () => Promise<Duplex> }
+  /** Connections that somebody else opens: of a command, or through a tunnel, which `close` ends. */
+  | { readonly kind: 'stream'; readonly connect: () => Promise<Duplex>; readonly close?: () => void }
 );
 
 /** How endpoints of an engine are written, and what its name is. */

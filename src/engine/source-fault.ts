@@ -5,6 +5,11 @@ const codes: Partial<Readonly<Record<ErrorCode, ErrorCode>>> = {
   E_ENGINE_UNREACHABLE: 'E_SOURCE_UNREACHABLE',
   E_ENGINE_DENIED: 'E_SOURCE_DENIED',
   E_ENGINE_PROTOCOL: 'E_SOURCE_PROTOCOL',
+  E_SSH_UNREACHABLE: 'E_SOURCE_UNREACHABLE',
+  E_SSH_AUTH: 'E_SOURCE_DENIED',
+  E_HOST_KEY_UNKNOWN: 'E_SOURCE_DENIED',
+  E_HOST_KEY_CHANGED: 'E_SOURCE_DENIED',
+  E_HOST_KEY_REVOKED: 'E_SOURCE_DENIED',
 };
 
 /** Gives a fault of an engine that images are taken from the code of a source: nothing was to be delivered to it. */
@@ -13,7 +18,7 @@ export function sourceFault(fault: unknown, engine: string): unknown {
   const code = codes[fault.code];
   if (code === undefined) return fault;
   const hint = engine.startsWith('podman:') ? podmanHint(fault.hint) : fault.hint;
-  const extras = hint === undefined ? {} : { hint };
+  const extras = { ...(hint === undefined ? {} : { hint }), errors: fault.errors };
   return new PackferryError(code, fault.message, { ...extras, cause: fault.cause ?? fault });
 }
 

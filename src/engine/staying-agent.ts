@@ -22,12 +22,15 @@ export class StayingAgent extends Agent {
 /** Connections at a time, and such as wait for a next request: each may be a process, or a channel of a far machine. */
 const streams = 8;
 
-/** The same over connections that somebody else opens. They are kept, since opening one takes its time. */
+/**
+ * The same over connections that somebody else opens. They may be kept, where opening one takes its time; not where only so
+ * many may be open: Node does not count those that are being opened, and the others would wait for kept ones for ever.
+ */
 export class StreamAgent extends StayingAgent {
   readonly #connect: () => Promise<Duplex>;
 
-  constructor(connect: () => Promise<Duplex>) {
-    super({ keepAlive: true, maxSockets: streams, maxFreeSockets: streams });
+  constructor(connect: () => Promise<Duplex>, keepAlive: boolean) {
+    super({ keepAlive, maxSockets: streams, maxFreeSockets: streams });
     this.#connect = connect;
   }
 

@@ -1,8 +1,8 @@
-import { lstat, realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import type { BundleDamage } from '../core/damage.ts';
-import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
-import { writeFileWhole } from '../bundle/files.ts';
+import { messageOf, PackferryError } from '../core/errors.ts';
+import { isThere, writeFileWhole } from '../bundle/files.ts';
 import { documentText } from '../bundle/document.ts';
 import { damageReport } from './report.ts';
 import { damageSchemaId, type DamageDocument } from '../schema/damage.ts';
@@ -12,7 +12,7 @@ import { damageSchemaId, type DamageDocument } from '../schema/damage.ts';
  * nothing is written into the bundle. Throws `E_OUTPUT_EXISTS`, `E_OUTPUT_UNWRITABLE` or `E_USAGE`.
  */
 export async function checkDamagePlace(file: string, bundle: string): Promise<void> {
-  if (await exists(file)) {
+  if (await isThere(file)) {
     throw new PackferryError('E_OUTPUT_EXISTS', `${file} is there already`, {
       hint: 'Give --damage the name of a new file, or remove this one.',
     });
@@ -29,16 +29,6 @@ export async function checkDamagePlace(file: string, bundle: string): Promise<vo
     throw new PackferryError('E_USAGE', `${file} lies in the bundle, which is never changed`, {
       hint: 'Give --damage a file elsewhere.',
     });
-  }
-}
-
-async function exists(file: string): Promise<boolean> {
-  try {
-    await lstat(file);
-    return true;
-  } catch (fault) {
-    if (systemCodeOf(fault) === 'ENOENT') return false;
-    throw fault;
   }
 }
 

@@ -1,4 +1,5 @@
 import { asPackferryError, PackferryError } from '../core/errors.ts';
+import { parseSshEndpoint } from '../engine/ssh-endpoint.ts';
 import { parseEndpointUrl, type EndpointRole, type EndpointUrl } from './endpoint-url.ts';
 import { parseMirror } from './load-manifest-registries.ts';
 
@@ -6,15 +7,13 @@ import { parseMirror } from './load-manifest-registries.ts';
  * Where images can be taken from. `rest` is, by scheme: `HOST[:PORT][/PREFIX]` of a registry, or nothing for the one that
  * an image is named after; the absolute path of a folder or file; the address of an engine, or nothing for the local one.
  */
-export type SourceEndpoint = EndpointUrl<
-  'registry' | 'docker' | 'podman' | 'oci' | 'bundle' | 'docker-archive'
->;
+export type SourceEndpoint = EndpointUrl;
 
 const role: EndpointRole<SourceEndpoint['scheme']> = {
   noun: 'source of images',
-  schemes: ['registry', 'docker', 'podman', 'oci', 'bundle', 'docker-archive'],
+  schemes: ['registry', 'docker', 'podman', 'ssh', 'oci', 'bundle', 'docker-archive'],
   examples:
-    'Sources are registry://HOST[:PORT][/PREFIX], registry: (the one that the image is named after), docker:, podman:, oci:DIR, bundle:DIR and docker-archive:FILE.',
+    'Sources are registry://HOST[:PORT][/PREFIX], registry: (the one that the image is named after), docker:, podman:, ssh://[USER@]HOST, oci:DIR, bundle:DIR and docker-archive:FILE.',
 };
 
 /** Where an engine is; nothing for the local one. There is no room for names and passwords, which would end up in bundles. */
@@ -38,6 +37,9 @@ export function parseSource(url: string, asPath: (written: string) => string): S
         'that is no address of an engine',
         `Write ${scheme}: (the local one), ${scheme}:unix:///PATH, ${scheme}:tcp://HOST:PORT, ${scheme}:?sudo or ${scheme}:?as=USER.`,
       );
+    case 'ssh':
+      parseSshEndpoint(rest);
+      return endpoint;
     case 'oci':
     case 'bundle':
     case 'docker-archive':

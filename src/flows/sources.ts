@@ -7,6 +7,8 @@ import type { ImageSource } from '../core/ports.ts';
 import { formatReference, parseReference, type ImageReference } from '../core/reference.ts';
 import { findDocker, findPodman } from '../engine/docker-connection.ts';
 import { openEngineSource } from '../engine/engine-source.ts';
+import { sshSource, type SshAccess } from '../engine/ssh-access.ts';
+import { parseSshEndpoint } from '../engine/ssh-endpoint.ts';
 import type { TagSource } from '../registry/tags.ts';
 import type { AllowedSigners } from '../trust/allowed-signers.ts';
 import { pinnedByName } from './pinned-by-name.ts';
@@ -17,6 +19,8 @@ export interface SourcesOptions {
   readonly registries: ImageSource & TagSource;
   /** The variables by which the engines' own clients are configured. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** How machines are reached over SSH; absent where none may be. */
+  readonly ssh?: SshAccess;
   /** Absolute folder for what has to be unpacked before it can be read; made when it is needed. */
   readonly spoolDir: string;
   /** The keys whose bundles are believed; asked for only when a bundle has to be believed. */
@@ -58,7 +62,7 @@ export class Sources {
 }
 
 async function openSource({ scheme, rest }: SourceEndpoint, options: SourcesOptions): Promise<OpenSource> {
-  const { registries, environment, trustedKeys, now, emit, spoolDir, signal } = options;
+  const { registries, environment, ssh, trustedKeys, now, emit, spoolDir, signal } = options;
   switch (scheme) {
     case 'registry':
       return rest === '' ? below(registries) : below(registries, rest);
@@ -68,6 +72,10 @@ async function openSource({ scheme, rest }: SourceEndpoint, options: SourcesOpti
       return options.openBundle?.(rest) ?? openBundleFolder(rest, { trustedKeys, now, emit });
     case 'docker-archive':
       return pinnedByName(await openDockerArchive(rest, { spoolDir, emit, signal }));
+    case 'ssh': {
+      const connection = await sshSource(parseSshEndpoint(rest), { ssh, emit, signal });
+      return pinnedByName(await openEngineSource(connection, { spoolDir, emit, signal }));
+    }
     case 'docker':
     case 'podman': {
       const find = scheme === 'docker' ? findDocker : findPodman;

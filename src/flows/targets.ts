@@ -1,8 +1,11 @@
 import { asPackferryError, PackferryError } from '../core/errors.ts';
+import { silent, type Emit } from '../core/events.ts';
 import type { ImageTarget } from '../core/ports.ts';
 import { openOciTarget } from '../archive/oci-target.ts';
 import { openDockerTarget } from '../engine/docker-target.ts';
 import { findDocker, findPodman } from '../engine/docker-connection.ts';
+import { sshTarget, type SshAccess } from '../engine/ssh-access.ts';
+import { parseSshEndpoint } from '../engine/ssh-endpoint.ts';
 import type { RegistrySourceOptions } from '../registry/options.ts';
 import { parseEndpointUrl, type EndpointRole } from './endpoint-url.ts';
 import { registryBase } from './source-endpoint.ts';
@@ -12,6 +15,9 @@ export interface EndpointOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** What is set for registries; asked for when one of them is a target. Default: nothing. */
   readonly registries?: () => Promise<RegistrySourceOptions>;
+  /** How machines are reached over SSH; absent where none may be. */
+  readonly ssh?: SshAccess;
+  readonly emit?: Emit;
 }
 
 /** A target that is known but has not been touched. */
@@ -45,16 +51,21 @@ export async function closeTargets(targets: readonly ImageTarget[]): Promise<voi
   await Promise.allSettled(targets.map((target) => target.close()));
 }
 
-const role: EndpointRole<'docker' | 'podman' | 'oci' | 'registry'> = {
+const role: EndpointRole<'docker' | 'podman' | 'ssh' | 'oci' | 'registry'> = {
   noun: 'target',
-  schemes: ['docker', 'podman', 'oci', 'registry'],
+  schemes: ['docker', 'podman', 'ssh', 'oci', 'registry'],
   examples:
-    'Targets are docker:, docker:unix:///PATH, docker:tcp://HOST:PORT, docker:?sudo, docker:?as=USER, the same with podman:, oci:DIR, and registry://HOST[:PORT][/PREFIX].',
+    'Targets are docker:, docker:unix:///PATH, docker:tcp://HOST:PORT, docker:?sudo, docker:?as=USER, the same with podman:, ssh://[USER@]HOST, oci:DIR, and registry://HOST[:PORT][/PREFIX].',
 };
 
-async function findTarget(url: string, { environment, registries }: EndpointOptions): Promise<FoundTarget> {
+async function findTarget(url: string, options: EndpointOptions): Promise<FoundTarget> {
+  const { environment, registries, ssh, emit = silent } = options;
   const { scheme, rest } = parseEndpointUrl(url, role);
   if (scheme === 'registry') return findRegistry(registryBase(url, rest), await registries?.());
+  if (scheme === 'ssh') {
+    const endpoint = parseSshEndpoint(rest);
+    return async (signal) => openDockerTarget(await sshTarget(endpoint, { ssh, emit, signal }), { signal });
+  }
   if (scheme !== 'oci') {
     const find = scheme === 'docker' ? findDocker : findPodman;
     const connection = await find(url, environment);

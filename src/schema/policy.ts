@@ -31,15 +31,13 @@ export const policySchema = z.strictObject({
     .check(fitsWhen(durationFault))
     .exactOptional()
     .describe(
-      'How old a bundle may be by its own date, in hours, days or weeks: 12h, 90d, 4w. Default: any age.',
+      'How old a bundle may be by its own date, in hours, days or weeks: 12h, 90d, 4w. Default: no limit.',
     ),
   maxSequenceJump: z
     .int()
     .positive()
     .exactOptional()
-    .describe(
-      'How far the sequence of a bundle may lie above the highest one so far. Default: any distance.',
-    ),
+    .describe('How far the sequence of a bundle may lie above the highest one so far. Default: no limit.'),
   allowRollback: z
     .boolean()
     .exactOptional()

@@ -1,4 +1,4 @@
-import { parsePatternList, type PatternList } from './pattern.ts';
+import { parsePatternList, type PatternList } from '../core/pattern-list.ts';
 import { isKeyTypeName } from './key-types.ts';
 import { parsePublicKey, type PublicKey } from './public-key.ts';
 import { parseSshTime } from './ssh-time.ts';

@@ -1,6 +1,6 @@
 import { PackferryError } from '../core/errors.ts';
 import { unfitInNames } from './allowed-line.ts';
-import { parsePatternList } from './pattern.ts';
+import { parsePatternList } from '../core/pattern-list.ts';
 import { formatPublicKey, parsePublicKey, type PublicKey } from './public-key.ts';
 import { quote } from './quote.ts';
 import { formatSshTime } from './ssh-time.ts';

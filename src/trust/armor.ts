@@ -1,5 +1,5 @@
 import { limits } from '../core/limits.ts';
-import { decodeBase64 } from './base64.ts';
+import { decodeBase64 } from '../core/base64.ts';
 import type { Fail } from './wire.ts';
 
 const begin = '-----BEGIN SSH SIGNATURE-----\n';

@@ -1,7 +1,7 @@
 import { type AllowedSigner, unfitInNames } from './allowed-line.ts';
 import type { Certificate } from './certificate.ts';
 import type { LoadedKey } from './loaded-key.ts';
-import { matchesPatternList, plainNames } from './pattern.ts';
+import { matchesPatternList, plainNames } from '../core/pattern-list.ts';
 import { quote } from './quote.ts';
 
 /** What a line of allowed_signers says of a key: whom it stands for, or why not here and now. */

@@ -1,5 +1,5 @@
 import { PackferryError } from '../core/errors.ts';
-import { decodeBase64 } from './base64.ts';
+import { decodeBase64 } from '../core/base64.ts';
 import { quote } from './quote.ts';
 import { type Fail, WireReader } from './wire.ts';
 
@@ -45,6 +45,14 @@ export function unreadableKey(name: string): Fail {
   return (reason) =>
     new PackferryError('E_KEY_UNREADABLE', `${name}: no readable private key: ${reason}`, {
       hint: 'Name a private key file as ssh-keygen or packferry keygen writes it.',
+    });
+}
+
+/** The error for a public key or certificate that is none. */
+export function unreadablePublicKey(name: string): Fail {
+  return (reason) =>
+    new PackferryError('E_KEY_UNREADABLE', `${name}: no readable public key: ${reason}`, {
+      hint: 'Name a file with one line "TYPE BASE64 COMMENT", as ssh-keygen writes it beside the private key.',
     });
 }
 

@@ -1,6 +1,7 @@
 import { PackferryError } from '../core/errors.ts';
 import type { AllowedSigners } from './allowed-signers.ts';
 import { principalsOf } from './principals.ts';
+import { unreadablePublicKey } from './key-envelope.ts';
 import { parsePublicKey } from './public-key.ts';
 import { quote } from './quote.ts';
 import type { Signer } from './signer.ts';
@@ -22,8 +23,7 @@ export function judgeSigner(
   { publicKey }: Signer,
   { name, allowed, namespace, now }: NewSignerOptions,
 ): VerifiedSigner {
-  const fail = (reason: string): PackferryError =>
-    new PackferryError('E_KEY_UNREADABLE', `${name}: ${reason}`);
+  const fail = unreadablePublicKey(name);
   const { loaded: key } = parsePublicKey(publicKey, fail);
   try {
     // Whether somebody types a PIN is seen in the signature.

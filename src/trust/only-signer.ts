@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { PackferryError } from '../core/errors.ts';
 import type { AllowedSigners } from './allowed-signers.ts';
-import { parsePatternList } from './pattern.ts';
+import { parsePatternList } from '../core/pattern-list.ts';
 import { parsePublicKey } from './public-key.ts';
 import { typeNameOf } from './loaded-key.ts';
 import type { Signer } from './signer.ts';

@@ -1,6 +1,6 @@
 import { PackferryError, systemCodeOf } from '../core/errors.ts';
 import { listAgentKeys, signWithAgent, type AgentKey } from './agent.ts';
-import { type KeyEnvelope, readEnvelope, unreadableKey } from './key-envelope.ts';
+import { type KeyEnvelope, readEnvelope, unreadableKey, unreadablePublicKey } from './key-envelope.ts';
 import { readKeyHalf, type KeyHalf } from './key-file.ts';
 import { softwareTypeOf } from './key-types.ts';
 import { loadPublicKey, typeNameOf } from './loaded-key.ts';
@@ -45,8 +45,7 @@ function needsSshKeygen({ name }: KeyHalf, { publicKey, foreignCipher }: KeyEnve
 
 async function openPublicHalf(half: KeyHalf, options: SigningKeyOptions): Promise<Signer> {
   const { name, text } = half;
-  const fail = (reason: string): PackferryError =>
-    new PackferryError('E_KEY_UNREADABLE', `${name}: no readable public key: ${reason}`);
+  const fail = unreadablePublicKey(name);
   const key = parsePublicKey(text.toString('utf8').trim(), fail);
   const socket = options.env['SSH_AUTH_SOCK'] ?? '';
   const { signal, beforePrompt } = options;

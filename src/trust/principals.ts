@@ -1,5 +1,5 @@
 import type { AllowedSigners } from './allowed-signers.ts';
-import { plainNames } from './pattern.ts';
+import { plainNames } from '../core/pattern-list.ts';
 import { fingerprintOf } from './public-key.ts';
 import type { VerifiedSigner } from './verify.ts';
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { decodeBase64 } from './base64.ts';
+import { decodeBase64 } from '../core/base64.ts';
 import { isKeyTypeName } from './key-types.ts';
 import { loadPublicKey, type LoadedKey, typeNameOf } from './loaded-key.ts';
 import type { Fail } from './wire.ts';

@@ -161,5 +161,8 @@ function checkSigned(
 }
 
 function invalid(message: string, cause?: unknown): PackferryError {
-  return new PackferryError('E_RECEIPT_INVALID', message, cause === undefined ? {} : { cause });
+  return new PackferryError('E_RECEIPT_INVALID', message, {
+    hint: 'Compare with a copy of the receipts, or with codes that were told or printed: "packferry receipt verify --expect CODE".',
+    ...(cause === undefined ? {} : { cause }),
+  });
 }

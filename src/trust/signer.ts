@@ -1,5 +1,5 @@
 import { PackferryError } from '../core/errors.ts';
-import type { KeyFile } from './key-envelope.ts';
+import { unreadablePublicKey, type KeyFile } from './key-envelope.ts';
 import { loadPublicKey } from './loaded-key.ts';
 import { type AskPassphrase, openPrivateKey } from './private-key.ts';
 import { fingerprintOf, formatPublicKey } from './public-key.ts';
@@ -58,10 +58,7 @@ export function signingData(publicKey: Buffer, sign: (data: Buffer) => Promise<B
 
 /** Makes SSHSIG files with a key, wherever it is kept. `E_KEY_UNAVAILABLE` when that made no good signature. */
 export function signerOf({ name, publicKey, comment, sign }: KeyHolder): Signer {
-  const key = loadPublicKey(
-    publicKey,
-    (reason) => new PackferryError('E_KEY_UNREADABLE', `${name}: ${reason}`),
-  );
+  const key = loadPublicKey(publicKey, unreadablePublicKey(name));
   const { certificate, type, plain } = key;
   const keyType = certificate === undefined ? type.name : type.certificateName;
   return {

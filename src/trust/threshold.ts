@@ -2,7 +2,7 @@ import { PackferryError } from '../core/errors.ts';
 import type { AllowedSigner } from './allowed-line.ts';
 import type { AllowedSigners } from './allowed-signers.ts';
 import { refusalByLine } from './judge-line.ts';
-import { plainNames } from './pattern.ts';
+import { plainNames } from '../core/pattern-list.ts';
 import { countPrincipals, type CountedSigner, principalsOf } from './principals.ts';
 import { fingerprintOf } from './public-key.ts';
 import { quote } from './quote.ts';

@@ -47,11 +47,15 @@ export function parseTrustUpdate(bytes: Buffer, name: string): TrustUpdate {
     throw new PackferryError(
       'E_UPDATE_INVALID',
       `${name}: it makes version ${update.version}, but the policy in it is of version ${update.policy.version}`,
+      { hint: anew },
     );
   } catch (cause) {
     throw invalid(cause);
   }
 }
+
+/** What to do about an update that makes no sense. */
+const anew = 'Ask for it again: "packferry trust propose" makes one that does.';
 
 function parseDocument(bytes: Buffer, name: string): TrustUpdateDocument {
   const parsed = trustUpdateSchema.safeParse(parseStrictJson(bytes, { name, maxBytes: limits.trustUpdate }));
@@ -60,7 +64,7 @@ function parseDocument(bytes: Buffer, name: string): TrustUpdateDocument {
   throw new PackferryError(
     'E_UPDATE_INVALID',
     `${name}: no update of trusted files that this packferry knows: ${words.join('; ')}`,
-    { cause: parsed.error },
+    { hint: anew, cause: parsed.error },
   );
 }
 

@@ -1,5 +1,6 @@
 import { PackferryError } from '../core/errors.ts';
 import { certificateFault } from './judge-line.ts';
+import { unreadablePublicKey } from './key-envelope.ts';
 import { parsePublicKey } from './public-key.ts';
 import { quote } from './quote.ts';
 import type { Signer } from './signer.ts';
@@ -9,8 +10,7 @@ import type { Signer } from './signer.ts';
  * critical options. Worth knowing before hours of work. `name` is its file. Throws `E_KEY_NOT_VALID`.
  */
 export function refuseUselessCertificate(name: string, { publicKey }: Signer, now: Date): void {
-  const fail = (reason: string): PackferryError =>
-    new PackferryError('E_KEY_UNREADABLE', `${name}: ${reason}`);
+  const fail = unreadablePublicKey(name);
   const { certificate } = parsePublicKey(publicKey, fail).loaded;
   const fault = certificate && certificateFault(certificate, true, now);
   if (certificate === undefined || fault === undefined) return;

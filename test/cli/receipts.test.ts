@@ -7,7 +7,7 @@ import { importReport, verifyReport } from '../../src/schema/reports.ts';
 import { withFolder } from '../helpers/bundle-fixture.ts';
 import { packferry } from '../helpers/cli.ts';
 import { MemoryInput, MemoryOutput, runCli, type Ran } from '../helpers/cli-run.ts';
-import { addToAgent, emptyAgent, hasAgent, withAgent } from '../trust/ssh-agent.ts';
+import { addToAgent, emptyAgent, withAgent } from '../trust/ssh-agent.ts';
 import { withSite, writeKey, type Site } from '../helpers/cli-site.ts';
 
 const fail = (ran: Ran): string => `${ran.stdout}${ran.stderr}`;
@@ -251,32 +251,29 @@ test('that a receipt could not be written after the delivery is an error of its 
   });
 });
 
-(hasAgent ? test : test.skip)(
-  'a receipt that cannot be signed any more is left without a signature, and that is an error',
-  async (t) => {
-    await withAgent(async ({ socket }) => {
-      await withExported(async (site) => {
-        await writeKey(site.at('site_key'), site.at('ignored'));
-        t.true(addToAgent(socket, site.at('site_key')));
-        await rm(site.at('site_key'));
-        const stderr = new MemoryOutput();
-        const env = { SSH_AUTH_SOCK: socket };
-        const key = ['--site-key', site.at('site_key.pub')];
-        const running = runCli([...site.importing, '--to', `oci:${site.at('images')}`, ...key], {
-          stderr,
-          env,
-        });
-        await stderr.shows('Verifying');
-        emptyAgent(socket);
-        const ran = await running;
-        t.is(ran.status, 1, fail(ran));
-        t.regex(ran.stderr, /E_RECEIPT_UNWRITABLE\]: the receipt could not be signed/);
-        t.regex(ran.stderr, /Receipt 1 written: .*\(not signed\)/);
-        t.like(await onlyReceipt(site.state), { outcome: { result: 'done' } });
+test('a receipt that cannot be signed any more is left without a signature, and that is an error', async (t) => {
+  await withAgent(t, async ({ socket }) => {
+    await withExported(async (site) => {
+      await writeKey(site.at('site_key'), site.at('ignored'));
+      t.true(addToAgent(socket, site.at('site_key')));
+      await rm(site.at('site_key'));
+      const stderr = new MemoryOutput();
+      const env = { SSH_AUTH_SOCK: socket };
+      const key = ['--site-key', site.at('site_key.pub')];
+      const running = runCli([...site.importing, '--to', `oci:${site.at('images')}`, ...key], {
+        stderr,
+        env,
       });
+      await stderr.shows('Verifying');
+      emptyAgent(socket);
+      const ran = await running;
+      t.is(ran.status, 1, fail(ran));
+      t.regex(ran.stderr, /E_RECEIPT_UNWRITABLE\]: the receipt could not be signed/);
+      t.regex(ran.stderr, /Receipt 1 written: .*\(not signed\)/);
+      t.like(await onlyReceipt(site.state), { outcome: { result: 'done' } });
     });
-  },
-);
+  });
+});
 
 test('receipts are signed by the key of the configuration folder; one that is encrypted needs its passphrase first', async (t) => {
   await withExported(async (site) => {

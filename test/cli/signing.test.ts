@@ -5,7 +5,7 @@ import { failureReport, verifyReport } from '../../src/schema/reports.ts';
 import { runCli } from '../helpers/cli-run.ts';
 import { withSite, type Site, writeKey } from '../helpers/cli-site.ts';
 import { sshKeygen, withSshKeygen } from '../helpers/ssh-keygen.ts';
-import { addToAgent, hasAgent, withAgent } from '../trust/ssh-agent.ts';
+import { addToAgent, withAgent } from '../trust/ssh-agent.ts';
 
 async function withBundle(t: ExecutionContext, use: (site: Site) => Promise<void>): Promise<void> {
   await withSite(async (site) => {
@@ -75,12 +75,7 @@ test('a list of revoked keys that is missing, malformed or a KRL fails every sig
 
 test('a certified key in an ssh-agent signs a bundle, and a site that trusts the authority accepts it', (t) =>
   withSshKeygen(t, async () => {
-    if (!hasAgent) {
-      t.log('no ssh-agent on this machine');
-      t.pass();
-      return;
-    }
-    await withAgent(({ socket, folder }) =>
+    await withAgent(t, ({ socket, folder }) =>
       withSite(async ({ at, manifest, bundle }) => {
         const make = (...args: readonly string[]): unknown => sshKeygen(['-q', ...args], { cwd: folder });
         make('-t', 'ed25519', '-N', '', '-C', 'authority', '-f', 'ca');

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { noHome } from '../../src/cli/context.ts';
 import test from 'ava';
 import { stateFolderOf } from '../../src/cli/state-folder.ts';
 
@@ -30,7 +31,7 @@ test('a relative PACKFERRY_STATE is refused: what is remembered must not depend 
 });
 
 test('a user without a home has no state folder, unless one is named', (t) => {
-  const nobody = { env: {}, home: '/nonexistent', uid: 54321 };
+  const nobody = { env: {}, home: noHome, uid: 54321 };
   t.is(stateFolderOf(nobody, undefined), undefined);
   t.is(stateFolderOf({ ...nobody, env: { PACKFERRY_STATE: '/srv/state' } }, undefined), '/srv/state');
 });

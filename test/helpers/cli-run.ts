@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
-import { thisProcess, type Context, type Input, type Output } from '../../src/cli/context.ts';
+import { noHome, thisProcess, type Context, type Input, type Output } from '../../src/cli/context.ts';
 import { run } from '../../src/cli/main.ts';
 import { testMachine } from './test-machine.ts';
 
@@ -90,7 +90,7 @@ export async function runCli(argv: readonly string[], options: RunOptions = {}):
     stdout,
     stderr,
     env: { ...(options.state === undefined ? { PACKFERRY_STATE: state } : {}), ...options.env },
-    home: options.home ?? '/nonexistent',
+    home: options.home ?? noHome,
     uid: options.uid ?? 54321,
     tool: { name: 'packferry', version: '0.0.0-test' },
     importerFile: options.importerFile ?? '/nonexistent/packferry-linux-x64',

@@ -11,14 +11,15 @@ export type ToolName =
   | 'skopeo'
   | 'docker-registry'
   | 'ssh-keygen'
+  | 'ssh'
   | 'sshd'
+  | 'sudo'
   | 'openssl'
   | 'busybox'
   | 'bash'
   | 'dash'
   | 'runuser'
   | 'setpriv'
-  | 'sudo'
   | 'useradd'
   | 'newuidmap';
 

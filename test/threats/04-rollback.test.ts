@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
+import { noHome } from '../../src/cli/context.ts';
 import { PackferryError } from '../../src/core/errors.ts';
 import { historyReport, importReport, verifyReport } from '../../src/schema/reports.ts';
 import { MemoryOutput } from '../helpers/cli-run.ts';
@@ -126,7 +127,7 @@ test('threat 4: where the history was deleted, it is told that nothing shows wha
 test('threat 4: without a place for a history nothing is imported, and verify says what it cannot know', async (t) => {
   await withStream(t, async ({ made, target, imported, verified }) => {
     const bundle = await made(42);
-    const nobody = { home: '/nonexistent', state: 'as the user has it' } as const;
+    const nobody = { home: noHome, state: 'as the user has it' } as const;
     const refused = await imported(bundle, ['--state', ''], nobody);
     t.is(refused.status, 1, refused.stderr);
     t.regex(refused.stderr, /hint: Name a state folder: --state DIR/);

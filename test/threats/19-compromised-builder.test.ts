@@ -43,9 +43,15 @@ async function refusedAt(
   code: string,
   more: readonly string[],
 ): Promise<void> {
-  const ran = await runCli(['verify', dir, '--trusted-keys', trusted, ...more]);
-  t.is(ran.status, 4, ran.stderr);
-  t.true(ran.stderr.includes(`[${code}]`), ran.stderr);
+  for (const command of [
+    ['verify', dir],
+    ['serve', dir, '--listen', '127.0.0.1:0'],
+  ]) {
+    const ran = await runCli([...command, '--trusted-keys', trusted, ...more]);
+    t.is(ran.status, 4, ran.stderr);
+    t.true(ran.stderr.includes(`[${code}]`), ran.stderr);
+    t.is(ran.stdout, '', 'nothing is verified or served');
+  }
   await refusedImport(t, { dir, folder, trusted }, code, more);
 }
 

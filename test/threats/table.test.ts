@@ -4,7 +4,7 @@ import test from 'ava';
 import { projectRoot } from '../helpers/cli.ts';
 
 /** Threats whose tests are still to be written. This list only ever shrinks. */
-const missing = [21];
+const missing: readonly number[] = [];
 
 interface Row {
   readonly number: number;

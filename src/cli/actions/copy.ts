@@ -1,6 +1,5 @@
 import path from 'node:path';
 import { acceptBundle } from '../../bundle/accept.ts';
-import type { FreshnessOptions } from '../../bundle/freshness.ts';
 import { openBundle, type VerifiedBundle } from '../../bundle/open.ts';
 import { BundleSource } from '../../bundle/source.ts';
 import { PackferryError } from '../../core/errors.ts';
@@ -10,17 +9,17 @@ import { copyImages } from '../../flows/copy.ts';
 import { parseRetag } from '../../flows/retag.ts';
 import { parseSource } from '../../flows/source-endpoint.ts';
 import { Sources } from '../../flows/sources.ts';
-import { siteWitness } from '../../flows/witness.ts';
 import { closeTargets, openTargets } from '../../flows/targets.ts';
 import type { CopyReport } from '../../schema/reports.ts';
 import { cacheFolderOf } from '../context.ts';
-import { freshnessOf, tellUnknown, type RollbackOptions } from '../freshness.ts';
-import { trustedKeys, type TrustOptions } from '../keys.ts';
+import { judgementOf, type JudgementOptions } from '../bundle-judgement.ts';
+import { tellUnknown, type SiteFreshness } from '../freshness.ts';
+import { trustedKeys } from '../keys.ts';
 import type { RegistryOptions } from '../network.ts';
 import type { PatienceOptions } from '../options.ts';
 import type { Action, CommonOptions, Session } from '../session.ts';
-import { sitePolicy } from '../site-policy.ts';
-import { siteName } from '../site.ts';
+import { sshAccess } from '../ssh.ts';
+import type { SshOptions } from '../ssh-options.ts';
 import { deliverySummary, deliveryTable, sumUp } from '../text/delivery.ts';
 import { count } from '../text/plural.ts';
 import { table } from '../text/table.ts';
@@ -28,14 +27,8 @@ import { visible } from '../text/visible.ts';
 import { withRegistries } from './sources.ts';
 import { deliveryTargets, onExisting, type DeliveryOptions } from './targets.ts';
 
-interface BundleOptions extends RollbackOptions, TrustOptions {
-  readonly policy?: string;
-  readonly site?: string;
-  readonly witness?: string;
-}
-
 export interface CopyOptions
-  extends CommonOptions, RegistryOptions, PatienceOptions, DeliveryOptions, BundleOptions {
+  extends CommonOptions, RegistryOptions, PatienceOptions, SshOptions, DeliveryOptions, JudgementOptions {
   readonly from?: readonly string[];
   readonly all?: boolean;
   readonly platform: string;
@@ -56,6 +49,7 @@ export const copyCommand: Action<CopyOptions> = async (session, images, options)
       ...{ registries, emit, signal, environment: context.env, now: context.now },
       spoolDir: path.join(cacheFolderOf(context), 'spool'),
       trustedKeys: () => trustedKeys(context, options, emit),
+      ssh: sshAccess(session, options),
       openBundle: (dir) => bundles.open(dir),
     });
     const targets = await openTargets(found, signal);
@@ -80,34 +74,19 @@ export const copyCommand: Action<CopyOptions> = async (session, images, options)
 /** The bundles that images are taken from: verified as for an import, and remembered before anything leaves them. */
 class VerifiedBundles {
   readonly #session: Session;
-  readonly #options: BundleOptions;
-  readonly #opened: { readonly bundle: VerifiedBundle; readonly freshness: FreshnessOptions }[] = [];
+  readonly #options: JudgementOptions;
+  readonly #opened: { readonly bundle: VerifiedBundle; readonly freshness: SiteFreshness }[] = [];
 
-  constructor(session: Session, options: BundleOptions) {
+  constructor(session: Session, options: JudgementOptions) {
     this.#session = session;
     this.#options = options;
   }
 
   async open(dir: string): Promise<ImageSource> {
-    const { context, emit, signal } = this.#session;
-    const options = this.#options;
-    const allowed = await trustedKeys(context, options, emit);
-    const policy = await sitePolicy(this.#session, options);
-    const site = await siteName(this.#session, options.site);
-    const freshness = await freshnessOf(this.#session, options, policy);
-    const { now } = context;
-    const witness = await siteWitness(options.witness);
-    const bundle = await openBundle(dir, {
-      allowed,
-      policy,
-      now,
-      emit,
-      signal,
-      site,
-      freshness,
-      witness,
-    });
-    tellUnknown(bundle, freshness, 'warning', emit);
+    const judgement = await judgementOf(this.#session, this.#options);
+    const { freshness } = judgement;
+    const bundle = await openBundle(dir, judgement);
+    tellUnknown(bundle, freshness, 'warning', this.#session.emit);
     this.#opened.push({ bundle, freshness });
     return new BundleSource(bundle);
   }

@@ -11,30 +11,29 @@ import { closeTargets, openTargets } from '../../flows/targets.ts';
 import { blobsToSend } from '../../flows/deliver.ts';
 import { Evidence } from '../../flows/receipt/evidence.ts';
 import { chooseImages, importBundle, type ImportPlan } from '../../flows/import.ts';
-import { siteWitness } from '../../flows/witness.ts';
 import type { ImportReport } from '../../schema/reports.ts';
-import { freshnessOf, tellUnknown, type RollbackOptions } from '../freshness.ts';
-import { trustedKeys } from '../keys.ts';
+import { judgementOf, type JudgementOptions } from '../bundle-judgement.ts';
+import { tellUnknown } from '../freshness.ts';
 import type { RegistryOptions } from '../network.ts';
 import type { PatienceOptions } from '../options.ts';
 import { confirm, isInteractive } from '../prompt.ts';
 import { withReceipt, type ReceiptOptions } from '../receipts.ts';
 import type { Action, CommonOptions, Outcome, Session } from '../session.ts';
+import type { SshOptions } from '../ssh-options.ts';
 import { deliveryTargets, onExisting, type DeliveryOptions } from './targets.ts';
-import { sitePolicy } from '../site-policy.ts';
-import { siteName } from '../site.ts';
 import { count } from '../text/plural.ts';
 import { deliverySummary, deliveryTable, sumUp } from '../text/delivery.ts';
 import { visible } from '../text/visible.ts';
 
 export interface ImportOptions
-  extends CommonOptions, RegistryOptions, PatienceOptions, DeliveryOptions, RollbackOptions, ReceiptOptions {
-  readonly trustedKeys?: string;
-  readonly revokedKeys?: readonly string[];
-  readonly policy?: string;
-  readonly site?: string;
-  readonly deep?: boolean;
-  readonly witness?: string;
+  extends
+    CommonOptions,
+    RegistryOptions,
+    PatienceOptions,
+    SshOptions,
+    DeliveryOptions,
+    JudgementOptions,
+    ReceiptOptions {
   readonly image?: readonly string[];
   readonly packsTo?: string;
   readonly smoke?: boolean;
@@ -57,22 +56,13 @@ async function runImport(
   evidence: Evidence,
 ): Promise<Outcome & { readonly report: ImportReport }> {
   const { context, emit, signal } = session;
-  const allowed = await trustedKeys(context, options, emit);
-  const policy = await sitePolicy(session, options);
-  evidence.trusts(allowed, policy);
-  const site = await siteName(session, options.site);
-  evidence.isAt(site);
-  const freshness = await freshnessOf(session, options, policy);
+  const judgement = await judgementOf(session, options, evidence);
   // Before the bundle is read: that may take long, and a slip of the pen need not wait for it.
   const only = (options.image ?? []).map((text) => formatReference(parseReference(text)));
   const retag = (options.retag ?? []).map(parseRetag);
   const found = await deliveryTargets(session, options, options.to ?? ['docker:']);
-  const { deep = false } = options;
-  const witness = await siteWitness(options.witness);
-  const { now, owner } = context;
-  const { observe } = evidence;
-  const opening = { allowed, policy, now, emit, signal, site, freshness, deep, observe, witness };
-  const bundle = await openBundle(dir, opening);
+  const bundle = await openBundle(dir, judgement);
+  const { freshness } = judgement;
   tellUnknown(bundle, freshness, 'warning', emit);
   // Before a target is touched: the bundle may not hold what is asked for.
   chooseImages(bundle, only);
@@ -94,7 +84,7 @@ async function runImport(
       onExisting: onExisting(context, options),
       approve: async (plan) => {
         if (!(await approval(session, options)(plan))) return false;
-        await acceptBundle(bundle, { ...freshness, owner, now });
+        await acceptBundle(bundle, { ...freshness, owner: context.owner, now: context.now });
         return true;
       },
       emit,

@@ -1,5 +1,4 @@
 import { acceptBundle } from '../../bundle/accept.ts';
-import type { FreshnessOptions } from '../../bundle/freshness.ts';
 import { openBundle, type VerifiedBundle } from '../../bundle/open.ts';
 import { isLoopback } from '../../core/hosts.ts';
 import { isRepositoryPath } from '../../core/reference.ts';
@@ -9,23 +8,15 @@ import { refuseOlder, serveBundles } from '../../flows/serve.ts';
 import type { ServerAccount } from '../../registry/server-account.ts';
 import type { ServerTls } from '../../registry/server.ts';
 import type { ServeReport } from '../../schema/reports-serve.ts';
-import type { TrustPolicy } from '../../trust/read-policy.ts';
 import type { ListenAddress } from '../commands/serve.ts';
-import { freshnessOf, tellUnknown, type RollbackOptions } from '../freshness.ts';
-import { trustedKeys } from '../keys.ts';
+import { judgementOf, type Judgement, type JudgementOptions } from '../bundle-judgement.ts';
+import { tellUnknown } from '../freshness.ts';
 import { serverAccount, serverTls, type ServerGuardOptions } from '../server-guard.ts';
 import type { Action, CommonOptions, Session } from '../session.ts';
-import { sitePolicy } from '../site-policy.ts';
-import { siteName } from '../site.ts';
 import { count } from '../text/plural.ts';
 import { howToPull } from '../text/how-to-pull.ts';
 
-export interface ServeCommandOptions extends CommonOptions, RollbackOptions, ServerGuardOptions {
-  readonly trustedKeys?: string;
-  readonly revokedKeys?: readonly string[];
-  readonly policy?: string;
-  readonly site?: string;
-  readonly deep?: boolean;
+export interface ServeCommandOptions extends CommonOptions, JudgementOptions, ServerGuardOptions {
   readonly listen: ListenAddress;
   readonly prefix?: string;
 }
@@ -47,9 +38,9 @@ export const serveCommand: Action<ServeCommandOptions> = async (session, dirs, o
   const tls = await serverTls(options, context.now);
   const account = await serverAccount(options, emit);
   warnOpen(session, listen, { tls, account });
-  const policy = await sitePolicy(session, options);
-  const freshness = { ...(await freshnessOf(session, options, policy)), rules: policy };
-  const bundles = await openAll(session, dirs, options, { policy, freshness });
+  const judgement = await judgementOf(session, options);
+  const bundles = await openAll(dirs, judgement);
+  const { policy, freshness } = judgement;
   refuseOlder(bundles, freshness);
   const { now, owner } = context;
   const report = await serveBundles({
@@ -80,21 +71,11 @@ export const serveCommand: Action<ServeCommandOptions> = async (session, dirs, o
   return { report, text: '', summary: summaryOf(report) };
 };
 
-async function openAll(
-  session: Session,
-  dirs: readonly string[],
-  options: ServeCommandOptions,
-  { policy, freshness }: { readonly policy: TrustPolicy; readonly freshness: FreshnessOptions },
-): Promise<VerifiedBundle[]> {
-  const { context, emit, signal } = session;
-  const allowed = await trustedKeys(context, options, emit);
-  const site = await siteName(session, options.site);
-  const { deep = false } = options;
+async function openAll(dirs: readonly string[], judgement: Judgement): Promise<VerifiedBundle[]> {
   const bundles: VerifiedBundle[] = [];
   for (const dir of dirs) {
-    const { now } = context;
-    const bundle = await openBundle(dir, { allowed, policy, now, emit, signal, site, freshness, deep });
-    tellUnknown(bundle, freshness, 'warning', emit);
+    const bundle = await openBundle(dir, judgement);
+    tellUnknown(bundle, judgement.freshness, 'warning', judgement.emit);
     bundles.push(bundle);
   }
   return bundles;

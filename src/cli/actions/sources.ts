@@ -11,6 +11,8 @@ import { trustedKeys } from '../keys.ts';
 import { networkOf, type NetworkOptions, type RegistryOptions } from '../network.ts';
 import type { PatienceOptions } from '../options.ts';
 import type { Session } from '../session.ts';
+import { sshAccess } from '../ssh.ts';
+import type { SshOptions } from '../ssh-options.ts';
 import { registrySourceOptions, type RegistriesOfManifest } from './registries.ts';
 
 /** What `select` needs of the world. Downloads from a marketplace are kept in the user's cache folder. */
@@ -40,7 +42,7 @@ export async function withRegistries<T>(
 }
 
 /** Options of commands that take images from where a manifest says. */
-export interface SourceOptions extends PatienceOptions, RegistryOptions {
+export interface SourceOptions extends PatienceOptions, RegistryOptions, SshOptions {
   /** The file of keys whose bundles are believed. */
   readonly trustedKeys?: string;
 }
@@ -57,6 +59,7 @@ export async function withManifestSource<T>(
     const source = openManifestSource(manifest, {
       ...{ registries, emit, signal },
       environment: context.env,
+      ssh: sshAccess(session, options),
       spoolDir: path.join(cacheFolderOf(context), 'spool'),
       trustedKeys: () => trustedKeys(context, options, emit),
       now: context.now,

@@ -5,6 +5,8 @@ import type { Context } from '../context.ts';
 import type { RegistryOptions } from '../network.ts';
 import type { PatienceOptions } from '../options.ts';
 import type { Session } from '../session.ts';
+import { sshAccess } from '../ssh.ts';
+import type { SshOptions } from '../ssh-options.ts';
 import { registrySourceOptions } from './registries.ts';
 
 /** Options of commands that bring images to targets. */
@@ -20,7 +22,7 @@ export interface DeliveryOptions {
 /** The targets of a command line, not yet touched. */
 export async function deliveryTargets(
   session: Session,
-  options: RegistryOptions & PatienceOptions,
+  options: RegistryOptions & PatienceOptions & SshOptions,
   urls: readonly string[],
 ): Promise<readonly FoundTarget[]> {
   const registries = async (): ReturnType<typeof registrySourceOptions> => {
@@ -39,7 +41,12 @@ export async function deliveryTargets(
       { ...named, retries, maxWait, timeout },
     );
   };
-  return findTargets(urls, { environment: session.context.env, registries });
+  return findTargets(urls, {
+    environment: session.context.env,
+    registries,
+    ssh: sshAccess(session, options),
+    emit: session.emit,
+  });
 }
 
 /** What `--on-existing` asks for; the time of the run tells the images apart that are kept under another name. */

@@ -3,50 +3,30 @@ import { formatSize } from '../../core/size.ts';
 import { openBundle } from '../../bundle/open.ts';
 import { checkDamagePlace, writeDamage } from '../../flows/damage-file.ts';
 import { verifyReportOf } from '../../flows/verify.ts';
-import { siteWitness } from '../../flows/witness.ts';
 import type { VerifyReport } from '../../schema/reports.ts';
-import { freshnessOf, tellUnknown, type RollbackOptions } from '../freshness.ts';
-import { trustedKeys } from '../keys.ts';
+import { judgementOf, type JudgementOptions } from '../bundle-judgement.ts';
+import { tellUnknown } from '../freshness.ts';
 import { withReceipt, type ReceiptOptions } from '../receipts.ts';
 import type { Action, CommonOptions, Session } from '../session.ts';
-import { sitePolicy } from '../site-policy.ts';
-import { siteName } from '../site.ts';
 import { audienceLines } from '../text/audience.ts';
 import { count } from '../text/plural.ts';
 import { carriedImporter } from '../text/importer.ts';
 import { visible } from '../text/visible.ts';
 
-export interface VerifyOptions extends CommonOptions, RollbackOptions, ReceiptOptions {
-  readonly trustedKeys?: string;
-  readonly revokedKeys?: readonly string[];
-  readonly policy?: string;
-  readonly site?: string;
-  readonly deep?: boolean;
-  readonly witness?: string;
+export interface VerifyOptions extends CommonOptions, JudgementOptions, ReceiptOptions {
   readonly damage?: string;
 }
 
 /** `verify BUNDLE` */
 export const verify: Action<VerifyOptions> = async (session, [dir = ''], options) =>
   withReceipt(session, { action: 'verify', dir, options }, async (evidence) => {
-    const { context, emit, signal } = session;
     // Before the bundle is read: that may take long, and a slip of the pen need not wait for it.
     if (options.damage !== undefined) await checkDamagePlace(options.damage, dir);
-    const allowed = await trustedKeys(context, options, emit);
-    const policy = await sitePolicy(session, options);
-    evidence.trusts(allowed, policy);
-    const site = await siteName(session, options.site);
-    evidence.isAt(site);
-    const freshness = await freshnessOf(session, options, policy);
-    const { deep = false } = options;
-    const witness = await siteWitness(options.witness);
-    const { now } = context;
-    const { observe } = evidence;
-    const opening = { allowed, policy, now, emit, signal, site, freshness, deep, observe, witness };
-    const bundle = await openBundle(dir, opening).catch(async (fault: unknown) => {
+    const judgement = await judgementOf(session, options, evidence);
+    const bundle = await openBundle(dir, judgement).catch(async (fault: unknown) => {
       throw await writingDamage(session, asPackferryError(fault), options.damage);
     });
-    tellUnknown(bundle, freshness, 'info', emit);
+    tellUnknown(bundle, judgement.freshness, 'info', session.emit);
     const report = verifyReportOf(bundle);
     return { report, text: '', summary: summaryOf(report, options.damage) };
   });

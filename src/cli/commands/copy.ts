@@ -1,19 +1,5 @@
 import { Option } from 'commander';
-import {
-  allowRollbackOption,
-  collectValues,
-  jobsOption,
-  onExistingOption,
-  policyOption,
-  retagOption,
-  revokedKeysOption,
-  siteOption,
-  siteWitnessOption,
-  stateCopyOption,
-  stateOption,
-  toOption,
-  trustedKeysOption,
-} from '../options.ts';
+import { collectValues, jobsOption, onExistingOption, retagOption, toOption } from '../options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */
@@ -28,7 +14,7 @@ export const addCopy: AddCommand = (program, bind) =>
     .addOption(
       new Option(
         '--from <endpoint>',
-        'where from: registry: (the one that the image is named after), registry://HOST[:PORT][/PREFIX], docker:, podman:, bundle:DIR, oci:DIR or docker-archive:FILE; asked in the order given (repeatable; default: registry:)',
+        'where from: registry: (the one that the image is named after), registry://HOST[:PORT][/PREFIX], docker:, podman:, ssh://[USER@]HOST, bundle:DIR, oci:DIR or docker-archive:FILE; asked in the order given (repeatable; default: registry:)',
       ).argParser(collectValues),
     )
     .addOption(toOption(''))
@@ -39,12 +25,4 @@ export const addCopy: AddCommand = (program, bind) =>
     .option('--dry-run', 'look what is missing, bring nothing')
     .option('--keep-going', 'go on with the other images when one fails')
     .addOption(jobsOption('images that are brought', 2))
-    .addOption(trustedKeysOption())
-    .addOption(revokedKeysOption())
-    .addOption(policyOption())
-    .addOption(siteOption())
-    .addOption(siteWitnessOption())
-    .addOption(stateOption())
-    .addOption(stateCopyOption())
-    .addOption(allowRollbackOption())
     .action(bind(async () => (await import('../actions/copy.ts')).copyCommand));

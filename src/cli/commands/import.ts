@@ -1,20 +1,11 @@
 import {
   collectValues,
-  allowRollbackOption,
-  deepOption,
   jobsOption,
   onExistingOption,
   passphraseOption,
-  policyOption,
   retagOption,
-  revokedKeysOption,
   siteKeyOption,
-  siteOption,
-  siteWitnessOption,
-  stateCopyOption,
-  stateOption,
   toOption,
-  trustedKeysOption,
 } from '../options.ts';
 import type { AddCommand } from './command.ts';
 
@@ -28,15 +19,6 @@ export const addImport: AddCommand = (program, bind) =>
     )
     .argument('<bundle>', 'the folder of the bundle')
     .addOption(toOption(' (default: docker:)'))
-    .addOption(trustedKeysOption())
-    .addOption(revokedKeysOption())
-    .addOption(policyOption())
-    .addOption(siteOption())
-    .addOption(stateOption())
-    .addOption(stateCopyOption())
-    .addOption(allowRollbackOption())
-    .addOption(deepOption())
-    .addOption(siteWitnessOption())
     .addOption(siteKeyOption())
     .addOption(passphraseOption())
     .option('--image <reference>', 'only this image; may be repeated', collectValues)

@@ -1,14 +1,4 @@
 import { InvalidArgumentError, Option } from 'commander';
-import {
-  allowRollbackOption,
-  deepOption,
-  policyOption,
-  revokedKeysOption,
-  siteOption,
-  stateCopyOption,
-  stateOption,
-  trustedKeysOption,
-} from '../options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Where the server listens; port 0 is any free one. */
@@ -39,14 +29,6 @@ export const addServe: AddCommand = (program, bind) =>
     .option('-u, --username <name>', 'let only this account in')
     .option('--password-file <file>', 'file whose first line is the password of the account')
     .option('--prefix <path>', 'serve all images below this path, as soc/images')
-    .addOption(trustedKeysOption())
-    .addOption(revokedKeysOption())
-    .addOption(policyOption())
-    .addOption(siteOption())
-    .addOption(stateOption())
-    .addOption(stateCopyOption())
-    .addOption(allowRollbackOption())
-    .addOption(deepOption())
     .action(bind(async () => (await import('../actions/serve.ts')).serveCommand));
 
 /** `127.0.0.1:5000`, `[::1]:5000`, `registry.soc.example:443`. */

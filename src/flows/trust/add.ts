@@ -7,7 +7,7 @@ import { parseAllowedLine, type AllowedSigner } from '../../trust/allowed-line.t
 import { signerLine } from '../../trust/allowed-signers-line.ts';
 import { parseAllowedSigners, parseSignerLines } from '../../trust/allowed-signers.ts';
 import type { GivenKey } from '../../trust/given-key.ts';
-import { matchesPatternList } from '../../trust/pattern.ts';
+import { matchesPatternList } from '../../core/pattern-list.ts';
 import { fingerprintOf } from '../../trust/public-key.ts';
 import { revocationOf, type RevokedKeys } from '../../trust/revoked-keys.ts';
 import { trustUpdateNamespace } from '../../trust/trust-update.ts';

@@ -1,4 +1,3 @@
-import { lstat } from 'node:fs/promises';
 import path from 'node:path';
 import { PackferryError, systemCodeOf } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
@@ -30,17 +29,6 @@ export async function readTrustFile(folder: string, name: TrustFile): Promise<Bu
   } catch (fault) {
     if (fault instanceof PackferryError && ['ENOENT', 'ENOTDIR'].includes(systemCodeOf(fault.cause) ?? ''))
       return undefined;
-    throw fault;
-  }
-}
-
-/** Is there something by this name? Anything but a certain no is an error. */
-export async function isThere(file: string): Promise<boolean> {
-  try {
-    await lstat(file);
-    return true;
-  } catch (fault) {
-    if (['ENOENT', 'ENOTDIR'].includes(systemCodeOf(fault) ?? '')) return false;
     throw fault;
   }
 }

@@ -1,8 +1,8 @@
 import { mkdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { syncFolder } from '../../archive/atomic-file.ts';
-import { writeFileWhole } from '../../bundle/files.ts';
-import { isThere, readTrustFile, trustFileNames, type TrustFile } from './files.ts';
+import { isThere, writeFileWhole } from '../../bundle/files.ts';
+import { readTrustFile, trustFileNames, type TrustFile } from './files.ts';
 
 /** All files of trust of one version. */
 export type Generation = Readonly<Record<TrustFile, Uint8Array>>;

@@ -1,9 +1,8 @@
 import { mkdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { syncFolder } from '../../archive/atomic-file.ts';
-import { writeFileWhole } from '../../bundle/files.ts';
+import { isThere, writeFileWhole } from '../../bundle/files.ts';
 import { messageOf, PackferryError, systemCodeOf } from '../../core/errors.ts';
-import { isThere } from './files.ts';
 
 /** The folder, in the folder of what a site remembers, of all versions of the files of trust. */
 const versionsName = 'trust';

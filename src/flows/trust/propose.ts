@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { writeFileWhole } from '../../bundle/files.ts';
+import { isThere, writeFileWhole } from '../../bundle/files.ts';
 import { documentText } from '../../bundle/document.ts';
 import { PackferryError } from '../../core/errors.ts';
 import { policySchemaId, type PolicyDocument } from '../../schema/policy.ts';
@@ -14,7 +14,6 @@ import { decodeSshsig } from '../../trust/sshsig.ts';
 import { parseTrustUpdate, trustUpdateNamespace, type TrustUpdate } from '../../trust/trust-update.ts';
 import { judgeUpdate, type UpdateSignature } from '../../trust/update-signers.ts';
 import { reportSigners } from '../report.ts';
-import { isThere } from './files.ts';
 import { readTrustTexts } from './folder.ts';
 import { readSignedUpdate, signatureName } from './update-file.ts';
 

@@ -8,7 +8,7 @@ import type { AllowedSigner } from '../../trust/allowed-line.ts';
 import { isFingerprint, readFingerprint } from '../../trust/fingerprint.ts';
 import { isKeyText, readGivenKey } from '../../trust/given-key.ts';
 import { typeNameOf } from '../../trust/loaded-key.ts';
-import { plainNames } from '../../trust/pattern.ts';
+import { plainNames } from '../../core/pattern-list.ts';
 import { fingerprintOf, formatPublicKey } from '../../trust/public-key.ts';
 import { quote } from '../../trust/quote.ts';
 import { parseRevokedKeys, type RevokedKeys } from '../../trust/revoked-keys.ts';
@@ -75,7 +75,9 @@ export async function revokeKey(options: RevokeKeyOptions): Promise<TrustRevokeR
   if (fresh.length === 0) return { ...report, status: 'present' };
   if (!(await options.approve(report))) return { ...report, status: 'declined' };
   if (bytes.length > limits.revokedKeys)
-    throw new PackferryError('E_LIMIT_EXCEEDED', `${file}: over the limit of ${limits.revokedKeys} bytes`);
+    throw new PackferryError('E_LIMIT_EXCEEDED', `${file}: over the limit of ${limits.revokedKeys} bytes`, {
+      hint: 'Take keys out of it that no allowed_signers file has any more.',
+    });
   await withTrustFolder(folder, owner, seen, () => writeTrustFile(folder, 'revoked_keys', bytes));
   return report;
 }

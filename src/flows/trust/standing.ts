@@ -1,5 +1,5 @@
 import type { AllowedSigner } from '../../trust/allowed-line.ts';
-import { matchesPatternList, plainNames } from '../../trust/pattern.ts';
+import { matchesPatternList, plainNames } from '../../core/pattern-list.ts';
 import { countPrincipals } from '../../trust/principals.ts';
 import { fingerprintOf } from '../../trust/public-key.ts';
 import { revocationOf, type RevokedKeys } from '../../trust/revoked-keys.ts';

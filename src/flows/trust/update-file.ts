@@ -49,7 +49,10 @@ export function signatureName(file: string, number: number): string {
 async function signatureNames(file: string): Promise<string[]> {
   const base = path.basename(file);
   const found = await readdir(path.dirname(file)).catch((cause: unknown) => {
-    throw new PackferryError('E_UPDATE_INVALID', `${path.dirname(file)}: ${messageOf(cause)}`, { cause });
+    throw new PackferryError('E_UPDATE_INVALID', `${path.dirname(file)}: ${messageOf(cause)}`, {
+      hint: 'Make the folder of the update readable: its signatures lie there.',
+      cause,
+    });
   });
   const numbers = found.flatMap((name) => {
     const rest = name.startsWith(base) ? name.slice(base.length) : '';
@@ -57,7 +60,9 @@ async function signatureNames(file: string): Promise<string[]> {
     return whole === undefined || number === '1' ? [] : [Number(number ?? 1)];
   });
   if (numbers.length > mostSignatures) {
-    throw new PackferryError('E_UPDATE_INVALID', `${file}: over the limit of ${mostSignatures} signatures`);
+    throw new PackferryError('E_UPDATE_INVALID', `${file}: over the limit of ${mostSignatures} signatures`, {
+      hint: 'Remove those of signers who do not count here.',
+    });
   }
   return numbers.sort((a, b) => a - b).map((number) => signatureName(file, number));
 }

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { makeProgram } from '../../../src/cli/program.ts';
-import { thisProcess, type Context } from '../../../src/cli/context.ts';
+import { noHome, thisProcess, type Context } from '../../../src/cli/context.ts';
 import { MemoryInput, MemoryOutput } from '../../helpers/cli-run.ts';
 import { testMachine } from '../../helpers/test-machine.ts';
 
@@ -9,7 +9,7 @@ const context: Context = {
   stdout: new MemoryOutput(),
   stderr: new MemoryOutput(),
   env: {},
-  home: '/nonexistent',
+  home: noHome,
   uid: undefined,
   tool: { name: 'packferry', version: '0.0.0-test' },
   importerFile: '/nonexistent',

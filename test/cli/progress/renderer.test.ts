@@ -1,4 +1,4 @@
-import { thisProcess } from '../../../src/cli/context.ts';
+import { noHome, thisProcess } from '../../../src/cli/context.ts';
 import test, { type ExecutionContext } from 'ava';
 import { makeRenderer, type Renderer } from '../../../src/cli/progress/renderer.ts';
 import type { ProgressKind } from '../../../src/cli/progress/kinds.ts';
@@ -27,7 +27,7 @@ function show(kind: ProgressKind, { isTTY = false, env = {}, verbose }: ShowOpti
       stdout: new MemoryOutput(!isTTY),
       stderr,
       env,
-      home: '/nonexistent',
+      home: noHome,
       uid: undefined,
       machine: testMachine,
       owner: thisProcess,

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { matchesPatternList, parsePatternList } from '../../src/trust/pattern.ts';
+import { matchesPatternList, parsePatternList } from '../../src/core/pattern-list.ts';
 
 const matches = test.macro({
   exec: (t, list: string, value: string, expected: boolean) => {

@@ -1,0 +1,169 @@
+import type { Duplex } from 'node:stream';
+import ssh2, { type Client, type ConnectConfig } from 'ssh2';
+import type { PackferryError } from '../core/errors.ts';
+import { Authentication } from './authentication.ts';
+import { checkHostKey, hostNameOf, type HostCheckOptions } from './host-check.ts';
+import { algorithmsFor } from './host-key.ts';
+import type { AskPerson } from './questions.ts';
+import { connectFault, notLetIn, unreachable } from './ssh-fault.ts';
+
+export interface HopOptions extends HostCheckOptions {
+  /** The way through the hop before; a connection of one's own when absent. */
+  readonly through: Duplex | undefined;
+  readonly ask: AskPerson | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** GCM runs at the speed of the network; the others are for servers without it. */
+const ciphers = ['aes128-gcm@openssh.com', 'aes256-gcm@openssh.com', 'aes128-ctr', 'aes256-ctr'] as const;
+
+/**
+ * Connects to one host: compares its key, then has the user let in. Nothing is sent to a host whose key is not the known
+ * one. Throws the abort reason, those of `checkHostKey`, `E_SSH_UNREACHABLE`, `E_SSH_AUTH`, and what asking throws.
+ */
+export async function connectHop(options: HopOptions): Promise<Client> {
+  options.signal?.throwIfAborted();
+  const hop = new Hop(options);
+  try {
+    return await hop.connect();
+  } catch (fault) {
+    hop.client.destroy();
+    options.signal?.throwIfAborted();
+    throw fault;
+  }
+}
+
+class Hop {
+  readonly client = new ssh2.Client();
+  readonly #options: HopOptions;
+  readonly #authentication: Authentication;
+  #reject: (fault: unknown) => void = () => undefined;
+  /** The key that was accepted: hosts show it again when they change the keys of the connection. */
+  #accepted: Buffer | undefined;
+  /** Fires when the host is silent for too long; stopped while a person is asked. */
+  #patience: NodeJS.Timeout | undefined;
+
+  constructor(options: HopOptions) {
+    this.#options = options;
+    const { settings, ask } = options;
+    const patiently =
+      ask === undefined
+        ? undefined
+        : async (question: Parameters<AskPerson>[0]): Promise<string> => {
+            clearTimeout(this.#patience);
+            const answer = await ask(question);
+            this.#wait();
+            return answer;
+          };
+    this.#authentication = new Authentication(settings, patiently, (fault) => this.#reject(fault));
+  }
+
+  async connect(): Promise<Client> {
+    const { signal } = this.#options;
+    const onAbort = (): void => this.#reject(signal?.reason);
+    try {
+      return await new Promise<Client>((resolve, reject) => {
+        this.#reject = reject;
+        signal?.addEventListener('abort', onAbort, { once: true });
+        this.#wait();
+        this.client.on('ready', () => resolve(this.client));
+        this.client.on('error', (fault) => this.#onFault(fault));
+        this.client.on('close', () => reject(this.#closed()));
+        this.client.connect(this.#config());
+      });
+    } finally {
+      clearTimeout(this.#patience);
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  #config(): ConnectConfig {
+    const { settings, known, through } = this.#options;
+    const { hostName, port, user, aliveInterval, aliveCountMax } = settings;
+    return {
+      ...{ host: hostName, port, username: user },
+      ...(through === undefined ? {} : { sock: through }),
+      algorithms: {
+        serverHostKey: algorithmsFor(known.typesOf(hostNameOf(settings))),
+        cipher: [...ciphers],
+      },
+      hostVerifier: (key: Buffer, verify: (isGood: boolean) => void) => {
+        this.#check(key).then(
+          () => verify(true),
+          (fault: unknown) => {
+            this.#reject(fault);
+            verify(false);
+          },
+        );
+      },
+      authHandler: (left, _partial, next) => {
+        this.#wait();
+        // At first nothing is known of what the host takes; the types leave that out.
+        this.#authentication.next(left as string[] | null).then(
+          // The types leave out how an end is told, too.
+          (method) => (next as (method: unknown) => void)(method),
+          (fault: unknown) => this.#reject(fault),
+        );
+      },
+      // Own waiting: that of ssh2 goes on while a person types.
+      readyTimeout: 0,
+      keepaliveInterval: aliveInterval,
+      keepaliveCountMax: aliveCountMax,
+      // Other servers may forward sockets, too, and say so themselves when they do not.
+      strictVendor: false,
+    };
+  }
+
+  async #check(key: Buffer): Promise<void> {
+    if (this.#accepted?.equals(key) === true) return;
+    await checkHostKey(key, this.#options);
+    this.#accepted = key;
+  }
+
+  #onFault(fault: Error & { readonly level?: string }): void {
+    // One key cannot sign, or the agent fails: the next way is tried.
+    const isPassing = fault.level === 'agent' || fault.level === 'client-authentication';
+    if (isPassing && !this.#authentication.isExhausted) return;
+    this.#reject(isPassing ? this.#notLetIn() : this.#hasBegun() ? this.#closed(fault) : this.#fault(fault));
+  }
+
+  #fault(fault: Error): PackferryError {
+    return connectFault(this.#options.name, fault);
+  }
+
+  #hasBegun(): boolean {
+    return this.#authentication.hasBegun;
+  }
+
+  /** The host hung up: while it was asked to let the user in, that is its answer. */
+  #closed(fault?: Error): PackferryError {
+    if (this.#hasBegun()) {
+      const said = fault === undefined ? 'the host hung up' : fault.message;
+      return notLetIn(this.#options.name, `${said}; ${this.#authentication.account}`, this.#canAsk);
+    }
+    return unreachable(this.#options.name, 'the host hung up', 'Is that an SSH server? Look at its log.');
+  }
+
+  #notLetIn(): PackferryError {
+    return notLetIn(this.#options.name, this.#authentication.account, this.#canAsk);
+  }
+
+  get #canAsk(): boolean {
+    return this.#options.ask !== undefined;
+  }
+
+  #wait(): void {
+    const { name, settings } = this.#options;
+    clearTimeout(this.#patience);
+    this.#patience = setTimeout(() => {
+      const why = `no answer within ${settings.connectTimeout / 1000} s`;
+      this.#reject(
+        unreachable(
+          name,
+          why,
+          'Is the host up and the port right? ConnectTimeout in ssh_config gives it longer.',
+        ),
+      );
+    }, settings.connectTimeout);
+  }
+}

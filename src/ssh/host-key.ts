@@ -1,0 +1,43 @@
+import { createHash } from 'node:crypto';
+import type { ServerHostKeyAlgorithm } from 'ssh2';
+
+/** The public key of a host. */
+export interface HostKey {
+  /** As in known_hosts, e.g. `ssh-ed25519`. */
+  readonly type: string;
+  /** The wire form (RFC 4253 section 6.6). */
+  readonly blob: Buffer;
+}
+
+/** The name of the type is the first string of a key's wire form; undefined when that is not so. */
+export function keyTypeOf(blob: Buffer): string | undefined {
+  if (blob.length < 4) return undefined;
+  const length = blob.readUInt32BE(0);
+  if (length === 0 || length > 64 || 4 + length > blob.length) return undefined;
+  const type = blob.toString('latin1', 4, 4 + length);
+  return /^[a-z0-9@.-]+$/.test(type) ? type : undefined;
+}
+
+/** As `ssh-keygen -l` prints it. */
+export function fingerprintOf(blob: Uint8Array): string {
+  return `SHA256:${createHash('sha256').update(blob).digest('base64').replace(/=+$/, '')}`;
+}
+
+/**
+ * Host key algorithms by the type of key, best first. SHA-1 signatures (`ssh-rsa`) and DSA are left out, as OpenSSH does
+ * since 8.8; so are host certificates, which ssh2 does not know.
+ */
+const algorithms: readonly (readonly [type: string, names: readonly ServerHostKeyAlgorithm[]])[] = [
+  ['ssh-ed25519', ['ssh-ed25519']],
+  ['ecdsa-sha2-nistp256', ['ecdsa-sha2-nistp256']],
+  ['ecdsa-sha2-nistp384', ['ecdsa-sha2-nistp384']],
+  ['ecdsa-sha2-nistp521', ['ecdsa-sha2-nistp521']],
+  ['ssh-rsa', ['rsa-sha2-512', 'rsa-sha2-256']],
+];
+
+/** What to ask a host for: keys of the known types first, or else a host with several keys would look changed. */
+export function algorithmsFor(knownTypes: ReadonlySet<string>): ServerHostKeyAlgorithm[] {
+  const known = algorithms.filter(([type]) => knownTypes.has(type));
+  const others = algorithms.filter(([type]) => !knownTypes.has(type));
+  return [...known, ...others].flatMap(([, names]) => names);
+}

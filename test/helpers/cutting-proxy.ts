@@ -1,0 +1,51 @@
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+
+export interface CuttingProxy {
+  readonly port: number;
+  /** Bytes that went towards the server so far. */
+  readonly sent: () => number;
+  /** Called once so many bytes went towards the server. */
+  readonly after: (bytes: number, act: () => void) => void;
+  /** Breaks every connection. */
+  readonly cut: () => void;
+}
+
+/** Calls `use` with a proxy in front of a port of 127.0.0.1, which can break what goes through it. */
+export async function withCuttingProxy<T>(
+  target: number,
+  use: (proxy: CuttingProxy) => Promise<T>,
+): Promise<T> {
+  const open = new Set<Socket>();
+  let sent = 0;
+  let watch: { readonly bytes: number; readonly act: () => void } | undefined;
+  const server = createServer((client) => {
+    const far = connect(target, '127.0.0.1');
+    for (const one of [client, far]) {
+      open.add(one);
+      one.on('error', () => undefined);
+    }
+    client.on('data', (chunk) => {
+      sent += chunk.length;
+      if (watch === undefined || sent < watch.bytes) return;
+      const { act } = watch;
+      watch = undefined;
+      act();
+    });
+    client.pipe(far).pipe(client);
+  });
+  const cut = (): void => {
+    for (const one of open) one.destroy();
+  };
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  const after = (bytes: number, act: () => void): void => void (watch = { bytes, act });
+  try {
+    return await use({ port: address.port, sent: () => sent, after, cut });
+  } finally {
+    cut();
+    server.close();
+  }
+}

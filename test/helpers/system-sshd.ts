@@ -1,0 +1,173 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import path from 'node:path';
+import { execOk } from './system-exec.ts';
+import { freePort, serviceFolder, startService, usingService, type Service } from './system-service.ts';
+import { systemTools, type Need } from './system-tools.ts';
+
+/** What tests with a real SSH server need. */
+export const sshdNeeds: readonly Need[] = ['sshd', 'ssh-keygen', 'root'];
+
+/** A private SSH server on 127.0.0.1 with users of its own. Needs `sshd`, `ssh-keygen` and root. */
+export interface Sshd extends Service {
+  readonly port: number;
+  /** The folder of the user who connects: `.ssh/id_ed25519` lets in every user of the server; it has no known_hosts. */
+  readonly home: string;
+  readonly identity: string;
+  /** Lines for known_hosts, by type of key. */
+  readonly hostKeys: Readonly<Record<'ed25519' | 'ecdsa' | 'rsa', string>>;
+  /** Has anybody tried to be let in? */
+  readonly wasAsked: () => Promise<boolean>;
+}
+
+export interface SshdOptions {
+  /** Further lines of sshd_config. */
+  readonly config?: readonly string[];
+  /** The types of host keys that it has. Default: all three. */
+  readonly hostKeys?: readonly ('ed25519' | 'ecdsa' | 'rsa')[];
+  /** Content of /etc/sudoers there; root may do everything. */
+  readonly sudoers?: string;
+  /** The password of the user `operator`. */
+  readonly password?: string;
+  /** Uses the key and home of another server. */
+  readonly like?: Sshd;
+}
+
+/** Users of the server beside root: `operator` (1999) with a shell, and `noshell` (1998) without. */
+export const operator = { name: 'operator', uid: 1999 };
+
+/**
+ * Starts a server in a mount namespace of its own, in which it has other users than the machine: nothing of the machine
+ * is changed. The caller has to `stop` it.
+ */
+export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
+  const tools = systemTools();
+  const folder = await serviceFolder('sshd');
+  // Its users read what lies in here.
+  await chmod(folder, 0o755);
+  const at = (...parts: readonly string[]): string => path.join(folder, ...parts);
+  const keygen = tools.path('ssh-keygen');
+  const newKey = (type: string, file: string): Promise<string> =>
+    execOk(keygen, [
+      '-q',
+      '-t',
+      type,
+      ...(type === 'rsa' ? ['-b', '2048'] : []),
+      '-N',
+      '',
+      '-C',
+      'test',
+      '-f',
+      file,
+    ]);
+
+  const home = options.like?.home ?? at('home');
+  const identity = path.join(home, '.ssh', 'id_ed25519');
+  if (options.like === undefined) {
+    await mkdir(path.dirname(identity), { recursive: true, mode: 0o700 });
+    await newKey('ed25519', identity);
+  }
+  await writeFile(at('authorized_keys'), await readFile(`${identity}.pub`));
+  const types = options.hostKeys ?? (['ed25519', 'ecdsa', 'rsa'] as const);
+  for (const type of types) await newKey(type, at(`host_${type}`));
+
+  const port = await freePort();
+  const config = [
+    `Port ${port}`,
+    'ListenAddress 127.0.0.1',
+    ...types.map((type) => `HostKey ${at(`host_${type}`)}`),
+    `AuthorizedKeysFile ${at('authorized_keys')}`,
+    'StrictModes no',
+    'UsePAM no',
+    'PidFile none',
+    'LogLevel DEBUG1',
+    'PermitRootLogin prohibit-password',
+    `PasswordAuthentication ${options.password === undefined ? 'no' : 'yes'}`,
+    'KbdInteractiveAuthentication no',
+    ...(hasPenalties(tools.path('sshd')) ? ['PerSourcePenalties no'] : []),
+    ...(options.config ?? []),
+  ];
+  await writeFile(at('sshd_config'), `${config.join('\n')}\n`);
+  await writeUsers(folder, options);
+  const service = await startService({
+    name: 'sshd',
+    command: 'unshare',
+    args: ['--mount', '--propagation', 'private', '--', 'sh', '-c', inside, 'sh', folder, tools.path('sshd')],
+    folder,
+    isReady: () => accepts(port),
+  });
+  const lineOf = async (type: string): Promise<string> => {
+    const [name = '', key = ''] = (await readFile(at(`host_${type}.pub`), 'utf8')).split(' ');
+    return `[127.0.0.1]:${port} ${name} ${key}\n`;
+  };
+  const hostKeys = { ed25519: '', ecdsa: '', rsa: '' };
+  for (const type of types) hostKeys[type] = await lineOf(type);
+  return {
+    ...service,
+    ...{ port, home, identity, hostKeys },
+    wasAsked: async () => (await service.log()).includes('userauth-request'),
+  };
+}
+
+/** Calls `use` with a server that is stopped afterwards. */
+export async function withSshd<T>(use: (sshd: Sshd) => Promise<T>, options: SshdOptions = {}): Promise<T> {
+  return usingService(await startSshd(options), use);
+}
+
+/** Makes the server known to the user who connects. */
+export async function makeKnown(...servers: readonly Sshd[]): Promise<void> {
+  for (const { home, hostKeys } of servers)
+    await writeFile(path.join(home, '.ssh', 'known_hosts'), Object.values(hostKeys).join(''), { flag: 'a' });
+}
+
+/** sshd keeps a folder for its helpers, and takes its users from /etc. */
+const inside = `set -e
+folder=$1 sshd=$2
+mkdir -p /run/sshd
+mount --bind "$folder/passwd" /etc/passwd
+mount --bind "$folder/group" /etc/group
+mount --bind "$folder/shadow" /etc/shadow
+if [ -e /etc/sudoers ]; then mount --bind "$folder/sudoers" /etc/sudoers; fi
+exec "$sshd" -D -E "$folder/log" -f "$folder/sshd_config"`;
+
+async function writeUsers(folder: string, { sudoers = '', password }: SshdOptions): Promise<void> {
+  const at = (name: string): string => path.join(folder, name);
+  await mkdir(at('operator'), { recursive: true });
+  const passwd = [
+    'root:x:0:0::/root:/bin/sh',
+    'sshd:x:100:65534::/run/sshd:/usr/sbin/nologin',
+    'nobody:x:65534:65534::/nonexistent:/usr/sbin/nologin',
+    `operator:x:1999:1999::${at('operator')}:/bin/sh`,
+    'noshell:x:1998:1998::/nonexistent:/usr/sbin/nologin',
+  ];
+  const hash =
+    password === undefined ? '*' : execFileSync('openssl', ['passwd', '-6', password]).toString().trim();
+  const shadow = [
+    'root:*:19000:0:99999:7:::',
+    `operator:${hash}:19000:0:99999:7:::`,
+    'noshell:*:19000:0:99999:7:::',
+  ];
+  await writeFile(at('passwd'), `${passwd.join('\n')}\n`);
+  await writeFile(at('group'), 'root:x:0:\noperator:x:1999:\nnogroup:x:65534:\nshadow:x:42:\n');
+  await writeFile(at('shadow'), `${shadow.join('\n')}\n`, { mode: 0o640 });
+  await writeFile(at('sudoers'), `root ALL=(ALL:ALL) ALL\n${sudoers}\n`, { mode: 0o440 });
+}
+
+/** Since OpenSSH 9.8 a server makes those wait who were refused before. */
+function hasPenalties(sshd: string): boolean {
+  const { stderr } = spawnSync(sshd, ['-V'], { encoding: 'utf8' });
+  const [, major = '0', minor = '0'] = /OpenSSH_(\d+)\.(\d+)/.exec(stderr) ?? [];
+  return Number(major) * 100 + Number(minor) >= 908;
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('data', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
