@@ -22,7 +22,7 @@ import type { Engine } from './engine.ts';
 import { loadImage } from './engine-load.ts';
 import { compareHeld, type Comparison } from './held-image.ts';
 import { HeldLayers } from './held-layers.ts';
-import { nameImage, removeName } from './image-names.ts';
+import { nameImage, removeName, removeNameless } from './image-names.ts';
 import { inTime } from './patience.ts';
 import { objectionsOf } from './preflight.ts';
 import { smokeImage } from './smoke.ts';
@@ -41,6 +41,8 @@ export interface DockerTargetOptions {
 
 type Patience = Required<Pick<DockerTargetOptions, 'inspectWithin' | 'loadIdle' | 'smokeWithin'>>;
 
+/** Milliseconds that clearing away may take after a fault. */
+const clearWithin = 10_000;
 /** Inspections that are asked for at the same time. */
 const inspections = 8;
 
@@ -101,20 +103,11 @@ class DockerTarget implements ImageTarget {
     }
     // An image that is there but faulty shows that the engine lacks what it says it has.
     const without = held.state === 'faulty' ? new Set<Digest>() : this.#held.heldOf(image);
-    let refused: string | undefined;
     try {
-      refused = without.size === 0 ? undefined : await this.#sendThin(image, without, source, options);
-      if (without.size > 0 && refused === undefined) {
-        const saved = totalSize(blobsOf(image).filter(({ digest }) => without.has(digest)));
-        return { bytesSent: bytes - saved, bytesSkipped: saved };
-      }
-      const plan = planArchive([image], { commitRecord: 'last' });
-      // What the engine has by the name of the content it takes for good, without looking at the layer that comes.
-      await this.#send(image, plan, source, { ...options, unread: without });
+      return await this.#bring(image, without, source, options);
     } catch (fault) {
-      throw options.signal?.aborted === true ? fault : await this.#takenBack(image, held, fault);
+      throw await this.#cleared(image, fault);
     }
-    return { bytesSent: bytes, bytesSkipped: 0, ...(refused === undefined ? {} : { sentInFull: refused }) };
   }
 
   preflight(images: readonly LockedImage[]): Promise<readonly Objection[]> {
@@ -162,6 +155,31 @@ class DockerTarget implements ImageTarget {
     return Promise.resolve();
   }
 
+  async #bring(
+    image: LockedImage,
+    without: ReadonlySet<Digest>,
+    source: ImageSource,
+    options: DeliverOptions,
+  ): Promise<Delivery> {
+    const bytes = totalSize(blobsOf(image));
+    const refused = without.size === 0 ? undefined : await this.#sendThin(image, without, source, options);
+    if (without.size > 0 && refused === undefined) {
+      const saved = totalSize(blobsOf(image).filter(({ digest }) => without.has(digest)));
+      return { bytesSent: bytes - saved, bytesSkipped: saved };
+    }
+    const plan = planArchive([this.#asSent(image)], { commitRecord: 'last' });
+    // What the engine has by the name of the content it takes for good, without looking at the layer that comes.
+    await this.#send(image, plan, source, { ...options, unread: without });
+    const fault = this.#namesLast ? await this.#nameSent(image, options.signal) : undefined;
+    if (fault !== undefined) {
+      const what = `${image.reference}: ${this.name} said that it loaded it, but ${fault}`;
+      throw new PackferryError('E_LOAD_FAILED', what, {
+        hint: 'Nothing stands under its name. Look into the log of the engine, then run again.',
+      });
+    }
+    return { bytesSent: bytes, bytesSkipped: 0, ...(refused === undefined ? {} : { sentInFull: refused }) };
+  }
+
   /** Undefined when the engine now has exactly this image; else why it does not. Other faults are thrown. */
   async #sendThin(
     image: LockedImage,
@@ -172,15 +190,44 @@ class DockerTarget implements ImageTarget {
     const plan =
       this.#engine.facts.product === 'podman'
         ? planStubArchive(image, without)
-        : planArchive([image], { commitRecord: 'last', without });
+        : planArchive([this.#asSent(image)], { commitRecord: 'last', without });
     try {
       await this.#send(image, plan, source, options);
+      if (this.#namesLast) return await this.#nameSent(image, options.signal);
       const answer = await this.confirm(image, options.signal);
       return answer.confirmed ? undefined : answer.reason;
     } catch (fault) {
       if (fault instanceof PackferryError && fault.code === 'E_LOAD_FAILED') return fault.message;
       throw fault;
     }
+  }
+
+  /**
+   * Docker's containerd store names an image before it unpacks it, and keeps the name where that fails or the connection
+   * ends. So there images are loaded without a name, looked at, and named last: a name has its whole image, or is none.
+   */
+  get #namesLast(): boolean {
+    return this.#engine.facts.idOf === 'manifest';
+  }
+
+  #asSent(image: LockedImage): LockedImage {
+    if (!this.#namesLast) return image;
+    const reference = `${nameOf(parseReference(image.reference))}@${image.manifest.digest}`;
+    return { ...image, reference };
+  }
+
+  /** Names what was loaded without a name, once it is whole. Returns what is wrong with it. */
+  async #nameSent(image: LockedImage, signal: AbortSignal | undefined): Promise<string | undefined> {
+    const held = await this.#compare(this.#asSent(image), signal);
+    if (held.state === 'faulty') return held.reason;
+    if (held.state !== 'same') return 'the engine has no such image';
+    const reference = parseReference(image.reference);
+    if (tagNameOf(reference) !== undefined) {
+      await inTime(this.name, this.#patience.inspectWithin, signal, (both) =>
+        nameImage(this.#engine, held.id, reference, both),
+      );
+    }
+    return undefined;
   }
 
   /**
@@ -201,22 +248,20 @@ class DockerTarget implements ImageTarget {
     return loadImage(this.#engine, image, plan, source, { ...options, loadIdle, promised });
   }
 
-  /**
-   * After a fault: Docker's containerd store names an image before it unpacks it, and leaves the name where that fails. It
-   * is given back to the image that had it before, or taken away. Returns what is to be thrown.
-   */
-  async #takenBack(image: LockedImage, before: Comparison, fault: unknown): Promise<unknown> {
-    if (before.state === 'faulty') return fault;
+  /** After a fault: takes what was loaded without a name and is not whole away. Returns what is to be thrown. */
+  async #cleared(image: LockedImage, fault: unknown): Promise<unknown> {
+    if (!this.#namesLast) return fault;
+    // Also after an interrupt, when nobody waits for long.
+    const soon = AbortSignal.timeout(clearWithin);
     try {
-      const left = await this.#compare(image, undefined);
-      const isLeft = left.state === 'faulty' || left.state === 'same';
-      if (isLeft) await this.withdraw(image, before.state === 'other' ? before.id : undefined);
+      const left = await this.#compare(this.#asSent(image), soon);
+      if (left.state === 'faulty') await removeNameless(this.#engine, image.manifest.digest, soon);
       return fault;
     } catch (second) {
       const error = asPackferryError(fault);
       // An engine that is gone was the fault, or has been heard of by now.
       if (asPackferryError(second).code === 'E_ENGINE_UNREACHABLE') return fault;
-      return error.with(`${error.message}; what is left of it could not be taken back: ${messageOf(second)}`);
+      return error.with(`${error.message}; what is left of it could not be taken away: ${messageOf(second)}`);
     }
   }
 

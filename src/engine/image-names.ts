@@ -30,3 +30,9 @@ export async function nameImage(
 export async function removeName(engine: Engine, name: string, signal: AbortSignal): Promise<void> {
   if ((await engine.inspect(name, signal)) !== undefined) await engine.untag(name, signal);
 }
+
+/** Takes an image away that has no name. One that has one stays: whoever asks knows nothing of that. */
+export async function removeNameless(engine: Engine, id: string, signal: AbortSignal): Promise<void> {
+  const held = await engine.inspect(id, signal);
+  if (held !== undefined && (held.RepoTags ?? []).length === 0) await engine.untag(held.Id, signal);
+}

@@ -9,6 +9,7 @@ const platformOfMember = z.object({
 /** What an engine tells of an image: what packferry needs of it. */
 export const inspection = z.object({
   Id: z.string().min(1),
+  RepoTags: z.array(z.string()).nullish(),
   Os: z.string().nullish(),
   Architecture: z.string().nullish(),
   Variant: z.string().nullish(),

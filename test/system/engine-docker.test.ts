@@ -241,7 +241,7 @@ test.serial(
       await execOk('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'none', unpack]);
       const error = await t.throwsAsync(target.deliver(locked, composedSource([image])), {
         instanceOf: PackferryError,
-        code: 'E_LOAD_FAILED',
+        code: 'E_TARGET_FULL',
       });
       t.true(error.message.includes(locked.reference));
       t.regex(error.hint ?? '', /Free space/);
