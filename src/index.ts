@@ -79,7 +79,7 @@ export { openBundle, type OpenBundleOptions, type VerifiedBundle } from './bundl
 
 // Use cases
 export { exportBundle, type ExportOptions } from './flows/export.ts';
-export { thisProcess } from './cli/context.ts';
+export { thisProcess } from './cli/this-process.ts';
 export type { Owner } from './bundle/lock-file.ts';
 export type { SurveyedImage } from './flows/deliver.ts';
 export { importBundle, type Imported, type ImportOptions, type ImportPlan } from './flows/import.ts';

@@ -7,8 +7,10 @@ import { readSmallFile } from '../trust/read-file.ts';
 /** Who holds a lock: told by the caller, since nothing below the command line looks at processes. */
 export interface Owner {
   readonly pid: number;
-  /** Does this process run, on this machine? */
-  readonly isRunning: (pid: number) => boolean;
+  /** When it started, in whatever the machine counts; absent where that is not known. Numbers of processes are used again. */
+  readonly startedAt?: string;
+  /** Does this process run, on this machine? One that started at another time is not the one that is meant. */
+  readonly isRunning: (pid: number, startedAt: string | undefined) => boolean;
 }
 
 export interface LockOptions {
@@ -22,7 +24,7 @@ export interface LockOptions {
 /** How often a lock that is held is looked at, in milliseconds. */
 const lookEvery = 50;
 
-/** A number and the name of a host, in bytes. */
+/** A number, the name of a host and a time, in bytes. */
 const mostInLock = 1024;
 
 /** How long a lock may be there without its holder in it, in milliseconds. */
@@ -40,28 +42,39 @@ export async function withLockFile<T>(file: string, options: LockOptions, use: (
     await sleep(lookEvery);
   }
   try {
+    // What was left by somebody who died while he took the lock over: nobody else takes ours.
+    for (const left of [takingOf(file), takingOf(takingOf(file))]) await rm(left, { force: true });
     return await use();
   } finally {
     await rm(file, { force: true });
   }
 }
 
+/** The lock of whoever takes a lock over. */
+function takingOf(file: string): string {
+  return `${file}.taking`;
+}
+
+/** Locks upon locks: whoever takes one over may die while he does. */
+const mostNested = 2;
+
 /** Who holds it, in words; undefined when it is ours now. */
-async function takeLock(file: string, owner: Owner): Promise<string | undefined> {
-  const text = `${owner.pid} ${hostname()}\n`;
+async function takeLock(file: string, owner: Owner, nested = 0): Promise<string | undefined> {
+  const started = owner.startedAt === undefined ? '' : ` ${owner.startedAt}`;
+  const text = `${owner.pid} ${hostname()}${started}\n`;
   if (await create(file, text)) return undefined;
   const holder = await holderIn(file);
-  const [pid = '', host = ''] = holder.trim().split(' ');
+  const [pid = '', host = '', startedAt] = holder.trim().split(' ');
   const who = pid === '' || host === '' ? '' : ` (process ${pid} on ${host})`;
   // Who made an empty one may have died before the name was in it.
   const isLeft =
     holder === ''
       ? await isOld(file)
-      : host === hostname() && /^[0-9]{1,10}$/.test(pid) && !owner.isRunning(Number(pid));
+      : host === hostname() && /^[0-9]{1,10}$/.test(pid) && !owner.isRunning(Number(pid), startedAt);
   if (!isLeft) return who;
   // Of several who find the same dead holder only one may remove its lock, and none a new one.
-  const taking = `${file}.taking`;
-  if (!(await create(taking, text))) return who;
+  const taking = takingOf(file);
+  if (nested === mostNested || (await takeLock(taking, owner, nested + 1)) !== undefined) return who;
   try {
     if ((await holderIn(file)) === holder) await rm(file, { force: true });
     return (await create(file, text)) ? undefined : '';

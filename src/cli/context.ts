@@ -5,8 +5,9 @@ import process from 'node:process';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { Owner } from '../bundle/lock-file.ts';
+import { thisProcess } from './this-process.ts';
 import { bundleFiles } from '../bundle/names.ts';
-import { PackferryError, systemCodeOf } from '../core/errors.ts';
+import { PackferryError } from '../core/errors.ts';
 import { thisMachine, type Machine } from './machine.ts';
 
 /** An output of the program: a terminal, a file or a pipe. */
@@ -63,19 +64,6 @@ export function processContext(signal: AbortSignal, identity = installed()): Con
     signal,
   };
 }
-
-/** This process as the owner of a lock. */
-export const thisProcess: Owner = {
-  pid: process.pid,
-  isRunning: (pid) => {
-    try {
-      // Signal 0 asks whether the process is there.
-      return process.kill(pid, 0);
-    } catch (fault) {
-      return systemCodeOf(fault) !== 'ESRCH';
-    }
-  },
-};
 
 /** The folder of users who have none: nothing is found below a device, and nothing is made there, not even by root. */
 export const noHome = '/dev/null';

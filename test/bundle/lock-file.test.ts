@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readFile, symlink, writeFile } from 'node:fs/promises';
+import { readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import test from 'ava';
@@ -46,6 +46,38 @@ test('of many who want a lock that a dead process has left, one at a time has it
     );
     await Promise.all(all);
     t.is(most, 1);
+  });
+});
+
+test('a number that another process has by now does not keep a lock', async (t) => {
+  await withFolder(async (folder) => {
+    const file = path.join(folder, 'lock');
+    await writeFile(file, `7 ${hostname()} 1000\n`);
+    const running = (pid: number, startedAt?: string): boolean => pid === 7 && startedAt === '2000';
+    const owner = { pid: 8, startedAt: '3000', isRunning: running };
+    const text = await withLockFile(file, options(owner), () => readFile(file, 'utf8'));
+    t.is(text, `8 ${hostname()} 3000\n`);
+    await writeFile(file, `7 ${hostname()} 2000\n`);
+    const work = (): Promise<void> => Promise.resolve();
+    await t.throwsAsync(withLockFile(file, options(owner), work), {
+      message: `held (process 7 on ${hostname()})`,
+    });
+  });
+});
+
+test('who died while he took a lock over keeps nobody out, and leaves nothing', async (t) => {
+  await withFolder(async (folder) => {
+    const file = path.join(folder, 'lock');
+    const took = [`${file}.taking`, `${file}.taking.taking`];
+    const owner = { pid: 8, isRunning: (pid: number) => pid === 8 };
+    for (const left of [[file, ...took.slice(0, 1)], took]) {
+      for (const name of left) await writeFile(name, `7 ${hostname()}\n`);
+      await withLockFile(file, options(owner), async () => {
+        t.deepEqual(await readdir(folder), ['lock']);
+        t.is(await readFile(file, 'utf8'), `8 ${hostname()}\n`);
+      });
+      t.deepEqual(await readdir(folder), []);
+    }
   });
 });
 

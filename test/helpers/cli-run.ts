@@ -4,7 +4,8 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
-import { noHome, thisProcess, type Context, type Input, type Output } from '../../src/cli/context.ts';
+import { noHome, type Context, type Input, type Output } from '../../src/cli/context.ts';
+import { thisProcess } from '../../src/cli/this-process.ts';
 import { run } from '../../src/cli/main.ts';
 import { testMachine } from './test-machine.ts';
 

@@ -1,6 +1,7 @@
 import test from 'ava';
 import { makeProgram } from '../../../src/cli/program.ts';
-import { noHome, thisProcess, type Context } from '../../../src/cli/context.ts';
+import { noHome, type Context } from '../../../src/cli/context.ts';
+import { thisProcess } from '../../../src/cli/this-process.ts';
 import { MemoryInput, MemoryOutput } from '../../helpers/cli-run.ts';
 import { testMachine } from '../../helpers/test-machine.ts';
 

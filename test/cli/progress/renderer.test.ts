@@ -1,4 +1,5 @@
-import { noHome, thisProcess } from '../../../src/cli/context.ts';
+import { noHome } from '../../../src/cli/context.ts';
+import { thisProcess } from '../../../src/cli/this-process.ts';
 import test, { type ExecutionContext } from 'ava';
 import { makeRenderer, type Renderer } from '../../../src/cli/progress/renderer.ts';
 import type { ProgressKind } from '../../../src/cli/progress/kinds.ts';
