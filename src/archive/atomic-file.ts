@@ -72,7 +72,7 @@ export async function onDisk<T>(file: string, work: () => Promise<T>): Promise<T
       throw full.with(`${file}: ${full.message}`);
     }
     throw new PackferryError('E_TARGET_UNWRITABLE', `${file} cannot be written: ${messageOf(fault)}`, {
-      hint: 'Name a folder on a writable disk that belongs to you.',
+      hint: 'Name a folder on a writable disk that belongs to you; for the cache, in the variable XDG_CACHE_HOME.',
       cause: fault,
     });
   }

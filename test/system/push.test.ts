@@ -33,9 +33,11 @@ async function importing(t: ExecutionContext, argv: readonly string[], status = 
 }
 
 async function copying(t: ExecutionContext, argv: readonly string[], status = 0): Promise<CopyReport> {
-  const ran = await runCli(['copy', ...argv, '--json']);
-  t.is(ran.status, status, ran.stderr);
-  return copyReport.parse(JSON.parse(ran.stdout));
+  return withFolder(async (cache) => {
+    const ran = await runCli(['copy', ...argv, '--json'], { env: { XDG_CACHE_HOME: cache } });
+    t.is(ran.status, status, ran.stderr);
+    return copyReport.parse(JSON.parse(ran.stdout));
+  });
 }
 
 const statuses = ({ targets }: Pick<CopyReport, 'targets'>): string[][] =>
