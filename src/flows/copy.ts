@@ -8,7 +8,7 @@ import { lockedNameOf, parseReference, type ImageReference } from '../core/refer
 import { someOf } from '../core/some-of.ts';
 import { reportVersion, type CopyReport } from '../schema/reports.ts';
 import { Chain, tellingOnce } from './chain.ts';
-import { deliverToTargets, refuseConflicts, surveyTargets } from './delivery.ts';
+import { deliverToTargets, refuseConflicts, surveyTargets, warnOfLeftOut } from './delivery.ts';
 import { matchesImage } from './exclude.ts';
 import type { OnExisting } from './on-existing.ts';
 import { resolveAll, throwUnresolved, unresolved } from './resolve.ts';
@@ -31,6 +31,8 @@ export interface CopyOptions {
   readonly keepGoing: boolean;
   /** Images that are brought to one target at the same time. */
   readonly jobs: number;
+  /** Targets that are asked, and brought images, at the same time. Default: 8. */
+  readonly targetsAtOnce?: number;
   /** Called before the first byte is brought anywhere; not in a dry run. */
   readonly begin: () => Promise<void>;
   readonly emit: Emit;
@@ -65,7 +67,8 @@ export async function copyImages(options: CopyOptions): Promise<Copied> {
   if (!keepGoing && !dryRun) throwUnresolved(resolved);
   const found = resolved.images.map(({ image }) => image);
   const { images, before, sourceOf } = renameImages(found, options.retag);
-  const surveyed = await surveyTargets(options.targets, images, signal);
+  const surveyed = await surveyTargets(options.targets, images, signal, options.targetsAtOnce);
+  warnOfLeftOut(surveyed, emit);
   refuseConflicts(surveyed, options);
   if (!dryRun) await options.begin();
   const errors = unresolved(resolved);

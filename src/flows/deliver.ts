@@ -17,6 +17,8 @@ export interface DeliveryOptions {
   readonly keepGoing: boolean;
   /** Images that are sent to one target at the same time. */
   readonly jobs: number;
+  /** Targets that are brought images at the same time. Default: 8. */
+  readonly targetsAtOnce?: number;
   /** Has every image that is there run once. */
   readonly smoke?: boolean;
   /** Default: `error`. */
@@ -44,8 +46,8 @@ export function blobsToSend(surveyed: readonly SurveyedImage[]): Descriptor[] {
 }
 
 /**
- * Brings images to one target, each missing layer once, and adds what failed to `errors`. After a failure, of whatever
- * target, no more starts unless `keepGoing`; a dry run goes on. Throws the reason of the signal only.
+ * Brings images to one target, each missing layer once, and adds what failed there to `errors`. After a failure no more
+ * starts unless `keepGoing`; a dry run goes on. Throws the reason of the signal only.
  */
 export async function deliverImages(
   target: ImageTarget,
@@ -56,8 +58,6 @@ export async function deliverImages(
 ): Promise<ImportedImage[]> {
   const { signal, dryRun, keepGoing } = options;
   const emit = dryRun ? silent : options.emit;
-  const bytes = totalSize(surveyed.flatMap(({ image }) => blobsOf(image)));
-  emit({ type: 'planned', task: 'deliver', items: surveyed.length, bytes });
   const attempt = async (one: SurveyedImage): Promise<Outcome> => {
     const delivered = await deliverOne(target, one, source, { ...options, emit });
     const isTried = options.smoke === true && !dryRun && !('error' in delivered);
@@ -84,17 +84,13 @@ export async function deliverImages(
     return outcome.image;
   };
   const waiting = surveyed.map((value) => ({ value, missing: layersToBring(value) }));
-  try {
-    const images = await deliverInOrder(waiting, options.jobs, one, ({ status }) => status === 'loaded');
-    const later = await deliverAlone(postponed, attempt);
-    return images.map((image, at) => {
-      const value = surveyed[at];
-      const outcome = value === undefined ? undefined : later.get(value);
-      return outcome === undefined ? image : close(outcome);
-    });
-  } finally {
-    emit({ type: 'finished', task: 'deliver' });
-  }
+  const images = await deliverInOrder(waiting, options.jobs, one, ({ status }) => status === 'loaded');
+  const later = await deliverAlone(postponed, attempt);
+  return images.map((image, at) => {
+    const value = surveyed[at];
+    const outcome = value === undefined ? undefined : later.get(value);
+    return outcome === undefined ? image : close(outcome);
+  });
 }
 
 /**
@@ -201,11 +197,12 @@ function naming(reference: string, error: PackferryError): PackferryError {
   return error.message.includes(reference) ? error : error.with(`${reference}: ${error.message}`);
 }
 
-function pending(
+/** An image that nothing has happened to. */
+export function pending(
   target: ImageTarget,
   image: LockedImage,
   presence: Presence,
-  { namesBefore }: DeliveryOptions,
+  { namesBefore }: Pick<DeliveryOptions, 'namesBefore'>,
 ): ImportedImage {
   const before = heldBefore(image, presence);
   const reference = namesBefore?.get(image.reference) ?? image.reference;

@@ -9,7 +9,7 @@ import { copyImages } from '../../flows/copy.ts';
 import { parseRetag } from '../../flows/retag.ts';
 import { parseSource } from '../../flows/source-endpoint.ts';
 import { Sources } from '../../flows/sources.ts';
-import { closeTargets, openTargets } from '../../flows/targets.ts';
+import { closeTargets, openUsableTargets } from '../../flows/targets.ts';
 import type { CopyReport } from '../../schema/reports.ts';
 import { cacheFolderOf } from '../context.ts';
 import { judgementOf, type JudgementOptions } from '../bundle-judgement.ts';
@@ -52,10 +52,11 @@ export const copyCommand: Action<CopyOptions> = async (session, images, options)
       ssh: sshAccess(session, options),
       openBundle: (dir) => bundles.open(dir),
     });
-    const targets = await openTargets(found, signal);
+    const targets = await openUsableTargets(found, signal, options.targetsAtOnce);
     try {
       const { report, errors } = await copyImages({
         ...{ names, from, sources, platform, targets, retag, emit, signal, jobs: options.jobs },
+        targetsAtOnce: options.targetsAtOnce,
         onExisting: onExisting(context, options),
         dryRun: options.dryRun ?? false,
         keepGoing: options.keepGoing ?? false,
@@ -63,7 +64,7 @@ export const copyCommand: Action<CopyOptions> = async (session, images, options)
       });
       const what = count(report.images.length, 'image');
       const summary = deliverySummary(what, report).map(visible).join('\n');
-      return { report, text: copyText(report), summary, errors: sumUp(errors, options, 'copied') };
+      return { report, text: copyText(report), summary, errors: sumUp(errors, options, 'copied', report) };
     } finally {
       await closeTargets(targets);
       await sources.close();

@@ -4,13 +4,14 @@ import { readPlace } from '../../registry/credentials/stored.ts';
 import type { Context } from '../context.ts';
 import type { RegistryOptions } from '../network.ts';
 import type { PatienceOptions } from '../options.ts';
+import type { PaceOptions } from '../pace-options.ts';
 import type { Session } from '../session.ts';
 import { sshAccess } from '../ssh.ts';
 import type { SshOptions } from '../ssh-options.ts';
 import { registrySourceOptions } from './registries.ts';
 
 /** Options of commands that bring images to targets. */
-export interface DeliveryOptions {
+export interface DeliveryOptions extends PaceOptions {
   readonly to?: readonly string[];
   readonly retag?: readonly string[];
   readonly onExisting: 'error' | 'keep' | 'retag' | 'overwrite';

@@ -7,6 +7,7 @@ import {
   siteKeyOption,
   toOption,
 } from '../options.ts';
+import { targetsAtOnceOption } from '../pace-options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */
@@ -32,5 +33,6 @@ export const addImport: AddCommand = (program, bind) =>
     .option('--dry-run', 'verify and compare, load nothing')
     .option('--keep-going', 'go on with the other images when one fails')
     .option('-y, --yes', 'do not ask')
-    .addOption(jobsOption('images that are loaded', 2))
+    .addOption(jobsOption('images that are loaded into one target', 2))
+    .addOption(targetsAtOnceOption())
     .action(bind(async () => (await import('../actions/import.ts')).importCommand));
