@@ -9,6 +9,7 @@ import type { TargetReport } from '../schema/reports.ts';
 import { deliverImages, pending, type DeliveryOptions, type SurveyedImage } from './deliver.ts';
 import { isSettled } from './on-existing.ts';
 import { reportError } from './report.ts';
+import { sharedSource } from './shared-reading.ts';
 import { together } from './together.ts';
 
 /** A target, and what it says of each image. */
@@ -94,6 +95,7 @@ export async function deliverToTargets(
   const { dryRun, signal, targetsAtOnce = usualTargetsAtOnce } = options;
   const emit = dryRun ? silent : options.emit;
   const isMany = surveyed.length > 1;
+  const shared = isMany ? sharedSource(source) : source;
   const limit = pLimit(targetsAtOnce);
   const deliver = async (one: SurveyedTarget): Promise<Delivered> => {
     const { target, images, error } = one;
@@ -101,7 +103,7 @@ export async function deliverToTargets(
     signal.throwIfAborted();
     const failures: PackferryError[] = [];
     const telling = isMany ? { ...options, emit: emitFor(target, options.emit) } : options;
-    const delivered = await deliverImages(target, images, source, failures, telling);
+    const delivered = await deliverImages(target, images, shared, failures, telling);
     const named = isMany ? failures.map((failure) => naming(target, failure)) : failures;
     return { report: { name: target.name, images: delivered }, failures: named };
   };

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -5,8 +6,8 @@ import { composeImage, noise } from '../../bin/demo/sample-images.ts';
 import { openOciTarget } from '../../src/archive/oci-target.ts';
 import { PackferryError } from '../../src/core/errors.ts';
 import { silent, type Event } from '../../src/core/events.ts';
-import type { LockedImage } from '../../src/core/image.ts';
-import type { ImageTarget } from '../../src/core/ports.ts';
+import { uniqueBlobs, type LockedImage } from '../../src/core/image.ts';
+import type { ImageSource, ImageTarget } from '../../src/core/ports.ts';
 import { deliverToTargets, surveyTargets } from '../../src/flows/delivery.ts';
 import type { DeliveryOptions } from '../../src/flows/deliver.ts';
 import type { TargetReport } from '../../src/schema/reports.ts';
@@ -35,13 +36,13 @@ async function withTargets(
 
 async function deliver(
   targets: readonly ImageTarget[],
-  more: Partial<DeliveryOptions> = {},
+  { source = composedSource(composed), ...more }: Partial<DeliveryOptions & { source: ImageSource }> = {},
 ): Promise<{ readonly reports: readonly TargetReport[]; readonly errors: readonly PackferryError[] }> {
   const { signal } = new AbortController();
   const errors: PackferryError[] = [];
   const options = { dryRun: false, keepGoing: false, jobs: 1, emit: silent, signal, ...more };
   const surveyed = await surveyTargets(targets, images, options.signal, options.targetsAtOnce);
-  const reports = await deliverToTargets(surveyed, composedSource(composed), errors, options);
+  const reports = await deliverToTargets(surveyed, source, errors, options);
   return { reports, errors };
 }
 
@@ -137,6 +138,19 @@ test('no more targets than said are brought images at the same time', async (t) 
       reports.map(({ name }) => name),
       targets.map(({ name }) => name),
     );
+  });
+});
+
+test('eight targets cost one read of what all of them lack', async (t) => {
+  await withTargets(['1', '2', '3', '4', '5', '6', '7', '8'], async (targets) => {
+    let opened = 0;
+    const source = composedSource(composed, (_, bytes) => {
+      opened += 1;
+      return Readable.from([bytes]);
+    });
+    const { reports } = await deliver(targets, { source });
+    t.deepEqual(new Set(reports.flatMap(statuses)), new Set(['loaded']));
+    t.is(opened, uniqueBlobs(images).length);
   });
 });
 
