@@ -134,7 +134,8 @@ function parseRetries(text: string): number {
   return Number(text);
 }
 
-function parseSpan(text: string): number {
+/** A span of time, in seconds. */
+export function parseSpan(text: string): number {
   try {
     return parseWait(text);
   } catch {

@@ -11,12 +11,13 @@ import { Chain, tellingOnce } from './chain.ts';
 import { deliverToTargets, refuseConflicts, surveyTargets, warnOfLeftOut } from './delivery.ts';
 import { matchesImage } from './exclude.ts';
 import type { OnExisting } from './on-existing.ts';
+import type { Pace } from './pace.ts';
 import { resolveAll, throwUnresolved, unresolved } from './resolve.ts';
 import { renameImages, type RetagRule } from './retag.ts';
 import type { SourceEndpoint } from './source-endpoint.ts';
 import type { Sources } from './sources.ts';
 
-export interface CopyOptions {
+export interface CopyOptions extends Pace {
   /** References, or patterns of what the sources list. */
   readonly names: readonly string[];
   /** Asked in this order; the first that has an image gives it. */
@@ -31,8 +32,6 @@ export interface CopyOptions {
   readonly keepGoing: boolean;
   /** Images that are brought to one target at the same time. */
   readonly jobs: number;
-  /** Targets that are asked, and brought images, at the same time. Default: 8. */
-  readonly targetsAtOnce?: number;
   /** Called before the first byte is brought anywhere; not in a dry run. */
   readonly begin: () => Promise<void>;
   readonly emit: Emit;

@@ -7,18 +7,18 @@ import { parseReference, tagNameOf } from '../core/reference.ts';
 import type { ImportedImage } from '../schema/reports.ts';
 import { deliverInOrder } from './delivery-order.ts';
 import { freeName, isSettled, withdraw, type OnExisting } from './on-existing.ts';
+import type { Pace } from './pace.ts';
+import { deliverPersistently } from './redelivery.ts';
 import { reportError } from './report.ts';
 import { smoke } from './smoke.ts';
 
-export interface DeliveryOptions {
+export interface DeliveryOptions extends Pace {
   /** Nothing is sent; images that are absent stay pending. */
   readonly dryRun: boolean;
   /** Goes on after a failure. */
   readonly keepGoing: boolean;
   /** Images that are sent to one target at the same time. */
   readonly jobs: number;
-  /** Targets that are brought images at the same time. Default: 8. */
-  readonly targetsAtOnce?: number;
   /** Has every image that is there run once. */
   readonly smoke?: boolean;
   /** Default: `error`. */
@@ -133,7 +133,7 @@ async function deliverOne(
   source: ImageSource,
   options: DeliveryOptions,
 ): Promise<Outcome> {
-  const { emit, signal, dryRun, onExisting = 'error' } = options;
+  const { emit, signal, dryRun, onExisting = 'error', retries, retryDelay } = options;
   const { image, presence } = surveyed;
   const item = image.reference;
   const base = pending(target, image, presence, options);
@@ -154,7 +154,8 @@ async function deliverOne(
     const bytesMissing = totalSize(blobsToSend([surveyed]));
     return { image: { ...base, bytesMissing, bytesSkipped: size - bytesMissing } };
   }
-  emit({ type: 'started', task: 'deliver', item, bytes: size });
+  const start = (): void => emit({ type: 'started', task: 'deliver', item, bytes: size });
+  start();
   try {
     const replaced =
       presence.state === 'conflict'
@@ -162,17 +163,21 @@ async function deliverOne(
         : undefined;
     const onBytes = (bytes: number): void => emit({ type: 'progress', task: 'deliver', item, bytes });
     const replaces = replaced === undefined ? {} : { replaces: replaced.id };
-    const { sentInFull, ...delivery } = await target.deliver(image, source, { signal, onBytes, ...replaces });
+    const { delivery, answer } = await deliverPersistently(target, image, source, {
+      ...{ signal, emit, onBytes, onAgain: start, ...replaces },
+      ...(retries === undefined ? {} : { retries }),
+      ...(retryDelay === undefined ? {} : { retryDelay }),
+    });
+    const { sentInFull, ...sent } = delivery;
     if (sentInFull !== undefined)
       emit({ type: 'note', level: 'info', message: resent(target, image, sentInFull) });
-    const answer = await target.confirm(image, signal);
     if (!answer.confirmed) {
       await withdraw(target, image, replaced?.id, emit);
       throw notConfirmed(target, image, answer.reason);
     }
     emit({ type: 'done', task: 'deliver', item, bytes: size });
     noteNameless(target, image, answer.id, emit);
-    const done = { ...base, ...delivery, status: 'loaded' as const, id: answer.id };
+    const done = { ...base, ...sent, status: 'loaded' as const, id: answer.id };
     return { image: replaced === undefined ? done : { ...done, replaced } };
   } catch (fault) {
     signal.throwIfAborted();

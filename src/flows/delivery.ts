@@ -8,6 +8,7 @@ import { tagConflict } from '../core/tag-conflict.ts';
 import type { TargetReport } from '../schema/reports.ts';
 import { deliverImages, pending, type DeliveryOptions, type SurveyedImage } from './deliver.ts';
 import { isSettled } from './on-existing.ts';
+import { limitedSources, usualTargetsAtOnce } from './pace.ts';
 import { reportError } from './report.ts';
 import { sharedSource } from './shared-reading.ts';
 import { together } from './together.ts';
@@ -19,9 +20,6 @@ export interface SurveyedTarget {
   /** Why the target could not be asked: then nothing is sent there, and nothing is known of the images. */
   readonly error?: PackferryError;
 }
-
-/** Targets that are asked, or brought images, at the same time where nobody says how many. */
-export const usualTargetsAtOnce = 8;
 
 /**
  * Asks every target what it has of these images. Of several, those that cannot be asked are left out of what follows, and
@@ -37,7 +35,11 @@ export async function surveyTargets(
   const survey = async (target: ImageTarget): Promise<SurveyedTarget> => {
     try {
       signal.throwIfAborted();
-      const answers = await target.survey(images, signal);
+      const answers = await target.survey(images, signal).catch((fault: unknown) => {
+        // A connection that broke is made anew by the next question.
+        if (signal.aborted || target.wayBroke?.(asPackferryError(fault)) !== true) throw fault;
+        return target.survey(images, signal);
+      });
       const presence = (index: number): Presence => answers[index] ?? { state: 'absent' };
       return { target, images: images.map((image, index) => ({ image, presence: presence(index) })) };
     } catch (fault) {
@@ -96,6 +98,7 @@ export async function deliverToTargets(
   const emit = dryRun ? silent : options.emit;
   const isMany = surveyed.length > 1;
   const shared = isMany ? sharedSource(source) : source;
+  const limitedSource = limitedSources(options);
   const limit = pLimit(targetsAtOnce);
   const deliver = async (one: SurveyedTarget): Promise<Delivered> => {
     const { target, images, error } = one;
@@ -103,7 +106,7 @@ export async function deliverToTargets(
     signal.throwIfAborted();
     const failures: PackferryError[] = [];
     const telling = isMany ? { ...options, emit: emitFor(target, options.emit) } : options;
-    const delivered = await deliverImages(target, images, shared, failures, telling);
+    const delivered = await deliverImages(target, images, limitedSource(shared), failures, telling);
     const named = isMany ? failures.map((failure) => naming(target, failure)) : failures;
     return { report: { name: target.name, images: delivered }, failures: named };
   };

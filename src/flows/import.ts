@@ -11,16 +11,16 @@ import {
   deliverToTargets,
   refuseConflicts,
   surveyTargets,
-  usualTargetsAtOnce,
   warnOfLeftOut,
   type SurveyedTarget,
 } from './delivery.ts';
 import type { OnExisting } from './on-existing.ts';
+import { usualTargetsAtOnce, type Pace } from './pace.ts';
 import { bundleHead, reportSigners, reportStanding } from './report.ts';
 import { renameImages, type RetagRule } from './retag.ts';
 import { together } from './together.ts';
 
-export interface ImportOptions {
+export interface ImportOptions extends Pace {
   readonly bundle: VerifiedBundle;
   readonly targets: readonly ImageTarget[];
   /** Names of the images that are wanted; all when empty. */
@@ -35,8 +35,6 @@ export interface ImportOptions {
   readonly retag?: readonly RetagRule[];
   /** Images that are sent to one target at the same time. */
   readonly jobs: number;
-  /** Targets that are asked, and brought images, at the same time. Default: 8. */
-  readonly targetsAtOnce?: number;
   /** Shown the plan before anything is sent; false ends the import. */
   readonly approve: (plan: ImportPlan) => Promise<boolean>;
   readonly emit: Emit;

@@ -1,6 +1,7 @@
 import { addAbortSignal, Readable } from 'node:stream';
 import type { Digest } from '../core/digest.ts';
 import type { ImageSource } from '../core/ports.ts';
+import { withBlobs } from './with-blobs.ts';
 
 /** Bytes that are kept for those who come later, of all blobs together. */
 const usualWindow = 32 * 1024 * 1024;
@@ -14,38 +15,32 @@ const usualWindow = 32 * 1024 * 1024;
 export function sharedSource(source: ImageSource, window = usualWindow): ImageSource {
   const feeds = new Map<Digest, Feed>();
   const kept = new Window(window);
-  return {
-    name: source.name,
-    resolve: (reference, platform, signal) => source.resolve(reference, platform, signal),
-    openBlob: async (image, blob, options = {}) => {
-      const { from = 0, to, signal, onServed } = options;
-      if (from > 0 || to !== undefined) return source.openBlob(image, blob, options);
-      let feed = feeds.get(blob.digest);
-      if (feed === undefined) {
-        const open = (stop: AbortSignal): Promise<Readable> =>
-          source.openBlob(image, blob, { signal: stop, ...(onServed === undefined ? {} : { onServed }) });
-        const made: Feed = new Feed(open, kept, () => {
-          if (feeds.get(blob.digest) === made) feeds.delete(blob.digest);
-        });
-        feed = made;
-        feeds.set(blob.digest, feed);
-      }
-      const own = signal === undefined ? {} : { signal };
-      const reader = new Reader(feed, (at) => source.openBlob(image, blob, { ...own, from: at }));
-      // Nobody else listens yet, and it may be ended before it is handed out.
-      reader.on('error', () => undefined);
-      if (signal !== undefined) addAbortSignal(signal, reader);
-      try {
-        await feed.opened;
-        return reader;
-      } catch (fault) {
-        reader.destroy();
-        throw fault;
-      }
-    },
-    ...(source.splits === undefined ? {} : { splits: (image) => source.splits?.(image) ?? false }),
-    close: () => source.close(),
-  };
+  return withBlobs(source, async (image, blob, options = {}) => {
+    const { from = 0, to, signal, onServed } = options;
+    if (from > 0 || to !== undefined) return source.openBlob(image, blob, options);
+    let feed = feeds.get(blob.digest);
+    if (feed === undefined) {
+      const open = (stop: AbortSignal): Promise<Readable> =>
+        source.openBlob(image, blob, { signal: stop, ...(onServed === undefined ? {} : { onServed }) });
+      const made: Feed = new Feed(open, kept, () => {
+        if (feeds.get(blob.digest) === made) feeds.delete(blob.digest);
+      });
+      feed = made;
+      feeds.set(blob.digest, feed);
+    }
+    const own = signal === undefined ? {} : { signal };
+    const reader = new Reader(feed, (at) => source.openBlob(image, blob, { ...own, from: at }));
+    // Nobody else listens yet, and it may be ended before it is handed out.
+    reader.on('error', () => undefined);
+    if (signal !== undefined) addAbortSignal(signal, reader);
+    try {
+      await feed.opened;
+      return reader;
+    } catch (fault) {
+      reader.destroy();
+      throw fault;
+    }
+  });
 }
 
 /** A piece of a blob that is kept. */

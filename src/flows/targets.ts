@@ -9,8 +9,8 @@ import { findDocker, findPodman } from '../engine/docker-connection.ts';
 import { sshTarget, type SshAccess } from '../engine/ssh-access.ts';
 import { parseSshEndpoint } from '../engine/ssh-endpoint.ts';
 import type { RegistrySourceOptions } from '../registry/options.ts';
-import { usualTargetsAtOnce } from './delivery.ts';
 import { parseEndpointUrl, type EndpointRole } from './endpoint-url.ts';
+import { usualTargetsAtOnce } from './pace.ts';
 import { registryBase } from './source-endpoint.ts';
 import { together } from './together.ts';
 
@@ -21,6 +21,8 @@ export interface EndpointOptions {
   readonly registries?: () => Promise<RegistrySourceOptions>;
   /** How machines are reached over SSH; absent where none may be. */
   readonly ssh?: SshAccess;
+  /** Milliseconds that an engine may neither take nor say anything while it loads. Default: 10 minutes. */
+  readonly loadIdle?: number;
   readonly emit?: Emit;
 }
 
@@ -105,17 +107,19 @@ const role: EndpointRole<'docker' | 'podman' | 'ssh' | 'oci' | 'registry'> = {
 };
 
 async function findTarget(url: string, options: EndpointOptions): Promise<OpenTarget> {
-  const { environment, registries, ssh, emit = silent } = options;
+  const { environment, registries, ssh, loadIdle, emit = silent } = options;
+  const engine = loadIdle === undefined ? {} : { loadIdle };
   const { scheme, rest } = parseEndpointUrl(url, role);
   if (scheme === 'registry') return findRegistry(registryBase(url, rest), await registries?.());
   if (scheme === 'ssh') {
     const endpoint = parseSshEndpoint(rest);
-    return async (signal) => openDockerTarget(await sshTarget(endpoint, { ssh, emit, signal }), { signal });
+    return async (signal) =>
+      openDockerTarget(await sshTarget(endpoint, { ssh, emit, signal }), { ...engine, signal });
   }
   if (scheme !== 'oci') {
     const find = scheme === 'docker' ? findDocker : findPodman;
     const connection = await find(url, environment);
-    return (signal) => openDockerTarget(connection, { signal });
+    return (signal) => openDockerTarget(connection, { ...engine, signal });
   }
   if (rest !== '') return () => openOciTarget(rest);
   throw new PackferryError('E_ENDPOINT_INVALID', `${JSON.stringify(url)} names no folder`, {

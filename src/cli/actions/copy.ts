@@ -17,6 +17,7 @@ import { tellUnknown, type SiteFreshness } from '../freshness.ts';
 import { trustedKeys } from '../keys.ts';
 import type { RegistryOptions } from '../network.ts';
 import type { PatienceOptions } from '../options.ts';
+import { paceOf } from '../pace-options.ts';
 import type { Action, CommonOptions, Session } from '../session.ts';
 import { sshAccess } from '../ssh.ts';
 import type { SshOptions } from '../ssh-options.ts';
@@ -56,7 +57,7 @@ export const copyCommand: Action<CopyOptions> = async (session, images, options)
     try {
       const { report, errors } = await copyImages({
         ...{ names, from, sources, platform, targets, retag, emit, signal, jobs: options.jobs },
-        targetsAtOnce: options.targetsAtOnce,
+        ...paceOf(options),
         onExisting: onExisting(context, options),
         dryRun: options.dryRun ?? false,
         keepGoing: options.keepGoing ?? false,

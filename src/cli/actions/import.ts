@@ -16,6 +16,7 @@ import { judgementOf, type JudgementOptions } from '../bundle-judgement.ts';
 import { tellUnknown } from '../freshness.ts';
 import type { RegistryOptions } from '../network.ts';
 import type { PatienceOptions } from '../options.ts';
+import { paceOf } from '../pace-options.ts';
 import { confirm, isInteractive } from '../prompt.ts';
 import { withReceipt, type ReceiptOptions } from '../receipts.ts';
 import type { Action, CommonOptions, Outcome, Session } from '../session.ts';
@@ -79,7 +80,7 @@ async function runImport(
       dryRun: options.dryRun ?? false,
       keepGoing: options.keepGoing ?? false,
       jobs: options.jobs,
-      targetsAtOnce: options.targetsAtOnce,
+      ...paceOf(options),
       smoke: options.smoke ?? false,
       retag,
       onExisting: onExisting(context, options),

@@ -23,7 +23,7 @@ export interface DeliveryOptions extends PaceOptions {
 /** The targets of a command line, not yet touched. */
 export async function deliveryTargets(
   session: Session,
-  options: RegistryOptions & PatienceOptions & SshOptions,
+  options: RegistryOptions & PatienceOptions & SshOptions & Partial<Pick<PaceOptions, 'targetTimeout'>>,
   urls: readonly string[],
 ): Promise<readonly FoundTarget[]> {
   const registries = async (): ReturnType<typeof registrySourceOptions> => {
@@ -45,6 +45,7 @@ export async function deliveryTargets(
   return findTargets(urls, {
     environment: session.context.env,
     registries,
+    ...(options.targetTimeout === undefined ? {} : { loadIdle: options.targetTimeout * 1000 }),
     ssh: sshAccess(session, options),
     emit: session.emit,
   });

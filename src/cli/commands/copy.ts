@@ -1,6 +1,5 @@
 import { Option } from 'commander';
 import { collectValues, jobsOption, onExistingOption, retagOption, toOption } from '../options.ts';
-import { targetsAtOnceOption } from '../pace-options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */
@@ -26,5 +25,4 @@ export const addCopy: AddCommand = (program, bind) =>
     .option('--dry-run', 'look what is missing, bring nothing')
     .option('--keep-going', 'go on with the other images when one fails')
     .addOption(jobsOption('images that are brought to one target', 2))
-    .addOption(targetsAtOnceOption())
     .action(bind(async () => (await import('../actions/copy.ts')).copyCommand));

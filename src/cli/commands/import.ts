@@ -7,7 +7,6 @@ import {
   siteKeyOption,
   toOption,
 } from '../options.ts';
-import { targetsAtOnceOption } from '../pace-options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */
@@ -34,5 +33,4 @@ export const addImport: AddCommand = (program, bind) =>
     .option('--keep-going', 'go on with the other images when one fails')
     .option('-y, --yes', 'do not ask')
     .addOption(jobsOption('images that are loaded into one target', 2))
-    .addOption(targetsAtOnceOption())
     .action(bind(async () => (await import('../actions/import.ts')).importCommand));
