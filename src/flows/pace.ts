@@ -1,4 +1,4 @@
-import { RateLimit, limited } from '../core/rate-limit.ts';
+import { RateLimit, limited } from './rate-limit.ts';
 import type { ImageSource } from '../core/ports.ts';
 import { withBlobs } from './with-blobs.ts';
 

@@ -136,6 +136,13 @@ test('something that is no image name', refused, {
   code: 'E_REFERENCE_INVALID',
   names: ['Demisto/Other'],
 });
+for (const rate of ['fast', '0', '100', '50MiB/min']) {
+  test(`a rate that is none, or far too slow: ${rate}`, async (t) => {
+    const ran = await runCli(['import', '/nonexistent', '--limit-rate-per-target', rate]);
+    t.is(ran.status, 2, ran.stderr);
+    t.true(ran.stderr.includes('--limit-rate-per-target') && ran.stderr.includes('50MiB'), ran.stderr);
+  });
+}
 
 test('endpoints that are none are told before the bundle is read, all of them', async (t) => {
   const to = ['--to', 'dokcer:', '--to', 'oci:'];

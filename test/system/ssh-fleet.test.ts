@@ -29,7 +29,7 @@ const imageOf = (name: string, size: number) =>
 test.serial(
   'a connection that is cut ten times: all images arrive, and what was confirmed is not sent again',
   needing([...sshdNeeds, 'podman'], async (t) => {
-    const composed = Array.from({ length: 12 }, (_, at) => imageOf(`cut-${at}`, 400_000));
+    const composed = Array.from({ length: 10 }, (_, at) => imageOf(`cut-${at}`, 400_000));
     const images = composed.map((image, at) => lockComposed(`docker.io/demisto/cut:${at}`, image));
     await withPodman((engine) =>
       withSshd((sshd) =>

@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks';
 import { setImmediate as turn } from 'node:timers/promises';
 import test from 'ava';
 import { collect } from '../../src/core/collect.ts';
-import { limited, RateLimit, type Clock } from '../../src/core/rate-limit.ts';
+import { limited, RateLimit, type Clock } from '../../src/flows/rate-limit.ts';
 
 /** Time that passes only while somebody sleeps, and then at once. */
 class Watch implements Clock {
