@@ -37,6 +37,7 @@ import {
   addRegistryOptions,
   addRegistryTargetOptions,
 } from './options.ts';
+import { addPaceOptions } from './pace-options.ts';
 import { addSshOptions } from './ssh-options.ts';
 
 interface Entry {
@@ -48,6 +49,8 @@ interface Entry {
   readonly registries?: true | 'targets';
   /** Its images may be on machines that are reached over SSH. */
   readonly ssh?: boolean;
+  /** It brings images to targets, perhaps to many. */
+  readonly delivers?: true;
   /** The command is a group of these and does nothing by itself. */
   readonly within?: readonly Entry[];
 }
@@ -180,11 +183,12 @@ const groups: readonly Group[] = [
         judges: true,
         registries: 'targets',
         ssh: true,
+        delivers: true,
         examples: [
           'packferry import /media/usb/soc --trusted-keys allowed_signers',
           'packferry import /media/usb/soc --to oci:/srv/images --dry-run',
           'packferry import /media/usb/soc --to registry://registry.example:5000/xsoar --to docker:',
-          'packferry import /media/usb/soc --to ssh://root@xsoar.example',
+          'packferry import /media/usb/soc --to ssh://root@xsoar.example --to ssh://root@engine1.example --limit-rate 50MiB',
         ],
       },
       {
@@ -223,6 +227,7 @@ const groups: readonly Group[] = [
         judges: true,
         registries: true,
         ssh: true,
+        delivers: true,
         examples: [
           'packferry copy demisto/python3:3.12.13.11694875 --to oci:/srv/images',
           "packferry copy 'demisto/*' --from bundle:/media/usb/soc --to registry://registry.example",
@@ -281,7 +286,7 @@ export function makeProgram(context: Context, ended: (status: ExitStatus) => voi
 
 function addEntry(
   parent: Command,
-  { add, examples, judges, registries, ssh, within }: Entry,
+  { add, examples, judges, registries, ssh, delivers, within }: Entry,
   bind: Bind,
 ): void {
   const command = add(parent, bind);
@@ -289,6 +294,7 @@ function addEntry(
   if (registries === true) addRegistryOptions(command);
   if (registries === 'targets') addRegistryTargetOptions(command);
   if (ssh) addSshOptions(command);
+  if (delivers) addPaceOptions(command);
   for (const entry of within ?? []) addEntry(command, entry, bind);
   if (within === undefined) addCommonOptions(command);
   command.addHelpText('after', `\nExamples:\n${examples.map((line) => `  $ ${line}`).join('\n')}`);

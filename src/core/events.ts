@@ -7,7 +7,7 @@ export type Task = 'scan' | 'resolve' | 'pull' | 'sign' | 'verify' | 'deliver';
 /**
  * What long work tells while it runs. Flows emit these and never print; renderers in `cli` decide what is shown.
  * All sizes are bytes; `progress` is absolute per item. An item that starts anew is `started` once more and goes on from
- * its `present`.
+ * its `present`. `target` is the endpoint that an item is brought to, where a run has several: then both together name it.
  */
 export type Event =
   | { readonly type: 'planned'; readonly task: Task; readonly items: number; readonly bytes: number }
@@ -15,6 +15,7 @@ export type Event =
       readonly type: 'started';
       readonly task: Task;
       readonly item: string;
+      readonly target?: string;
       /** What the item is, in words for people, where its name does not say so: `layer of demisto/python3:3.12`. */
       readonly label?: string;
       readonly bytes?: number;
@@ -25,6 +26,7 @@ export type Event =
       readonly type: 'progress';
       readonly task: Task;
       readonly item: string;
+      readonly target?: string;
       readonly bytes: number;
       /** Of these, bytes that were there before and have only been looked at again. */
       readonly present?: number;
@@ -33,6 +35,7 @@ export type Event =
       readonly type: 'skipped';
       readonly task: Task;
       readonly item: string;
+      readonly target?: string;
       readonly label?: string;
       readonly reason: string;
       readonly bytes?: number;
@@ -41,6 +44,7 @@ export type Event =
       readonly type: 'done';
       readonly task: Task;
       readonly item: string;
+      readonly target?: string;
       readonly label?: string;
       readonly bytes?: number;
       readonly detail?: string;
@@ -49,6 +53,7 @@ export type Event =
       readonly type: 'failed';
       readonly task: Task;
       readonly item: string;
+      readonly target?: string;
       readonly label?: string;
       readonly error: PackferryError;
     }

@@ -115,6 +115,11 @@ export interface ImageTarget {
   deliver(image: LockedImage, source: ImageSource, options?: DeliverOptions): Promise<Delivery>;
   confirm(image: LockedImage, signal?: AbortSignal): Promise<Confirmation>;
   /**
+   * Is this a fault of the way to the target, which broke, so that the same may succeed when it is tried again? Absent where
+   * the way cannot break, or the target itself tries again.
+   */
+  wayBroke?(error: PackferryError): boolean;
+  /**
    * Runs an image that is there, by the ID that the target gives it, with no network, no capabilities and a root that
    * cannot be written, and leaves no container. Absent where nothing runs.
    */

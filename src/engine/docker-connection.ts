@@ -17,8 +17,17 @@ export type DockerConnection = {
   | { readonly kind: 'unix'; readonly path: string }
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
   /** Connections that somebody else opens: of a command, or through a tunnel, which `close` ends. */
-  | { readonly kind: 'stream'; readonly connect: () => Promise<Duplex>; readonly close?: () => void }
+  | {
+      readonly kind: 'stream';
+      readonly connect: () => Promise<Duplex>;
+      readonly close?: () => void;
+      /** It leads to another machine, and may break. */
+      readonly isRemote?: boolean;
+    }
 );
+
+/** One over connections that somebody else opens. */
+export type StreamConnection = Extract<DockerConnection, { readonly kind: 'stream' }>;
 
 /** How endpoints of an engine are written, and what its name is. */
 type Scheme = 'docker:' | 'podman:';

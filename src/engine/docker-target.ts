@@ -2,7 +2,7 @@ import pLimit from 'p-limit';
 import { planArchive, type ArchivePlan } from '../archive/plan.ts';
 import { planStubArchive } from '../archive/stub-archive.ts';
 import type { Digest } from '../core/digest.ts';
-import { asPackferryError, messageOf, PackferryError } from '../core/errors.ts';
+import { asPackferryError, messageOf, PackferryError, type ErrorCode } from '../core/errors.ts';
 import { blobsOf, totalSize, type LockedImage } from '../core/image.ts';
 import type {
   Confirmation,
@@ -17,6 +17,7 @@ import type {
 } from '../core/ports.ts';
 import { nameOf, parseReference, tagNameOf, type ImageReference } from '../core/reference.ts';
 import { tagConflict } from '../core/tag-conflict.ts';
+import { connectionBroke } from './broken-way.ts';
 import { connectEngine, type EngineConnection } from './connect-engine.ts';
 import type { Engine } from './engine.ts';
 import { loadImage } from './engine-load.ts';
@@ -57,8 +58,12 @@ export async function openDockerTarget(
   const { answerWithin = 30_000, inspectWithin = 60_000, loadIdle = 600_000 } = options;
   const { smokeWithin = 180_000, signal } = options;
   const engine = await connectEngine(connection, answerWithin, signal);
-  return new DockerTarget(engine, { inspectWithin, loadIdle, smokeWithin });
+  const isRemote =
+    connection.kind === 'tcp' || (connection.kind === 'stream' && connection.isRemote === true);
+  return new DockerTarget(engine, { inspectWithin, loadIdle, smokeWithin }, isRemote);
 }
+
+const gone: ReadonlySet<ErrorCode> = new Set(['E_ENGINE_UNREACHABLE', 'E_SSH_UNREACHABLE']);
 
 class DockerTarget implements ImageTarget {
   readonly name: string;
@@ -66,9 +71,11 @@ class DockerTarget implements ImageTarget {
   readonly #engine: Engine;
   readonly #patience: Patience;
   readonly #held: HeldLayers;
+  readonly #isRemote: boolean;
 
-  constructor(engine: Engine, patience: Patience) {
+  constructor(engine: Engine, patience: Patience, isRemote: boolean) {
     this.name = engine.name;
+    this.#isRemote = isRemote;
     this.#patience = patience;
     this.#engine = engine;
     this.#held = new HeldLayers(engine.facts);
@@ -108,6 +115,10 @@ class DockerTarget implements ImageTarget {
     } catch (fault) {
       throw await this.#cleared(image, fault);
     }
+  }
+
+  wayBroke(error: PackferryError): boolean {
+    return this.#isRemote && connectionBroke(error);
   }
 
   preflight(images: readonly LockedImage[]): Promise<readonly Objection[]> {
@@ -197,7 +208,8 @@ class DockerTarget implements ImageTarget {
       const answer = await this.confirm(image, options.signal);
       return answer.confirmed ? undefined : answer.reason;
     } catch (fault) {
-      if (fault instanceof PackferryError && fault.code === 'E_LOAD_FAILED') return fault.message;
+      const isRefusal = fault instanceof PackferryError && fault.code === 'E_LOAD_FAILED';
+      if (isRefusal && !this.wayBroke(fault)) return fault.message;
       throw fault;
     }
   }
@@ -260,7 +272,7 @@ class DockerTarget implements ImageTarget {
     } catch (second) {
       const error = asPackferryError(fault);
       // An engine that is gone was the fault, or has been heard of by now.
-      if (asPackferryError(second).code === 'E_ENGINE_UNREACHABLE') return fault;
+      if (gone.has(asPackferryError(second).code)) return fault;
       return error.with(`${error.message}; what is left of it could not be taken away: ${messageOf(second)}`);
     }
   }

@@ -2,8 +2,10 @@ import type { Emit } from '../core/events.ts';
 import { PackferryError } from '../core/errors.ts';
 import type { ConnectOptions } from '../ssh/connect.ts';
 import type { DockerConnection } from './docker-connection.ts';
+import { renewed } from './renewed-connection.ts';
 import { sourceFault } from './source-fault.ts';
 import { connectEngineOverSsh } from './ssh-connection.ts';
+import { Answers } from './ssh-answers.ts';
 import type { SshEndpoint } from './ssh-endpoint.ts';
 
 /** How engines on other machines are reached: whoever runs packferry, and what may be asked. */
@@ -16,13 +18,29 @@ export interface EngineOverSshOptions {
   readonly signal: AbortSignal;
 }
 
-/** Connects to an engine that images are brought to. Throws what `connectEngineOverSsh` throws. */
+/**
+ * Connects to an engine that images are brought to. A connection that is lost is made anew by what is asked for next. Throws what
+ * `connectEngineOverSsh` throws.
+ */
 export async function sshTarget(
   endpoint: SshEndpoint,
   options: EngineOverSshOptions,
 ): Promise<DockerConnection> {
   const { ssh, emit, signal } = options;
-  if (ssh !== undefined) return connectEngineOverSsh(endpoint, { ...ssh, emit, signal });
+  if (ssh !== undefined) {
+    const answers = ssh.ask === undefined ? undefined : new Answers(ssh.ask);
+    const open = (): ReturnType<typeof connectEngineOverSsh> => {
+      answers?.begin();
+      return connectEngineOverSsh(endpoint, { ...ssh, ask: answers?.ask, emit, signal });
+    };
+    const tell = (): void =>
+      emit({
+        type: 'note',
+        level: 'info',
+        message: `${endpoint.name}: connected again after the connection broke`,
+      });
+    return renewed(await open(), open, tell);
+  }
   throw new PackferryError('E_ENDPOINT_INVALID', `${endpoint.name}: SSH is not set up here`, {
     hint: 'Give the option "ssh": who connects, and where the settings are.',
   });

@@ -4,7 +4,7 @@ import type { Emit } from '../core/events.ts';
 import { plainWords } from '../core/plain-words.ts';
 import { connectSsh, type ConnectOptions } from '../ssh/connect.ts';
 import { ChannelRefused, type SshConnection } from '../ssh/connection.ts';
-import type { DockerConnection } from './docker-connection.ts';
+import type { StreamConnection } from './docker-connection.ts';
 import { noAnswer } from './engine-fault.ts';
 import type { SshEndpoint } from './ssh-endpoint.ts';
 import { tryWay, waysTo, type Way } from './ssh-ways.ts';
@@ -20,7 +20,7 @@ const answerWithin = 30_000;
 export async function connectEngineOverSsh(
   endpoint: SshEndpoint,
   options: ConnectOptions,
-): Promise<DockerConnection> {
+): Promise<StreamConnection> {
   const connection = await connectSsh(endpoint.destination, options);
   try {
     const way = await findWay(connection, endpoint, options.emit, options.signal);

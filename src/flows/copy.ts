@@ -8,15 +8,16 @@ import { lockedNameOf, parseReference, type ImageReference } from '../core/refer
 import { someOf } from '../core/some-of.ts';
 import { reportVersion, type CopyReport } from '../schema/reports.ts';
 import { Chain, tellingOnce } from './chain.ts';
-import { deliverToTargets, refuseConflicts, surveyTargets } from './delivery.ts';
+import { deliverToTargets, refuseConflicts, surveyTargets, warnOfLeftOut } from './delivery.ts';
 import { matchesImage } from './exclude.ts';
 import type { OnExisting } from './on-existing.ts';
+import type { Pace } from './pace.ts';
 import { resolveAll, throwUnresolved, unresolved } from './resolve.ts';
 import { renameImages, type RetagRule } from './retag.ts';
 import type { SourceEndpoint } from './source-endpoint.ts';
 import type { Sources } from './sources.ts';
 
-export interface CopyOptions {
+export interface CopyOptions extends Pace {
   /** References, or patterns of what the sources list. */
   readonly names: readonly string[];
   /** Asked in this order; the first that has an image gives it. */
@@ -65,7 +66,8 @@ export async function copyImages(options: CopyOptions): Promise<Copied> {
   if (!keepGoing && !dryRun) throwUnresolved(resolved);
   const found = resolved.images.map(({ image }) => image);
   const { images, before, sourceOf } = renameImages(found, options.retag);
-  const surveyed = await surveyTargets(options.targets, images, signal);
+  const surveyed = await surveyTargets(options.targets, images, signal, options.targetsAtOnce);
+  warnOfLeftOut(surveyed, emit);
   refuseConflicts(surveyed, options);
   if (!dryRun) await options.begin();
   const errors = unresolved(resolved);

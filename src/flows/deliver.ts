@@ -7,10 +7,12 @@ import { parseReference, tagNameOf } from '../core/reference.ts';
 import type { ImportedImage } from '../schema/reports.ts';
 import { deliverInOrder } from './delivery-order.ts';
 import { freeName, isSettled, withdraw, type OnExisting } from './on-existing.ts';
+import type { Pace } from './pace.ts';
+import { deliverPersistently } from './redelivery.ts';
 import { reportError } from './report.ts';
 import { smoke } from './smoke.ts';
 
-export interface DeliveryOptions {
+export interface DeliveryOptions extends Pace {
   /** Nothing is sent; images that are absent stay pending. */
   readonly dryRun: boolean;
   /** Goes on after a failure. */
@@ -44,8 +46,8 @@ export function blobsToSend(surveyed: readonly SurveyedImage[]): Descriptor[] {
 }
 
 /**
- * Brings images to one target, each missing layer once, and adds what failed to `errors`. After a failure, of whatever
- * target, no more starts unless `keepGoing`; a dry run goes on. Throws the reason of the signal only.
+ * Brings images to one target, each missing layer once, and adds what failed there to `errors`. After a failure no more
+ * starts unless `keepGoing`; a dry run goes on. Throws the reason of the signal only.
  */
 export async function deliverImages(
   target: ImageTarget,
@@ -56,8 +58,6 @@ export async function deliverImages(
 ): Promise<ImportedImage[]> {
   const { signal, dryRun, keepGoing } = options;
   const emit = dryRun ? silent : options.emit;
-  const bytes = totalSize(surveyed.flatMap(({ image }) => blobsOf(image)));
-  emit({ type: 'planned', task: 'deliver', items: surveyed.length, bytes });
   const attempt = async (one: SurveyedImage): Promise<Outcome> => {
     const delivered = await deliverOne(target, one, source, { ...options, emit });
     const isTried = options.smoke === true && !dryRun && !('error' in delivered);
@@ -84,17 +84,13 @@ export async function deliverImages(
     return outcome.image;
   };
   const waiting = surveyed.map((value) => ({ value, missing: layersToBring(value) }));
-  try {
-    const images = await deliverInOrder(waiting, options.jobs, one, ({ status }) => status === 'loaded');
-    const later = await deliverAlone(postponed, attempt);
-    return images.map((image, at) => {
-      const value = surveyed[at];
-      const outcome = value === undefined ? undefined : later.get(value);
-      return outcome === undefined ? image : close(outcome);
-    });
-  } finally {
-    emit({ type: 'finished', task: 'deliver' });
-  }
+  const images = await deliverInOrder(waiting, options.jobs, one, ({ status }) => status === 'loaded');
+  const later = await deliverAlone(postponed, attempt);
+  return images.map((image, at) => {
+    const value = surveyed[at];
+    const outcome = value === undefined ? undefined : later.get(value);
+    return outcome === undefined ? image : close(outcome);
+  });
 }
 
 /**
@@ -137,7 +133,7 @@ async function deliverOne(
   source: ImageSource,
   options: DeliveryOptions,
 ): Promise<Outcome> {
-  const { emit, signal, dryRun, onExisting = 'error' } = options;
+  const { emit, signal, dryRun, onExisting = 'error', retries, retryDelay } = options;
   const { image, presence } = surveyed;
   const item = image.reference;
   const base = pending(target, image, presence, options);
@@ -158,7 +154,8 @@ async function deliverOne(
     const bytesMissing = totalSize(blobsToSend([surveyed]));
     return { image: { ...base, bytesMissing, bytesSkipped: size - bytesMissing } };
   }
-  emit({ type: 'started', task: 'deliver', item, bytes: size });
+  const start = (): void => emit({ type: 'started', task: 'deliver', item, bytes: size });
+  start();
   try {
     const replaced =
       presence.state === 'conflict'
@@ -166,17 +163,21 @@ async function deliverOne(
         : undefined;
     const onBytes = (bytes: number): void => emit({ type: 'progress', task: 'deliver', item, bytes });
     const replaces = replaced === undefined ? {} : { replaces: replaced.id };
-    const { sentInFull, ...delivery } = await target.deliver(image, source, { signal, onBytes, ...replaces });
+    const { delivery, answer } = await deliverPersistently(target, image, source, {
+      ...{ signal, emit, onBytes, onAgain: start, ...replaces },
+      ...(retries === undefined ? {} : { retries }),
+      ...(retryDelay === undefined ? {} : { retryDelay }),
+    });
+    const { sentInFull, ...sent } = delivery;
     if (sentInFull !== undefined)
       emit({ type: 'note', level: 'info', message: resent(target, image, sentInFull) });
-    const answer = await target.confirm(image, signal);
     if (!answer.confirmed) {
       await withdraw(target, image, replaced?.id, emit);
       throw notConfirmed(target, image, answer.reason);
     }
     emit({ type: 'done', task: 'deliver', item, bytes: size });
     noteNameless(target, image, answer.id, emit);
-    const done = { ...base, ...delivery, status: 'loaded' as const, id: answer.id };
+    const done = { ...base, ...sent, status: 'loaded' as const, id: answer.id };
     return { image: replaced === undefined ? done : { ...done, replaced } };
   } catch (fault) {
     signal.throwIfAborted();
@@ -201,11 +202,12 @@ function naming(reference: string, error: PackferryError): PackferryError {
   return error.message.includes(reference) ? error : error.with(`${reference}: ${error.message}`);
 }
 
-function pending(
+/** An image that nothing has happened to. */
+export function pending(
   target: ImageTarget,
   image: LockedImage,
   presence: Presence,
-  { namesBefore }: DeliveryOptions,
+  { namesBefore }: Pick<DeliveryOptions, 'namesBefore'>,
 ): ImportedImage {
   const before = heldBefore(image, presence);
   const reference = namesBefore?.get(image.reference) ?? image.reference;

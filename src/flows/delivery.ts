@@ -1,32 +1,67 @@
-import { PackferryError } from '../core/errors.ts';
-import type { LockedImage } from '../core/image.ts';
-import type { ImageSource, ImageTarget } from '../core/ports.ts';
+import pLimit from 'p-limit';
+import type { PackferryError } from '../core/errors.ts';
+import { asPackferryError } from '../core/errors.ts';
+import { silent, type Emit } from '../core/events.ts';
+import { blobsOf, totalSize, type LockedImage } from '../core/image.ts';
+import type { ImageSource, ImageTarget, Presence } from '../core/ports.ts';
 import { tagConflict } from '../core/tag-conflict.ts';
 import type { TargetReport } from '../schema/reports.ts';
-import { deliverImages, type DeliveryOptions, type SurveyedImage } from './deliver.ts';
+import { deliverImages, pending, type DeliveryOptions, type SurveyedImage } from './deliver.ts';
 import { isSettled } from './on-existing.ts';
+import { limitedSources, usualTargetsAtOnce } from './pace.ts';
+import { reportError } from './report.ts';
+import { sharedSource } from './shared-reading.ts';
+import { together } from './together.ts';
 
 /** A target, and what it says of each image. */
 export interface SurveyedTarget {
   readonly target: ImageTarget;
   readonly images: readonly SurveyedImage[];
+  /** Why the target could not be asked: then nothing is sent there, and nothing is known of the images. */
+  readonly error?: PackferryError;
 }
 
-/** Asks every target what it has of these images. */
+/**
+ * Asks every target what it has of these images. Of several, those that cannot be asked are left out of what follows, and
+ * carry the error; when none can be asked, it is thrown.
+ */
 export async function surveyTargets(
   targets: readonly ImageTarget[],
   images: readonly LockedImage[],
   signal: AbortSignal,
+  atOnce = usualTargetsAtOnce,
 ): Promise<readonly SurveyedTarget[]> {
-  const surveyed: SurveyedTarget[] = [];
-  for (const target of targets) {
-    const answers = await target.survey(images, signal);
-    surveyed.push({
-      target,
-      images: images.map((image, index) => ({ image, presence: answers[index] ?? { state: 'absent' } })),
-    });
-  }
+  const limit = pLimit(atOnce);
+  const survey = async (target: ImageTarget): Promise<SurveyedTarget> => {
+    try {
+      signal.throwIfAborted();
+      const answers = await target.survey(images, signal).catch((fault: unknown) => {
+        // A connection that broke is made anew by the next question.
+        if (signal.aborted || target.wayBroke?.(asPackferryError(fault)) !== true) throw fault;
+        return target.survey(images, signal);
+      });
+      const presence = (index: number): Presence => answers[index] ?? { state: 'absent' };
+      return { target, images: images.map((image, index) => ({ image, presence: presence(index) })) };
+    } catch (fault) {
+      signal.throwIfAborted();
+      const nothing = images.map((image) => ({ image, presence: { state: 'absent' as const } }));
+      return { target, images: nothing, error: asPackferryError(fault) };
+    }
+  };
+  const surveyed = await Promise.all(targets.map((target) => limit(survey, target)));
+  const errors = surveyed.flatMap(({ error }) => error ?? []);
+  if (errors.length > 0 && errors.length === surveyed.length)
+    throw together(errors, `none of ${errors.length} targets can be used`);
   return surveyed;
+}
+
+/** Tells, before anything is sent, which targets get nothing. */
+export function warnOfLeftOut(surveyed: readonly SurveyedTarget[], emit: Emit): void {
+  for (const { target, error } of surveyed) {
+    if (error === undefined) continue;
+    const { message } = naming(target, error);
+    emit({ type: 'note', level: 'warning', message: `${message}; nothing is sent there` });
+  }
 }
 
 /**
@@ -45,24 +80,74 @@ export function refuseConflicts(
         : [],
     ),
   );
-  const [first] = conflicts;
-  if (first === undefined) return;
-  if (conflicts.length === 1) throw first;
-  const message = `nothing was sent: ${conflicts.length} names stand for other images`;
-  throw new PackferryError('E_TAG_CONFLICT', message, { errors: conflicts });
+  if (conflicts.length > 0)
+    throw together(conflicts, `nothing was sent: ${conflicts.length} names stand for other images`);
 }
 
-/** Brings images to one target after the other. What fails is added to `errors`; see `deliverImages`. */
+/**
+ * Brings images to several targets at the same time, each at its own pace: what fails at one does not keep the others from
+ * going on. All failures are added to `errors`, in the order of the targets; see `deliverImages`.
+ */
 export async function deliverToTargets(
   surveyed: readonly SurveyedTarget[],
   source: ImageSource,
   errors: PackferryError[],
   options: DeliveryOptions,
 ): Promise<TargetReport[]> {
-  const reports: TargetReport[] = [];
-  for (const { target, images } of surveyed) {
-    const delivered = await deliverImages(target, images, source, errors, options);
-    reports.push({ name: target.name, images: delivered });
+  const { dryRun, signal, targetsAtOnce = usualTargetsAtOnce } = options;
+  const emit = dryRun ? silent : options.emit;
+  const isMany = surveyed.length > 1;
+  const shared = isMany ? sharedSource(source) : source;
+  const limitedSource = limitedSources(options);
+  const limit = pLimit(targetsAtOnce);
+  const deliver = async (one: SurveyedTarget): Promise<Delivered> => {
+    const { target, images, error } = one;
+    if (error !== undefined) return leftOut(one, error, options);
+    signal.throwIfAborted();
+    const failures: PackferryError[] = [];
+    const telling = isMany ? { ...options, emit: emitFor(target, options.emit) } : options;
+    const delivered = await deliverImages(target, images, limitedSource(shared), failures, telling);
+    const named = isMany ? failures.map((failure) => naming(target, failure)) : failures;
+    return { report: { name: target.name, images: delivered }, failures: named };
+  };
+  const reached = surveyed.filter(({ error }) => error === undefined).flatMap(({ images }) => images);
+  const bytes = totalSize(reached.flatMap(({ image }) => blobsOf(image)));
+  emit({ type: 'planned', task: 'deliver', items: reached.length, bytes });
+  try {
+    const delivered = await allEnded(surveyed.map((one) => limit(deliver, one)));
+    errors.push(...delivered.flatMap(({ failures }) => failures));
+    return delivered.map(({ report }) => report);
+  } finally {
+    emit({ type: 'finished', task: 'deliver' });
   }
-  return reports;
+}
+
+interface Delivered {
+  readonly report: TargetReport;
+  readonly failures: readonly PackferryError[];
+}
+
+/** Also after an interruption every target has put away what it was at before anything goes on. */
+async function allEnded<T>(work: readonly Promise<T>[]): Promise<T[]> {
+  await Promise.allSettled(work);
+  return Promise.all(work);
+}
+
+function leftOut(
+  { target, images }: SurveyedTarget,
+  error: PackferryError,
+  options: DeliveryOptions,
+): Delivered {
+  const named = naming(target, error);
+  const none = images.map(({ image, presence }) => pending(target, image, presence, options));
+  return { report: { name: target.name, images: none, error: reportError(named) }, failures: [named] };
+}
+
+function emitFor({ name }: ImageTarget, emit: Emit): Emit {
+  return (event) => emit('item' in event ? { ...event, target: name } : event);
+}
+
+/** Where there are several targets, every failure says whose it is. */
+function naming({ name }: ImageTarget, error: PackferryError): PackferryError {
+  return error.message.includes(name) ? error : error.with(`${name}: ${error.message}`);
 }

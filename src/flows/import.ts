@@ -1,17 +1,26 @@
 import type { Emit } from '../core/events.ts';
-import { PackferryError } from '../core/errors.ts';
+import pLimit from 'p-limit';
+import { messageOf, PackferryError } from '../core/errors.ts';
 import type { LockedImage } from '../core/image.ts';
-import type { ImageTarget } from '../core/ports.ts';
+import type { ImageTarget, Objection } from '../core/ports.ts';
 import { formatReference, parseReference } from '../core/reference.ts';
 import type { VerifiedBundle } from '../bundle/open.ts';
 import { BundleSource, lockedImageOf } from '../bundle/source.ts';
 import { reportVersion, type ImportedImage, type ImportReport } from '../schema/reports.ts';
-import { deliverToTargets, refuseConflicts, surveyTargets, type SurveyedTarget } from './delivery.ts';
+import {
+  deliverToTargets,
+  refuseConflicts,
+  surveyTargets,
+  warnOfLeftOut,
+  type SurveyedTarget,
+} from './delivery.ts';
 import type { OnExisting } from './on-existing.ts';
+import { usualTargetsAtOnce, type Pace } from './pace.ts';
 import { bundleHead, reportSigners, reportStanding } from './report.ts';
 import { renameImages, type RetagRule } from './retag.ts';
+import { together } from './together.ts';
 
-export interface ImportOptions {
+export interface ImportOptions extends Pace {
   readonly bundle: VerifiedBundle;
   readonly targets: readonly ImageTarget[];
   /** Names of the images that are wanted; all when empty. */
@@ -60,7 +69,8 @@ export async function importBundle(options: ImportOptions): Promise<Imported> {
     options.retag ?? [],
   );
   const delivery = { ...options, namesBefore: before };
-  const targets = await surveyTargets(options.targets, images, options.signal);
+  const targets = await surveyTargets(options.targets, images, options.signal, options.targetsAtOnce);
+  warnOfLeftOut(targets, options.emit);
   refuseConflicts(targets, delivery);
   await askForObjections(targets, options);
   const plan: ImportPlan = { bundle: options.bundle, targets };
@@ -101,22 +111,36 @@ export function chooseImages(bundle: VerifiedBundle, only: readonly string[]): L
  */
 async function askForObjections(
   targets: ImportPlan['targets'],
-  { dryRun, keepGoing, emit }: ImportOptions,
+  { dryRun, keepGoing, emit, targetsAtOnce }: ImportOptions,
 ): Promise<void> {
   const errors: PackferryError[] = [];
   const warn = (message: string): void => emit({ type: 'note', level: 'warning', message });
-  for (const { target, images } of targets) {
-    const missing = images.filter(({ presence }) => presence.state !== 'present').map(({ image }) => image);
-    for (const objection of (await target.preflight?.(missing)) ?? []) {
-      if ('warning' in objection) warn(objection.warning);
-      else if (dryRun || keepGoing) warn(objection.error.message);
-      else errors.push(objection.error);
-    }
+  for (const objection of (await objectionsOf(targets, targetsAtOnce)).flat()) {
+    if ('warning' in objection) warn(objection.warning);
+    else if (dryRun || keepGoing) warn(objection.error.message);
+    else errors.push(objection.error);
   }
   const [first] = errors;
-  if (first === undefined) return;
-  if (errors.length === 1) throw first;
-  throw new PackferryError(first.code, `nothing was sent: ${first.message}`, { errors });
+  if (first !== undefined) throw together(errors, `nothing was sent: ${first.message}`);
+}
+
+/** What every target says. One of several that is lost meanwhile says so again when it is brought something. */
+function objectionsOf(
+  targets: ImportPlan['targets'],
+  atOnce = usualTargetsAtOnce,
+): Promise<(readonly Objection[])[]> {
+  const limit = pLimit(atOnce);
+  const ask = async ({ target, images, error }: SurveyedTarget): Promise<readonly Objection[]> => {
+    if (error !== undefined) return [];
+    const missing = images.filter(({ presence }) => presence.state !== 'present').map(({ image }) => image);
+    try {
+      return (await target.preflight?.(missing)) ?? [];
+    } catch (fault) {
+      if (targets.length === 1) throw fault;
+      return [{ warning: messageOf(fault) }];
+    }
+  };
+  return Promise.all(targets.map((one) => limit(ask, one)));
 }
 
 function makeReport(options: ImportOptions, targets: ImportReport['targets']): ImportReport {

@@ -1,3 +1,5 @@
+import path from 'node:path';
+import pLimit from 'p-limit';
 import { asPackferryError, PackferryError } from '../core/errors.ts';
 import { silent, type Emit } from '../core/events.ts';
 import type { ImageTarget } from '../core/ports.ts';
@@ -8,7 +10,9 @@ import { sshTarget, type SshAccess } from '../engine/ssh-access.ts';
 import { parseSshEndpoint } from '../engine/ssh-endpoint.ts';
 import type { RegistrySourceOptions } from '../registry/options.ts';
 import { parseEndpointUrl, type EndpointRole } from './endpoint-url.ts';
+import { usualTargetsAtOnce } from './pace.ts';
 import { registryBase } from './source-endpoint.ts';
+import { together } from './together.ts';
 
 export interface EndpointOptions {
   /** The variables by which the engines' own clients are configured. */
@@ -17,18 +21,22 @@ export interface EndpointOptions {
   readonly registries?: () => Promise<RegistrySourceOptions>;
   /** How machines are reached over SSH; absent where none may be. */
   readonly ssh?: SshAccess;
+  /** Milliseconds that an engine may neither take nor say anything while it loads. Default: 10 minutes. */
+  readonly loadIdle?: number;
   readonly emit?: Emit;
 }
 
-/** A target that is known but has not been touched. */
-export type FoundTarget = (signal: AbortSignal) => Promise<ImageTarget>;
+type OpenTarget = (signal: AbortSignal) => Promise<ImageTarget>;
+
+/** A target that is known but has not been touched, and as what it was named. */
+export type FoundTarget = OpenTarget & { readonly url: string };
 
 /** Reads endpoint URLs; touches nothing. Throws `E_ENDPOINT_INVALID` with every one that names no target. */
 export async function findTargets(
   urls: readonly string[],
   options: EndpointOptions,
 ): Promise<readonly FoundTarget[]> {
-  return allOf(urls.map((url) => findTarget(url, options)));
+  return allOf(urls.map(async (url) => Object.assign(await findTarget(url, options), { url })));
 }
 
 /** Opens targets, all or none. Throws what those say that cannot be used. */
@@ -46,6 +54,46 @@ export async function openTargets(
   }
 }
 
+/**
+ * Opens targets, `atOnce` at a time. Of several, those that cannot be used are there all the same, and throw what they
+ * said when they are asked for images: so the others can go on, and the failure is told with theirs. Of those that turn
+ * out to be one and the same, one is left.
+ */
+export async function openUsableTargets(
+  found: readonly FoundTarget[],
+  signal: AbortSignal,
+  atOnce = usualTargetsAtOnce,
+): Promise<readonly ImageTarget[]> {
+  if (found.length === 1) return openTargets(found, signal);
+  const limit = pLimit(atOnce);
+  const open = async (one: FoundTarget): Promise<ImageTarget> => {
+    try {
+      signal.throwIfAborted();
+      return await one(signal);
+    } catch (fault) {
+      return unusable(one.url, asPackferryError(fault));
+    }
+  };
+  const opened = await Promise.all(found.map((one) => limit(open, one)));
+  const targets = new Map<string, ImageTarget>();
+  const twice: ImageTarget[] = [];
+  for (const target of opened) {
+    const folder = /^oci:(.+)$/s.exec(target.name)?.[1];
+    const place = folder === undefined ? target.name : path.resolve(folder);
+    if (targets.has(place)) twice.push(target);
+    else targets.set(place, target);
+  }
+  await closeTargets(signal.aborted ? opened : twice);
+  signal.throwIfAborted();
+  return [...targets.values()];
+}
+
+/** Stands for a target that could not be opened. */
+function unusable(name: string, error: PackferryError): ImageTarget {
+  const refuse = (): Promise<never> => Promise.reject(error);
+  return { name, survey: refuse, deliver: refuse, confirm: refuse, close: () => Promise.resolve() };
+}
+
 /** Closes all, also when one of them fails to. */
 export async function closeTargets(targets: readonly ImageTarget[]): Promise<void> {
   await Promise.allSettled(targets.map((target) => target.close()));
@@ -58,18 +106,20 @@ const role: EndpointRole<'docker' | 'podman' | 'ssh' | 'oci' | 'registry'> = {
     'Targets are docker:, docker:unix:///PATH, docker:tcp://HOST:PORT, docker:?sudo, docker:?as=USER, the same with podman:, ssh://[USER@]HOST, oci:DIR, and registry://HOST[:PORT][/PREFIX].',
 };
 
-async function findTarget(url: string, options: EndpointOptions): Promise<FoundTarget> {
-  const { environment, registries, ssh, emit = silent } = options;
+async function findTarget(url: string, options: EndpointOptions): Promise<OpenTarget> {
+  const { environment, registries, ssh, loadIdle, emit = silent } = options;
+  const engine = loadIdle === undefined ? {} : { loadIdle };
   const { scheme, rest } = parseEndpointUrl(url, role);
   if (scheme === 'registry') return findRegistry(registryBase(url, rest), await registries?.());
   if (scheme === 'ssh') {
     const endpoint = parseSshEndpoint(rest);
-    return async (signal) => openDockerTarget(await sshTarget(endpoint, { ssh, emit, signal }), { signal });
+    return async (signal) =>
+      openDockerTarget(await sshTarget(endpoint, { ssh, emit, signal }), { ...engine, signal });
   }
   if (scheme !== 'oci') {
     const find = scheme === 'docker' ? findDocker : findPodman;
     const connection = await find(url, environment);
-    return (signal) => openDockerTarget(connection, { signal });
+    return (signal) => openDockerTarget(connection, { ...engine, signal });
   }
   if (rest !== '') return () => openOciTarget(rest);
   throw new PackferryError('E_ENDPOINT_INVALID', `${JSON.stringify(url)} names no folder`, {
@@ -78,7 +128,7 @@ async function findTarget(url: string, options: EndpointOptions): Promise<FoundT
 }
 
 /** The client is loaded only where it is needed. */
-async function findRegistry(base: string, options: RegistrySourceOptions = {}): Promise<FoundTarget> {
+async function findRegistry(base: string, options: RegistrySourceOptions = {}): Promise<OpenTarget> {
   if (base === '') {
     throw new PackferryError('E_ENDPOINT_INVALID', '"registry:" names no host that images could go to', {
       hint: role.examples,
@@ -92,10 +142,6 @@ async function findRegistry(base: string, options: RegistrySourceOptions = {}): 
 async function allOf<T>(work: readonly Promise<T>[]): Promise<T[]> {
   const ended = await Promise.allSettled(work);
   const errors = ended.flatMap((each) => (each.status === 'rejected' ? [asPackferryError(each.reason)] : []));
-  const [first] = errors;
-  if (first === undefined) return Promise.all(work);
-  if (errors.length === 1) throw first;
-  throw new PackferryError(first.code, `${errors.length} of ${work.length} targets cannot be used`, {
-    errors,
-  });
+  if (errors.length === 0) return Promise.all(work);
+  throw together(errors, `${errors.length} of ${work.length} targets cannot be used`);
 }

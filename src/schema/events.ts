@@ -17,7 +17,13 @@ function line<Type extends string, Shape extends z.ZodRawShape>(type: Type, shap
 }
 
 /** An item of a task: an image, a blob by its digest, a file, a pack. The label says what it is where its name does not. */
-const item = { task, item: z.string(), label: z.string().exactOptional() };
+const item = {
+  task,
+  item: z.string(),
+  /** Where it is brought to, where a run has several targets: then both together name it. */
+  target: z.string().exactOptional(),
+  label: z.string().exactOptional(),
+};
 
 /** An error, with those that it sums up. */
 const wholeError = z.object({ ...errorReport.shape, errors: z.array(errorReport).exactOptional() });
@@ -26,7 +32,10 @@ const wholeError = z.object({ ...errorReport.shape, errors: z.array(errorReport)
 export const eventLine = z.discriminatedUnion('type', [
   line('planned', { task, items: size, bytes: size }),
   line('started', { ...item, bytes: size.exactOptional(), present: size.exactOptional() }),
-  line('progress', { task, item: z.string(), bytes: size, present: size.exactOptional() }),
+  line('progress', {
+    ...{ task: item.task, item: item.item, target: item.target },
+    ...{ bytes: size, present: size.exactOptional() },
+  }),
   line('skipped', { ...item, reason: z.string(), bytes: size.exactOptional() }),
   line('done', { ...item, bytes: size.exactOptional(), detail: z.string().exactOptional() }),
   line('failed', { ...item, error: errorReport }),

@@ -224,8 +224,12 @@ export const importedImage = z.object({
   error: errorReport.exactOptional(),
 });
 
-/** A target, and how the images fared there. */
-const deliveredTo = z.object({ name: z.string(), images: z.array(importedImage) });
+/** A target, and how the images fared there. With an error it could not be asked, and nothing was sent. */
+const deliveredTo = z.object({
+  name: z.string(),
+  images: z.array(importedImage),
+  error: errorReport.exactOptional(),
+});
 
 /** What `copy --json` prints. */
 export const copyReport = z.object({

@@ -8,5 +8,5 @@ export interface SshQuestion {
   readonly isShown: boolean;
 }
 
-/** Asks a person. The answer is used once and kept nowhere. */
+/** Asks a person. The answer is used once; whoever asks may keep it in memory for the case that the connection breaks. */
 export type AskPerson = (question: SshQuestion) => Promise<string>;

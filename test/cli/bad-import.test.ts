@@ -136,6 +136,13 @@ test('something that is no image name', refused, {
   code: 'E_REFERENCE_INVALID',
   names: ['Demisto/Other'],
 });
+for (const rate of ['fast', '0', '100', '50MiB/min']) {
+  test(`a rate that is none, or far too slow: ${rate}`, async (t) => {
+    const ran = await runCli(['import', '/nonexistent', '--limit-rate-per-target', rate]);
+    t.is(ran.status, 2, ran.stderr);
+    t.true(ran.stderr.includes('--limit-rate-per-target') && ran.stderr.includes('50MiB'), ran.stderr);
+  });
+}
 
 test('endpoints that are none are told before the bundle is read, all of them', async (t) => {
   const to = ['--to', 'dokcer:', '--to', 'oci:'];
@@ -147,7 +154,7 @@ test('endpoints that are none are told before the bundle is read, all of them', 
   t.true(site.stderr.includes('Did you mean docker:?'));
 });
 
-test('an engine out of reach: status 6, and no other target gets anything', async (t) => {
+test('engines out of reach: status 6, all are named, and the other target gets everything', async (t) => {
   await withSite(async ({ at, exporting, importing }) => {
     t.is((await runCli(exporting)).status, 0);
     const gone = [`docker:unix://${at('no.sock')}`, 'docker:tcp://127.0.0.1:1'];
@@ -158,9 +165,22 @@ test('an engine out of reach: status 6, and no other target gets anything', asyn
     const to = [...gone, `oci:${at('target')}`].flatMap((endpoint) => ['--to', endpoint]);
     const several = await runCli([...importing, ...to]);
     t.is(several.status, 6);
-    t.true(several.stderr.includes('2 of 3 targets cannot be used'), several.stderr);
-    for (const name of ['no.sock', '127.0.0.1:1']) t.true(several.stderr.includes(name));
-    t.false((await readdir(at())).includes('target'), 'the target has not been touched');
+    for (const name of ['no.sock', '127.0.0.1:1']) {
+      const lines = several.stderr.split('\n').filter((line) => line.includes(name));
+      t.true(
+        lines.some((line) => line.startsWith('warning: ') && line.endsWith('nothing is sent there')),
+        several.stderr,
+      );
+      t.true(
+        lines.some((line) => line.startsWith('error[E_ENGINE_UNREACHABLE]')),
+        several.stderr,
+      );
+    }
+    t.true(several.stderr.includes(`to oci:${at('target')}: 3 loaded`), several.stderr);
+
+    const none = await runCli([...importing, ...to.slice(0, 4)]);
+    t.is(none.status, 6);
+    t.true(none.stderr.includes('none of 2 targets can be used'), none.stderr);
 
     const byVariable = await runCli(importing, { env: { DOCKER_HOST: `unix://${at('other.sock')}` } });
     t.is(byVariable.status, 6);

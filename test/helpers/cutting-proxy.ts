@@ -9,17 +9,25 @@ export interface CuttingProxy {
   readonly after: (bytes: number, act: () => void) => void;
   /** Breaks every connection. */
   readonly cut: () => void;
+  /** From now on nothing passes, and new connections are taken and told nothing. */
+  readonly stall: () => void;
 }
 
-/** Calls `use` with a proxy in front of a port of 127.0.0.1, which can break what goes through it. */
+/** Calls `use` with a proxy in front of a port of 127.0.0.1, which can break or hold up what goes through it. */
 export async function withCuttingProxy<T>(
   target: number,
   use: (proxy: CuttingProxy) => Promise<T>,
 ): Promise<T> {
   const open = new Set<Socket>();
   let sent = 0;
+  let isStalled = false;
   let watch: { readonly bytes: number; readonly act: () => void } | undefined;
   const server = createServer((client) => {
+    if (isStalled) {
+      open.add(client);
+      client.on('error', () => undefined);
+      return;
+    }
     const far = connect(target, '127.0.0.1');
     for (const one of [client, far]) {
       open.add(one);
@@ -37,13 +45,17 @@ export async function withCuttingProxy<T>(
   const cut = (): void => {
     for (const one of open) one.destroy();
   };
+  const stall = (): void => {
+    isStalled = true;
+    for (const one of open) one.unpipe().pause();
+  };
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('no port');
   const after = (bytes: number, act: () => void): void => void (watch = { bytes, act });
   try {
-    return await use({ port: address.port, sent: () => sent, after, cut });
+    return await use({ port: address.port, sent: () => sent, after, cut, stall });
   } finally {
     cut();
     server.close();

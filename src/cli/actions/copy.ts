@@ -9,7 +9,7 @@ import { copyImages } from '../../flows/copy.ts';
 import { parseRetag } from '../../flows/retag.ts';
 import { parseSource } from '../../flows/source-endpoint.ts';
 import { Sources } from '../../flows/sources.ts';
-import { closeTargets, openTargets } from '../../flows/targets.ts';
+import { closeTargets, openUsableTargets } from '../../flows/targets.ts';
 import type { CopyReport } from '../../schema/reports.ts';
 import { cacheFolderOf } from '../context.ts';
 import { judgementOf, type JudgementOptions } from '../bundle-judgement.ts';
@@ -17,6 +17,7 @@ import { tellUnknown, type SiteFreshness } from '../freshness.ts';
 import { trustedKeys } from '../keys.ts';
 import type { RegistryOptions } from '../network.ts';
 import type { PatienceOptions } from '../options.ts';
+import { paceOf } from '../pace-options.ts';
 import type { Action, CommonOptions, Session } from '../session.ts';
 import { sshAccess } from '../ssh.ts';
 import type { SshOptions } from '../ssh-options.ts';
@@ -52,10 +53,11 @@ export const copyCommand: Action<CopyOptions> = async (session, images, options)
       ssh: sshAccess(session, options),
       openBundle: (dir) => bundles.open(dir),
     });
-    const targets = await openTargets(found, signal);
+    const targets = await openUsableTargets(found, signal, options.targetsAtOnce);
     try {
       const { report, errors } = await copyImages({
         ...{ names, from, sources, platform, targets, retag, emit, signal, jobs: options.jobs },
+        ...paceOf(options),
         onExisting: onExisting(context, options),
         dryRun: options.dryRun ?? false,
         keepGoing: options.keepGoing ?? false,
@@ -63,7 +65,7 @@ export const copyCommand: Action<CopyOptions> = async (session, images, options)
       });
       const what = count(report.images.length, 'image');
       const summary = deliverySummary(what, report).map(visible).join('\n');
-      return { report, text: copyText(report), summary, errors: sumUp(errors, options, 'copied') };
+      return { report, text: copyText(report), summary, errors: sumUp(errors, options, 'copied', report) };
     } finally {
       await closeTargets(targets);
       await sources.close();

@@ -7,7 +7,7 @@ import { acceptBundle } from '../../bundle/accept.ts';
 import { extractPacks } from '../../bundle/carried-packs.ts';
 import { openBundle, type VerifiedBundle } from '../../bundle/open.ts';
 import { parseRetag } from '../../flows/retag.ts';
-import { closeTargets, openTargets } from '../../flows/targets.ts';
+import { closeTargets, openUsableTargets } from '../../flows/targets.ts';
 import { blobsToSend } from '../../flows/deliver.ts';
 import { Evidence } from '../../flows/receipt/evidence.ts';
 import { chooseImages, importBundle, type ImportPlan } from '../../flows/import.ts';
@@ -16,6 +16,7 @@ import { judgementOf, type JudgementOptions } from '../bundle-judgement.ts';
 import { tellUnknown } from '../freshness.ts';
 import type { RegistryOptions } from '../network.ts';
 import type { PatienceOptions } from '../options.ts';
+import { paceOf } from '../pace-options.ts';
 import { confirm, isInteractive } from '../prompt.ts';
 import { withReceipt, type ReceiptOptions } from '../receipts.ts';
 import type { Action, CommonOptions, Outcome, Session } from '../session.ts';
@@ -66,7 +67,7 @@ async function runImport(
   tellUnknown(bundle, freshness, 'warning', emit);
   // Before a target is touched: the bundle may not hold what is asked for.
   chooseImages(bundle, only);
-  const targets = await openTargets(found, signal);
+  const targets = await openUsableTargets(found, signal, options.targetsAtOnce);
   try {
     const {
       report: delivered,
@@ -79,6 +80,7 @@ async function runImport(
       dryRun: options.dryRun ?? false,
       keepGoing: options.keepGoing ?? false,
       jobs: options.jobs,
+      ...paceOf(options),
       smoke: options.smoke ?? false,
       retag,
       onExisting: onExisting(context, options),
@@ -93,7 +95,7 @@ async function runImport(
     });
     evidence.isDeclined = !approved;
     if (!approved) return { report: delivered, text: '', summary: 'Nothing was loaded.' };
-    const errors = [...sumUp(failures, options, 'loaded')];
+    const errors = [...sumUp(failures, options, 'loaded', delivered)];
     const report = { ...delivered, ...(await writePacks(session, bundle, options, errors)) };
     evidence.packs(report.packs);
     const summary = [...summaryOf(report), ...packsSummary(report, bundle, options)].map(visible).join('\n');
@@ -145,7 +147,8 @@ function packsSummary(
 function approval(session: Session, options: ImportOptions): (plan: ImportPlan) => Promise<boolean> {
   return async ({ bundle, targets }) => {
     const { context } = session;
-    const missing = targets.map(({ target, images }) => {
+    const usable = targets.filter(({ error }) => error === undefined);
+    const missing = usable.map(({ target, images }) => {
       const moves = options.onExisting === 'retag' || options.onExisting === 'overwrite';
       const wanted = moves ? ['absent', 'conflict'] : ['absent'];
       const absent = images.filter(({ presence }) => wanted.includes(presence.state));

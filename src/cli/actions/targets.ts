@@ -4,13 +4,14 @@ import { readPlace } from '../../registry/credentials/stored.ts';
 import type { Context } from '../context.ts';
 import type { RegistryOptions } from '../network.ts';
 import type { PatienceOptions } from '../options.ts';
+import type { PaceOptions } from '../pace-options.ts';
 import type { Session } from '../session.ts';
 import { sshAccess } from '../ssh.ts';
 import type { SshOptions } from '../ssh-options.ts';
 import { registrySourceOptions } from './registries.ts';
 
 /** Options of commands that bring images to targets. */
-export interface DeliveryOptions {
+export interface DeliveryOptions extends PaceOptions {
   readonly to?: readonly string[];
   readonly retag?: readonly string[];
   readonly onExisting: 'error' | 'keep' | 'retag' | 'overwrite';
@@ -22,7 +23,7 @@ export interface DeliveryOptions {
 /** The targets of a command line, not yet touched. */
 export async function deliveryTargets(
   session: Session,
-  options: RegistryOptions & PatienceOptions & SshOptions,
+  options: RegistryOptions & PatienceOptions & SshOptions & Partial<Pick<PaceOptions, 'targetTimeout'>>,
   urls: readonly string[],
 ): Promise<readonly FoundTarget[]> {
   const registries = async (): ReturnType<typeof registrySourceOptions> => {
@@ -44,6 +45,7 @@ export async function deliveryTargets(
   return findTargets(urls, {
     environment: session.context.env,
     registries,
+    ...(options.targetTimeout === undefined ? {} : { loadIdle: options.targetTimeout * 1000 }),
     ssh: sshAccess(session, options),
     emit: session.emit,
   });

@@ -24,5 +24,5 @@ export const addCopy: AddCommand = (program, bind) =>
     .option('--platform <platform>', 'of images that there are for several', 'linux/amd64')
     .option('--dry-run', 'look what is missing, bring nothing')
     .option('--keep-going', 'go on with the other images when one fails')
-    .addOption(jobsOption('images that are brought', 2))
+    .addOption(jobsOption('images that are brought to one target', 2))
     .action(bind(async () => (await import('../actions/copy.ts')).copyCommand));

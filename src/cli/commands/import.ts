@@ -32,5 +32,5 @@ export const addImport: AddCommand = (program, bind) =>
     .option('--dry-run', 'verify and compare, load nothing')
     .option('--keep-going', 'go on with the other images when one fails')
     .option('-y, --yes', 'do not ask')
-    .addOption(jobsOption('images that are loaded', 2))
+    .addOption(jobsOption('images that are loaded into one target', 2))
     .action(bind(async () => (await import('../actions/import.ts')).importCommand));

@@ -1,10 +1,11 @@
 import type { Event, Task } from '../../core/events.ts';
 import { visible } from '../text/visible.ts';
 import { Meter } from './meter.ts';
+import { itemKey } from './words.ts';
 
 /** An item that is being worked on. */
 export interface Running {
-  /** What it is: the label where it has one. */
+  /** What it is, the label where it has one, and where it goes. */
   readonly name: string;
   readonly bytes: number | undefined;
   readonly at: number;
@@ -42,14 +43,16 @@ export class Board {
     if (work === undefined) return;
     work.meter.add(event, now);
     const { running } = work;
-    const before = running.get(event.item);
+    const key = itemKey(event);
+    const before = running.get(key);
     if (event.type === 'started') {
-      const { bytes, present = 0, label = event.item } = event;
-      running.set(event.item, { name: visible(label), bytes, at: present, since: before?.since ?? now });
+      const { bytes, present = 0, label = event.item, target } = event;
+      const name = visible(target === undefined ? label : `${label} to ${target}`);
+      running.set(key, { name, bytes, at: present, since: before?.since ?? now });
     } else if (event.type === 'progress') {
-      if (before !== undefined) running.set(event.item, { ...before, at: Math.max(before.at, event.bytes) });
+      if (before !== undefined) running.set(key, { ...before, at: Math.max(before.at, event.bytes) });
     } else {
-      running.delete(event.item);
+      running.delete(key);
       if (!work.isPlanned && running.size === 0) this.tasks.delete(event.task);
     }
   }

@@ -6,6 +6,7 @@ import { eventVersion } from '../../schema/versions.ts';
 import type { Output } from '../context.ts';
 import { jsonText } from '../../core/json-text.ts';
 import type { Renderer } from './renderer.ts';
+import { itemKey } from './words.ts';
 
 /** Milliseconds between two lines of progress of one item: a chunk is no news. */
 const pause = 500;
@@ -15,7 +16,7 @@ export function jsonRenderer(stderr: Output): Renderer {
   const told = new Map<string, number>();
   const isNews = (event: Event, now: number): boolean => {
     if (!('item' in event)) return true;
-    const key = `${event.task} ${event.item}`;
+    const key = `${event.task} ${itemKey(event)}`;
     if (event.type !== 'progress') {
       told.delete(key);
       return true;

@@ -1,5 +1,6 @@
 import type { Event } from '../../core/events.ts';
 import { MovingRate } from './moving-rate.ts';
+import { itemKey } from './words.ts';
 
 /** How far a task is: items and bytes, those that were already there included. */
 export interface Standing {
@@ -46,7 +47,7 @@ export class Meter {
   add(event: Event, now: number): void {
     switch (event.type) {
       case 'started':
-        this.#stand(event.item, event.present ?? 0);
+        this.#stand(itemKey(event), event.present ?? 0);
         break;
       case 'progress':
         this.#move(event, now);
@@ -54,11 +55,11 @@ export class Meter {
       case 'done':
       case 'skipped':
         // What was not told as progress did not move: a target had it already.
-        this.#stand(event.item, event.bytes ?? 0);
-        this.#ended.add(event.item);
+        this.#stand(itemKey(event), event.bytes ?? 0);
+        this.#ended.add(itemKey(event));
         break;
       case 'failed':
-        this.#ended.add(event.item);
+        this.#ended.add(itemKey(event));
         break;
       case 'planned':
       case 'finished':
@@ -70,7 +71,9 @@ export class Meter {
     }
   }
 
-  #move({ item, bytes, present = 0 }: Progress, now: number): void {
+  #move(event: Progress, now: number): void {
+    const { bytes, present = 0 } = event;
+    const item = itemKey(event);
     const before = this.#accounts.get(item)?.at ?? 0;
     // An event that comes late tells nothing new.
     if (bytes <= before || this.#ended.has(item)) return;

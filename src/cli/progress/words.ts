@@ -39,9 +39,15 @@ export function isBlob({ item }: Pick<ItemEvent, 'item'>): boolean {
   return /^sha256:[0-9a-f]{64}$/.test(item);
 }
 
-/** The name of an item, with what it is: digests are cut to the length at which people compare them. */
-export function itemName(event: Extract<Event, { readonly item: string }>): string {
+/** What tells an item from the others of its task. */
+export function itemKey({ item, target }: Pick<ItemEvent, 'item' | 'target'>): string {
+  return target === undefined ? item : `${item} to ${target}`;
+}
+
+/** The name of an item, with what it is and where it goes: digests are cut to the length at which people compare them. */
+export function itemName(event: ItemEvent): string {
   const name = isBlob(event) ? `blob ${event.item.slice(7, 19)}` : event.item;
   const label = 'label' in event ? `, ${event.label}` : '';
-  return visible(`${name}${label}`);
+  const target = event.target === undefined ? '' : ` to ${event.target}`;
+  return visible(`${name}${label}${target}`);
 }

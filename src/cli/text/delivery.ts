@@ -13,7 +13,8 @@ interface DeliveryReport {
 /** How every image fared at every target. */
 export function deliveryTable({ targets, dryRun }: DeliveryReport): string {
   return targets
-    .map(({ name, images }) => {
+    .map(({ name, images, error }) => {
+      if (error !== undefined) return `${name}\nnothing was sent: ${error.message}`;
       const rows = table(images, [
         { title: 'STATUS', value: ({ status }) => (status === 'pending' && dryRun ? 'would load' : status) },
         {
@@ -30,7 +31,8 @@ export function deliveryTable({ targets, dryRun }: DeliveryReport): string {
 
 /** One line per target; `what` went there. */
 export function deliverySummary(what: string, { targets, dryRun }: DeliveryReport): string[] {
-  return targets.map(({ name, images }) => {
+  return targets.map(({ name, images, error }) => {
+    if (error !== undefined) return `${what} to ${name}: nothing was sent, it could not be asked.`;
     const number = (status: ImportedImage['status']): number =>
       images.filter((image) => image.status === status).length;
     const parts = [
@@ -49,11 +51,15 @@ export function sumUp(
   errors: readonly PackferryError[],
   { keepGoing }: { readonly keepGoing?: boolean },
   done: string,
+  { targets }: Pick<DeliveryReport, 'targets'> = { targets: [] },
 ): readonly PackferryError[] {
   if (errors.length === 0 || keepGoing !== true) return errors;
-  return [
-    new PackferryError('E_PARTIAL', `${count(errors.length, 'image')} could not be ${done}`, { errors }),
+  const unasked = targets.filter(({ error }) => error !== undefined).length;
+  const parts = [
+    ...(errors.length > unasked ? [`${count(errors.length - unasked, 'image')} could not be ${done}`] : []),
+    ...(unasked > 0 ? [`${count(unasked, 'target')} could not be asked`] : []),
   ];
+  return [new PackferryError('E_PARTIAL', parts.join(', '), { errors })];
 }
 
 function nameIn({ reference, deliveredAs }: ImportedImage): string {

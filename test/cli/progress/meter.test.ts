@@ -27,6 +27,16 @@ test('bytes of an earlier run that are hashed again move the sum, but are no rat
   t.like(meter.standing(2000), { bytesDone: 500, rate: 50 });
 });
 
+test('the same image counts once for each target that it is brought to', (t) => {
+  const meter = new Meter(2, 200, 0);
+  const about = { task: 'deliver', item: 'a' } as const;
+  meter.add({ type: 'progress', ...about, target: 'ssh://one', bytes: 60 }, 1000);
+  meter.add({ type: 'progress', ...about, target: 'ssh://two', bytes: 30 }, 1000);
+  t.like(meter.standing(1000), { itemsDone: 0, bytesDone: 90 });
+  meter.add({ type: 'done', ...about, target: 'ssh://one', bytes: 100 }, 1000);
+  t.like(meter.standing(1000), { itemsDone: 1, bytesDone: 130 });
+});
+
 test('the sum never falls: not when an item starts afresh, nor when events come late', (t) => {
   const meter = new Meter(1, 100, 0);
   const seen: number[] = [];

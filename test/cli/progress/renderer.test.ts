@@ -75,6 +75,19 @@ test('plain: a line when a task starts and when an item ends', (t) => {
   ]);
 });
 
+test('plain: where there are several targets, a line says which one', (t) => {
+  const shown = show('plain', { isTTY: false });
+  const about = { task: 'deliver', item: 'demisto/python3:3' } as const;
+  shown.renderer.emit({ type: 'done', ...about, target: 'ssh://one', bytes: 10 });
+  const error = new PackferryError('E_LOAD_FAILED', 'x');
+  shown.renderer.emit({ type: 'failed', ...about, target: 'ssh://two', error });
+  t.deepEqual(shown.stderr.text.split('\n'), [
+    'loaded demisto/python3:3 to ssh://one (10 B)',
+    'failed demisto/python3:3 to ssh://two (E_LOAD_FAILED)',
+    '',
+  ]);
+});
+
 test('plain, verbose: of every blob too, with its whole digest and what it is', (t) => {
   const shown = show('plain', { verbose: true });
   play(shown);

@@ -1,0 +1,82 @@
+import { Transform, type Readable, type TransformCallback, pipeline } from 'node:stream';
+import { performance } from 'node:perf_hooks';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** A clock that never goes back, in milliseconds. `sleep` rejects when the signal fires. */
+export interface Clock {
+  readonly now: () => number;
+  readonly sleep: (milliseconds: number, signal: AbortSignal) => Promise<unknown>;
+}
+
+const monotonic: Clock = {
+  now: () => performance.now(),
+  sleep: (milliseconds, signal) => delay(milliseconds, undefined, { signal }),
+};
+
+/** Milliseconds of sending that may be made up for at once: timers fire late, and the rate is to be kept all the same. */
+const slack = 100;
+
+/** Fewer bytes at a time would cost more than they weigh. */
+const leastPiece = 1024;
+
+/**
+ * So many bytes per second, for all who ask it together (a token bucket that holds what may be sent in 100 ms). Whoever asks
+ * first goes first.
+ */
+export class RateLimit {
+  /** Bytes that are asked for at a time, so that all come to their turn, and nothing goes in gusts. */
+  readonly piece: number;
+  readonly #perMillisecond: number;
+  readonly #clock: Clock;
+  /** When all that was granted will have been sent. */
+  #free = -Infinity;
+
+  constructor(bytesPerSecond: number, clock: Clock = monotonic) {
+    this.#perMillisecond = bytesPerSecond / 1000;
+    this.#clock = clock;
+    this.piece = Math.max(leastPiece, Math.floor((bytesPerSecond * slack) / 1000));
+  }
+
+  /** Resolves when so many bytes may be sent. */
+  async take(bytes: number, signal: AbortSignal): Promise<void> {
+    const now = this.#clock.now();
+    const start = Math.max(this.#free, now - slack);
+    this.#free = start + bytes / this.#perMillisecond;
+    if (start > now) await this.#clock.sleep(start - now, signal);
+  }
+}
+
+/** `stream` no faster than every one of `limits` allows. It is read no faster either: nothing piles up. */
+export function limited(stream: Readable, limits: readonly RateLimit[]): Readable {
+  // pipeline reports through the last stream; the callback only keeps it from throwing.
+  return pipeline(stream, new LimitedStream(limits), () => undefined);
+}
+
+class LimitedStream extends Transform {
+  readonly #limits: readonly RateLimit[];
+  readonly #piece: number;
+  readonly #stop = new AbortController();
+
+  constructor(limits: readonly RateLimit[]) {
+    super();
+    this.#limits = limits;
+    this.#piece = Math.min(...limits.map(({ piece }) => piece));
+  }
+
+  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
+    this.#pass(chunk).then(() => done(), done);
+  }
+
+  override _destroy(fault: Error | null, done: (fault?: Error | null) => void): void {
+    this.#stop.abort();
+    done(fault);
+  }
+
+  async #pass(chunk: Buffer): Promise<void> {
+    for (let at = 0; at < chunk.length; at += this.#piece) {
+      const part = chunk.subarray(at, at + this.#piece);
+      for (const limit of this.#limits) await limit.take(part.length, this.#stop.signal);
+      this.push(part);
+    }
+  }
+}

@@ -1,0 +1,65 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { asPackferryError } from '../core/errors.ts';
+import { tellWait, type Emit } from '../core/events.ts';
+import type { LockedImage } from '../core/image.ts';
+import type { Confirmation, DeliverOptions, Delivery, ImageSource, ImageTarget } from '../core/ports.ts';
+import { backOff } from '../registry/retry.ts';
+import type { Pace } from './pace.ts';
+
+export interface RedeliveryOptions extends DeliverOptions, Pick<Pace, 'retries' | 'retryDelay'> {
+  readonly signal: AbortSignal;
+  readonly emit: Emit;
+  /** Called before the image is brought once more: it starts anew. */
+  readonly onAgain: () => void;
+}
+
+/** What was brought, and the target's own answer. */
+export interface Redelivered {
+  readonly delivery: Delivery;
+  readonly answer: Confirmation;
+}
+
+/** Milliseconds. */
+const longestPause = 30_000;
+
+/**
+ * Brings an image to a target and has it confirmed. When the connection breaks, both are tried again: the target is asked
+ * once more what it has, and what it has is not sent again. The bytes that were sent in vain count as sent.
+ */
+export async function deliverPersistently(
+  target: ImageTarget,
+  image: LockedImage,
+  source: ImageSource,
+  options: RedeliveryOptions,
+): Promise<Redelivered> {
+  const { signal, emit, onAgain, onBytes, retries = 5, retryDelay = 1000, ...more } = options;
+  let sentInVain = 0;
+  for (let tries = 0; ; tries += 1) {
+    let sent = 0;
+    const count = (bytes: number): void => {
+      sent = bytes;
+      onBytes?.(bytes);
+    };
+    try {
+      const delivery = await target.deliver(image, source, { ...more, signal, onBytes: count });
+      // Also where the answer gets lost they have been sent.
+      sent = Math.max(sent, delivery.bytesSent);
+      const answer = await target.confirm(image, signal);
+      return { delivery: { ...delivery, bytesSent: sentInVain + delivery.bytesSent }, answer };
+    } catch (fault) {
+      signal.throwIfAborted();
+      const error = asPackferryError(fault);
+      if (tries >= retries || target.wayBroke?.(error) !== true) throw error;
+      sentInVain += sent;
+      const { message } = error;
+      const what = message.includes(image.reference) ? '' : `${image.reference}: `;
+      emit({ type: 'note', level: 'warning', message: `${what}${message}; it is brought again` });
+      const pause = backOff(tries, { retryDelay, maxWait: longestPause });
+      tellWait(emit, target.name, message, pause);
+      // An interruption is thrown as what it is.
+      await delay(pause, undefined, { signal }).catch(() => undefined);
+      signal.throwIfAborted();
+      onAgain();
+    }
+  }
+}

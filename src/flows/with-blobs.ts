@@ -1,0 +1,12 @@
+import type { ImageSource } from '../core/ports.ts';
+
+/** A source whose blobs are opened in another way. All else stays. */
+export function withBlobs(source: ImageSource, openBlob: ImageSource['openBlob']): ImageSource {
+  return {
+    name: source.name,
+    resolve: (reference, platform, signal) => source.resolve(reference, platform, signal),
+    openBlob,
+    ...(source.splits === undefined ? {} : { splits: (image) => source.splits?.(image) ?? false }),
+    close: () => source.close(),
+  };
+}
