@@ -10,7 +10,7 @@ const event = z.object({
   status: z.string().nullish(),
   error: z.string().nullish(),
   errorDetail: z.object({ message: z.string().nullish() }).nullish(),
-  aux: z.unknown(),
+  aux: z.unknown().optional(),
 });
 
 const builtId = z.object({ ID: z.string().regex(/^(?:sha256:)?[0-9a-f]{64}$/) });

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { digestOf, hexOf } from '../../src/core/digest.ts';
@@ -30,10 +30,16 @@ async function withBase(
   await use(api, endpoint);
 }
 
-const printed = async (api: Engine, image: string, file: string): Promise<string> => {
-  const { words } = await api.run({ image, command: ['cat', file], signal: AbortSignal.timeout(60_000) });
-  return words;
-};
+/** A file of an image, on one line. The newer Podman runs no container on some machines: there the image is mounted. */
+async function contentOf({ engine, kind }: EngineBench, api: Engine, image: string, file: string): Promise<string> {
+  if (kind.product === 'docker' || !('command' in engine)) {
+    const { words } = await api.run({ image, command: ['cat', file], signal: AbortSignal.timeout(60_000) });
+    return words;
+  }
+  const mounted = (await engine.run(['image', 'mount', image])).trim();
+  const text = await readFile(path.join(mounted, file), 'utf8').catch(() => 'no such file');
+  return text.trim().replaceAll(/\s+/g, ' ');
+}
 
 engineTest(
   'an image is built from wheels and packages of the system, without a network, as its Dockerfile said before',
@@ -47,6 +53,8 @@ engineTest(
         ...['build', 'acme/tool:1.0', '--from', base, '--on', on, '--network', 'none'],
         ...['--python', 'requests[socks] == 2.32.3', '--python', 'tomli ; python_version < "3.11"'],
         ...['--package', 'libxml2', '--wheels', dir],
+        // The others are asked what they are.
+        ...(bench.kind.name === 'newer Podman' ? ['--package-manager', 'apk'] : []),
       ];
       const read = await runCli([...args, '--dry-run']);
       t.is(read.status, 0, read.stderr);
@@ -64,18 +72,18 @@ engineTest(
         'io.packferry.packages': 'libxml2',
         'io.packferry.wheels': `${longWheel}@${digestOf('a longer wheel')}, ${wheel}@${digestOf('a wheel')}`,
       });
-      t.is(await printed(api, report.id, '/apk.log'), '<add> <--no-cache> <libxml2>');
+      t.is(await contentOf(bench, api, report.id, '/apk.log'), '<add> <--no-cache> <libxml2>');
       t.regex(
-        await printed(api, report.id, '/pip.log'),
+        await contentOf(bench, api, report.id, '/pip.log'),
         /<--no-index> <--find-links=\/packferry\/wheels> <requests\[socks\]==2\.32\.3> <tomli ; python_version < '3\.11'> <check>$/,
       );
       // All of both files came there, and is gone.
-      const files = await printed(api, report.id, '/pip.files');
+      const files = await contentOf(bench, api, report.id, '/pip.files');
       t.is(
         files,
         `${hexOf(digestOf('a longer wheel'))} /packferry/wheels/${longWheel} ${hexOf(digestOf('a wheel'))} /packferry/wheels/${wheel}`,
       );
-      t.regex(await printed(api, report.id, `/packferry/wheels/${wheel}`), /no such file/i);
+      t.regex(await contentOf(bench, api, report.id, `/packferry/wheels/${wheel}`), /no such file/i);
     });
   },
 );
