@@ -85,7 +85,8 @@ const known: readonly KnownWords[] = [
     hint: 'The base has no package of this name in its repositories.',
   },
   {
-    pattern: /\bpip\b[^|]*(?:executable file not found|no such file or directory)|(?:executable file|no such file)[^|]*\bpip\b/i,
+    pattern:
+      /\bpip\b[^|]*(?:executable file not found|no such file or directory)|(?:executable file|no such file)[^|]*\bpip\b/i,
     hint: 'The base has no pip: choose one with Python, as demisto/python3.',
   },
   {

@@ -18,7 +18,8 @@ export interface EngineEndpointOptions {
 const role: EndpointRole<'docker' | 'podman' | 'ssh'> = {
   noun: 'engine',
   schemes: ['docker', 'podman', 'ssh'],
-  examples: 'Engines are docker:, podman:, either with unix:///PATH, ?sudo or ?as=USER, and ssh://[USER@]HOST.',
+  examples:
+    'Engines are docker:, podman:, either with unix:///PATH, ?sudo or ?as=USER, and ssh://[USER@]HOST.',
 };
 
 /** Milliseconds that an engine has to say what it is. */

@@ -132,7 +132,9 @@ function outcomeOf(report: BuildReport, on: string, errors: readonly PackferryEr
   return {
     report,
     text: [built, ...(targets.length === 0 ? [] : [deliveryTable({ targets, dryRun: false })])].join('\n\n'),
-    summary: [`Built ${reference} on ${engine}, on top of ${base.reference}.`, ...next].map(visible).join('\n'),
+    summary: [`Built ${reference} on ${engine}, on top of ${base.reference}.`, ...next]
+      .map(visible)
+      .join('\n'),
     errors,
   };
 }

@@ -36,7 +36,10 @@ export const addBuild: AddCommand = (program, bind) =>
       '--wheels <dir>',
       'install Python packages out of this folder of wheels alone, without index and network',
     )
-    .option('--index-url <url>', 'index of Python packages, in place of the one that pip of the base is set to')
+    .option(
+      '--index-url <url>',
+      'index of Python packages, in place of the one that pip of the base is set to',
+    )
     .addOption(
       new Option(
         '--network <which>',

@@ -1,7 +1,13 @@
 import { isDigest, type Digest } from '../../core/digest.ts';
 import { asPackferryError, PackferryError } from '../../core/errors.ts';
 import { platformFrom, type Platform } from '../../core/platform.ts';
-import { formatReference, nameOf, parseReference, tagNameOf, type ImageReference } from '../../core/reference.ts';
+import {
+  formatReference,
+  nameOf,
+  parseReference,
+  tagNameOf,
+  type ImageReference,
+} from '../../core/reference.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { engineWords } from '../../engine/engine-words.ts';
 import type { Inspection } from '../../engine/inspection.ts';

@@ -57,7 +57,11 @@ export async function buildImage(options: BuildOptions): Promise<BuildReport> {
   const report: BuildReport = {
     ...{ schemaVersion: reportVersion, dryRun, engine: engine.name, reference: image, dockerfile },
     platform: base.platform,
-    base: { reference: base.name, id: base.id, ...(base.digest === undefined ? {} : { digest: base.digest }) },
+    base: {
+      reference: base.name,
+      id: base.id,
+      ...(base.digest === undefined ? {} : { digest: base.digest }),
+    },
     targets: [],
   };
   if (dryRun) return report;
@@ -68,7 +72,9 @@ export async function buildImage(options: BuildOptions): Promise<BuildReport> {
   tellOfBase(base, recipe, emit);
   emit({ type: 'started', task: 'build', item: image });
   const told = await build(options, image, dockerfile);
-  const id = await inTime(what, inspectWithin, signal, (both) => confirmBuilt(engine, image, told, base, both));
+  const id = await inTime(what, inspectWithin, signal, (both) =>
+    confirmBuilt(engine, image, told, base, both),
+  );
   try {
     await asked((both) => nameBuilt(engine, id, reference, { ...options, signal: both }));
   } catch (fault) {

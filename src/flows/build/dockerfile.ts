@@ -34,7 +34,9 @@ export function dockerfileOf(
   const files = [...wheels.map(({ name }) => wheelPath(name)), ...(isHashed ? [requirementsName] : [])];
   const lines = [
     `# Written by packferry for ${plain(formatReference(reference))}.`,
-    ...(isHashed ? [`# ${requirementsName}:`, ...requirementLines(python).map((line) => `#   ${plain(line)}`)] : []),
+    ...(isHashed
+      ? [`# ${requirementsName}:`, ...requirementLines(python).map((line) => `#   ${plain(line)}`)]
+      : []),
     `FROM ${plain(base.name)}`,
     ...(base.user === undefined ? [] : ['USER root']),
     ...(manager === undefined || packages.length === 0 ? [] : [run(installCommand(manager, packages))]),

@@ -9,15 +9,20 @@ export interface IndexUrl {
   readonly clearHost?: string;
 }
 
-const shape = /^(https?):\/\/([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(?::[0-9]{1,5})?(?:\/[A-Za-z0-9._~/-]*)?$/;
+const shape =
+  /^(https?):\/\/([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(?::[0-9]{1,5})?(?:\/[A-Za-z0-9._~/-]*)?$/;
 
 /** Reads the URL of an index. It is kept in the image for all to read, so it has no user and no query. Throws `E_BUILD_INVALID`. */
 export function indexUrl(text: string): IndexUrl {
   const [url, scheme, host] = (text.length <= 500 && shape.exec(text)) || [];
   if (url === undefined || host === undefined) {
-    throw new PackferryError('E_BUILD_INVALID', `${shown(redact(text))} is no URL of a Python package index`, {
-      hint: 'Write it as https://HOST[:PORT]/PATH, without user, password and query: whoever has the image can read it.',
-    });
+    throw new PackferryError(
+      'E_BUILD_INVALID',
+      `${shown(redact(text))} is no URL of a Python package index`,
+      {
+        hint: 'Write it as https://HOST[:PORT]/PATH, without user, password and query: whoever has the image can read it.',
+      },
+    );
   }
   return scheme === 'http' ? { url, clearHost: host } : { url };
 }

@@ -10,11 +10,15 @@ export interface Requirement {
 }
 
 const name = '[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?';
-const version = '[A-Za-z0-9](?:[A-Za-z0-9._+!-]*[A-Za-z0-9])?';
+// PEP 440: the epoch or the first number comes first, perhaps behind a v.
+const version = 'v?[0-9](?:[A-Za-z0-9._+!-]*[A-Za-z0-9])?';
 const clause = `(?:===|==|!=|~=|<=|>=|<|>)\\s*${version}(?:\\.\\*)?`;
 const shape = new RegExp(
   `^(?<name>${name})\\s*(?:\\[\\s*(?<extras>${name}(?:\\s*,\\s*${name})*)\\s*\\])?\\s*(?<clauses>${clause}(?:\\s*,\\s*${clause})*)?\\s*$`,
 );
+
+/** What pip would look for as a file. */
+const fileName = /\.(?:whl|zip|tar|tgz|tbz|txz|tlz|gz|bz2|xz|lzma)$/i;
 
 /** Longer ones nobody writes. */
 const maxLength = 500;
@@ -28,8 +32,8 @@ export function parseRequirement(written: string): Requirement {
   const [head = '', ...rest] = written.split(';');
   const marker = rest.length === 0 ? undefined : rest.join(';').trim();
   const { groups } = (written.length <= maxLength && shape.exec(head.trim())) || {};
-  if (groups === undefined) throw invalid(written, head);
-  const { name: project = '', extras, clauses } = groups;
+  const { name: project = '', extras, clauses } = groups ?? {};
+  if (groups === undefined || fileName.test(project)) throw invalid(written, head);
   const packed = (list: string): string => list.replaceAll(/\s+/g, '');
   const wanted = `${project}${extras === undefined ? '' : `[${packed(extras)}]`}${packed(clauses ?? '')}`;
   if (marker === undefined) return { text: wanted, hashes: [] };
@@ -51,9 +55,9 @@ function invalid(written: string, head: string): PackferryError {
       hint: 'packferry sets them itself: --wheels DIR for packages from a folder, --index-url URL for another index.',
     });
   }
-  if (/@|:\/\//.test(head)) {
-    return new PackferryError('E_BUILD_INVALID', `${message}: addresses are not taken`, {
-      hint: 'Fetch it as a wheel ("pip wheel URL"), put that into a folder, and name the folder: --wheels DIR.',
+  if (/@|[/\\]/.test(head) || fileName.test(head.trim())) {
+    return new PackferryError('E_BUILD_INVALID', `${message}: addresses and files are not taken`, {
+      hint: 'Put it into a folder as a wheel ("pip wheel" makes one), and name the folder and the package: --wheels DIR --python NAME==VERSION.',
     });
   }
   return new PackferryError('E_BUILD_INVALID', message, {

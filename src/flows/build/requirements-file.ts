@@ -40,7 +40,10 @@ interface LogicalLine {
 function logicalLines(text: string): LogicalLine[] {
   const lines: LogicalLine[] = [];
   let open: LogicalLine | undefined;
-  for (const [at, raw] of text.replace(/^\uFEFF/, '').split(/\r?\n/).entries()) {
+  for (const [at, raw] of text
+    .replace(/^\uFEFF/, '')
+    .split(/\r?\n/)
+    .entries()) {
     // A comment ends at the end of its line, also behind a backslash.
     const isComment = /^\s*#/.test(raw);
     const line = raw.replace(/(?:^|\s)#.*$/, '');
