@@ -14,8 +14,8 @@ const shape =
 
 /** Reads the URL of an index. It is kept in the image for all to read, so it has no user and no query. Throws `E_BUILD_INVALID`. */
 export function indexUrl(text: string): IndexUrl {
-  const [url, scheme, host] = (text.length <= 500 && shape.exec(text)) || [];
-  if (url === undefined || host === undefined) {
+  const [url, scheme, host] = shape.exec(text.slice(0, 501)) ?? [];
+  if (url === undefined || host === undefined || text.length > 500) {
     throw new PackferryError(
       'E_BUILD_INVALID',
       `${shown(redact(text))} is no URL of a Python package index`,

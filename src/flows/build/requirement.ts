@@ -31,7 +31,7 @@ const maxLength = 500;
 export function parseRequirement(written: string): Requirement {
   const [head = '', ...rest] = written.split(';');
   const marker = rest.length === 0 ? undefined : rest.join(';').trim();
-  const { groups } = (written.length <= maxLength && shape.exec(head.trim())) || {};
+  const groups = written.length > maxLength ? undefined : shape.exec(head.trim())?.groups;
   const { name: project = '', extras, clauses } = groups ?? {};
   if (groups === undefined || fileName.test(project)) throw invalid(written, head);
   const packed = (list: string): string => list.replaceAll(/\s+/g, '');

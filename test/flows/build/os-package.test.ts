@@ -12,7 +12,7 @@ const takes = test.macro({
     t.notThrows(() => checkOsPackage(text, manager));
     t.notThrows(() => checkOsPackage(text));
   },
-  title: (_, manager, text) => `${manager} takes ${text}`,
+  title: (_, manager: PackageManager, text: string) => `${manager} takes ${text}`,
 });
 for (const text of ['libxml2', 'py3-lxml', 'gtk+3.0', 'libxml2=2.13.4-r5', 'nodejs~20', 'g++'])
   test(takes, 'apk', text);

@@ -9,7 +9,7 @@ const reads = test.macro({
     // What was written in the one way is read as itself.
     t.is(parseRequirement(canonical).text, canonical);
   },
-  title: (_, written) => `a requirement: ${written}`,
+  title: (_, written: string) => `a requirement: ${written}`,
 });
 test(reads, 'requests', 'requests');
 test(reads, ' requests == 2.32.3 ', 'requests==2.32.3');
