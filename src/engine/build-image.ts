@@ -44,14 +44,24 @@ export class BuildTail {
   }
 
   #close(): void {
-    const line = this.#open.trimEnd();
+    const line = this.#open.replaceAll(colour, '').trimEnd();
     this.#open = '';
     if (line === '') return;
-    this.#lines.push(line);
+    // What earlier steps printed has nothing to do with why this one fails.
+    if (isStep(line)) this.#lines.length = 0;
+    else this.#lines.push(line);
     if (this.#lines.length > kept) this.#lines.shift();
     this.#onLine(line);
   }
 }
+
+/** Does the engine say with this line that it begins with the next instruction? */
+export function isStep(line: string): boolean {
+  return /^step \d+\/\d+ ?:/i.test(line);
+}
+
+/** Docker paints errors of programs red, also where nobody looks. */
+const colour = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, 'g');
 
 const kept = 12;
 const longest = 2000;
@@ -75,6 +85,10 @@ const known: readonly KnownWords[] = [
     pattern:
       /name resolution|name or service not known|network is unreachable|could not resolve|failed to establish a new connection|temporary error|dns: transient/i,
     hint: 'The build has no way to the index or the mirror. Without one: --wheels DIR. With one of your own: --index-url URL. Where containers have no network but their host has: --network host.',
+  },
+  {
+    pattern: /do not match the hashes from the requirements file/i,
+    hint: 'A file is another one than the requirements name: it was exchanged, damaged on the way, or made anew. Find out which before you write down its new hash.',
   },
   {
     pattern: /no matching distribution found|could not find a version that satisfies/i,

@@ -57,6 +57,19 @@ test(
   /returned 1; before that: .*No matching distribution found for x.*pip download/,
 );
 test(
+  'by a wheel that is not the one that was meant',
+  fails,
+  [
+    {
+      stream:
+        'Step 2/3 : RUN ["pip"]\nERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.\n',
+    },
+    refusal,
+  ],
+  'E_BUILD_FAILED',
+  /before that: ERROR: THESE PACKAGES .*exchanged/,
+);
+test(
   'without a network',
   fails,
   [{ stream: 'Temporary failure in name resolution\n' }, refusal],

@@ -2,7 +2,7 @@ import { contextTar, type ContextMember } from '../../archive/context-tar.ts';
 import { messageOf, PackferryError } from '../../core/errors.ts';
 import type { Emit } from '../../core/events.ts';
 import { formatReference } from '../../core/reference.ts';
-import type { BuildNetwork } from '../../engine/build-image.ts';
+import { isStep, type BuildNetwork } from '../../engine/build-image.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { removeName } from '../../engine/image-names.ts';
 import { inTime, watchIdle } from '../../engine/patience.ts';
@@ -93,8 +93,7 @@ async function build(options: BuildOptions, image: string, dockerfile: string): 
   context.on('error', () => undefined);
   const onLine = (line: string): void => {
     idle.alive();
-    const isStep = /^step \d+\/\d+ ?:/i.test(line);
-    if (verbose || isStep) {
+    if (verbose || isStep(line)) {
       const shown = line.length > 300 ? `${line.slice(0, 300)}...` : line;
       emit({ type: 'note', level: 'info', message: `${image}: ${shown}` });
     }
