@@ -17,6 +17,7 @@ import { lockSchema } from '../src/schema/lock.ts';
 import { policySchema } from '../src/schema/policy.ts';
 import { receiptSchema } from '../src/schema/receipt.ts';
 import * as reports from '../src/schema/reports.ts';
+import { buildReport } from '../src/schema/reports-build.ts';
 import { doctorReport } from '../src/schema/reports-doctor.ts';
 import * as receipts from '../src/schema/reports-receipt.ts';
 import { serveReport } from '../src/schema/reports-serve.ts';
@@ -43,6 +44,7 @@ export function generatedFiles(context: Context): ReadonlyMap<string, string> {
     'report-verify': reports.verifyReport,
     'report-inspect': reports.inspectReport,
     'report-copy': reports.copyReport,
+    'report-build': buildReport,
     'report-import': reports.importReport,
     'report-serve': serveReport,
     'report-history': reports.historyReport,

@@ -45,6 +45,7 @@ export interface ImageSettings {
   readonly entrypoint?: readonly string[];
   readonly env?: readonly string[];
   readonly workingDir?: string;
+  readonly user?: string;
 }
 
 /** Which spelling of the media types: Docker's (most images of Docker Hub) or OCI's. */
@@ -100,6 +101,7 @@ export function composeImage(options: ComposeOptions): ComposedImage {
       Env: settings.env ?? ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
       ...(settings.entrypoint === undefined ? {} : { Entrypoint: settings.entrypoint }),
       ...(settings.cmd === undefined ? {} : { Cmd: settings.cmd }),
+      ...(settings.user === undefined ? {} : { User: settings.user }),
       ...(settings.workingDir === undefined ? {} : { WorkingDir: settings.workingDir }),
     },
     rootfs: { type: 'layers', diff_ids: layers.map((layer) => layer.diffId) },

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import type { ExitStatus } from '../core/errors.ts';
 import type { AddCommand, Bind } from './commands/command.ts';
+import { addBuild } from './commands/build.ts';
 import { addCopy } from './commands/copy.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addExport } from './commands/export.ts';
@@ -233,6 +234,17 @@ const groups: readonly Group[] = [
           "packferry copy 'demisto/*' --from bundle:/media/usb/soc --to registry://registry.example",
           'packferry copy --all --from oci:/srv/images --to docker: --to podman:',
           'packferry copy acme/tool:1.2 --from registry: --from ssh://root@app1.example --to ssh://root@app2.example',
+        ],
+      },
+      {
+        add: addBuild,
+        registries: 'targets',
+        ssh: true,
+        examples: [
+          "packferry build acme/tool:1.0 --from demisto/python3-deb:3.12.8.1983910 --python 'requests==2.32.3' --dry-run",
+          "packferry build localhost/acme/tool:1.0 --python 'stix2==3.0.1' --package libxml2 --on ssh://root@xsoar.example",
+          'packferry build acme/tool:1.0 --from demisto/python3:3.12.13.11694875 --requirements requirements.txt --wheels wheels',
+          "packferry build acme/tool:1.0 --python 'requests==2.32.3' --to ssh://root@app2.example --to registry://registry.example",
         ],
       },
       {

@@ -39,6 +39,7 @@ const codes = {
     2,
     'ssh_config, known_hosts or a key of SSH cannot be read, or asks for what is not supported',
   ],
+  E_BUILD_INVALID: [2, 'what an image is to be built from is wrong or cannot be read'],
   E_TRUST_UNREADABLE: [2, 'a file of trusted or revoked keys, or the policy, cannot be read'],
   E_TRUST_INVALID: [2, 'a file of trusted or revoked keys, or the policy, has mistakes'],
   E_TRUST_CONFLICT: [
@@ -103,6 +104,7 @@ const codes = {
   E_ENGINE_TOO_OLD: [6, 'the engine is too old for an image'],
   E_TARGET_FULL: [6, 'the disk of the engine has not enough space'],
   E_LOAD_FAILED: [6, 'the engine could not load the image'],
+  E_BUILD_FAILED: [6, 'the engine could not build the image'],
   E_NOT_CONFIRMED: [6, 'the target does not hold exactly this image afterwards'],
   E_SMOKE_FAILED: [6, 'the image is there, but does not start'],
   E_TAG_CONFLICT: [6, 'the name stands for another image there'],

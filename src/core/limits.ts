@@ -75,6 +75,15 @@ export const limits = {
   /** One page on one tag of dockerfiles-info. */
   witnessPage: 4 * 1024 * 1024,
   exportManifest: 1024 * 1024,
+  /** A requirements file of pip, and Python or OS packages that one image is built with. */
+  requirementsFile: 1024 * 1024,
+  builtPackages: 500,
+  /** Wheels that one image is built with, each of them and all together. The largest that are published are some 3 GB. */
+  wheels: 400,
+  wheel: 4 * 1024 * 1024 * 1024,
+  wheelsTogether: 16 * 1024 * 1024 * 1024,
+  /** One line of a Dockerfile: Docker's own builder takes 64 KiB. */
+  dockerfileLine: 60 * 1024,
   lock: 20 * 1024 * 1024,
   /** The journal of an unfinished export; two lines for each MiB, and written anew from half of this on. */
   journal: 64 * 1024 * 1024,

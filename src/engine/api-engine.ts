@@ -6,6 +6,8 @@ import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { nameOf, type ImageReference } from '../core/reference.ts';
 import { runTrial } from './api-trial.ts';
+import { buildByApi } from './build-by-api.ts';
+import type { BuildRequest } from './build-image.ts';
 import type { DockerApi } from './docker-api.ts';
 import { askDocker, tellDocker, wordsOf } from './docker-ask.ts';
 import type { EngineFacts } from './docker-facts.ts';
@@ -70,6 +72,10 @@ export class ApiEngine implements Engine {
     const name = `${image}: ${this.name}`;
     if (answer.statusCode !== 200) throw await saveRefusal(answer, name);
     return answer as AsyncIterable<Buffer>;
+  }
+
+  build(request: BuildRequest): Promise<string> {
+    return buildByApi(this.#api, request);
   }
 
   run(trial: Trial): Promise<TrialResult> {

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { ImageReference } from '../core/reference.ts';
+import type { BuildRequest } from './build-image.ts';
 import type { EngineFacts } from './docker-facts.ts';
 import type { Inspection } from './inspection.ts';
 
@@ -50,6 +51,8 @@ export interface Engine {
   untag(name: string, signal: AbortSignal): Promise<void>;
   /** The bytes of a save of one image. What they throw, they throw at their end. Also throws `E_IMAGE_NOT_FOUND`. */
   save(id: string, image: string, signal: AbortSignal): Promise<AsyncIterable<Buffer>>;
+  /** Has it build an image that gets no name; returns its ID, perhaps only the start of it. Also throws `E_BUILD_FAILED`. */
+  build(request: BuildRequest): Promise<string>;
   /** Runs a container: no network, no capabilities, read-only root, gone afterwards. */
   run(trial: Trial): Promise<TrialResult>;
   close(): void;

@@ -15,6 +15,16 @@ export const inspection = z.object({
   Variant: z.string().nullish(),
   /** Bytes; what is counted differs between engines. */
   Size: z.number().nullish(),
+  /** The names and digests by which it was pulled, e.g. `demisto/python3@sha256:...`. */
+  RepoDigests: z.array(z.string()).nullish(),
+  Config: z
+    .object({
+      User: z.string().nullish(),
+      Labels: z.record(z.string(), z.string()).nullish(),
+      /** Instructions that run in every image that is built on this one. */
+      OnBuild: z.array(z.string()).nullish(),
+    })
+    .nullish(),
   RootFS: z.object({ Layers: z.array(z.string()).nullish() }).nullish(),
   // From API 1.48 on, and from Docker's containerd store only.
   Manifests: z

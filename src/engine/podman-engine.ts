@@ -16,6 +16,8 @@ import {
   type Ending,
   type EngineCommand,
 } from './command.ts';
+import { buildByCommand } from './build-by-command.ts';
+import type { BuildRequest } from './build-image.ts';
 import type { EngineFacts } from './docker-facts.ts';
 import type { Engine, LoadRequest, Trial, TrialResult } from './engine.ts';
 import { engineWords } from './engine-words.ts';
@@ -122,6 +124,16 @@ class PodmanEngine implements Engine {
     } finally {
       ended.catch(() => undefined);
       this.#end(child);
+    }
+  }
+
+  async build(request: BuildRequest): Promise<string> {
+    const start = (args: readonly string[]): Child => this.#start(args, request.signal);
+    try {
+      return await buildByCommand(start, request);
+    } catch (fault) {
+      request.signal.throwIfAborted();
+      throw fault instanceof PackferryError ? fault : notStarted(this.#command, fault);
     }
   }
 

@@ -2,7 +2,7 @@ import { messageOf } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import type { LockedImage } from '../core/image.ts';
 import type { Conflict, ImageTarget } from '../core/ports.ts';
-import { nameOf, parseReference } from '../core/reference.ts';
+import { nameOf, parseReference, type ImageReference } from '../core/reference.ts';
 import { tagConflict } from '../core/tag-conflict.ts';
 import type { ImportedImage } from '../schema/reports.ts';
 
@@ -40,17 +40,20 @@ export async function freeName(
     return { id: holder };
   }
   const name = parseReference(reference);
-  const { tag } = name;
-  if (typeof onExisting === 'string' || target.setAside === undefined || tag === undefined) {
+  if (typeof onExisting === 'string' || target.setAside === undefined || name.tag === undefined) {
     throw tagConflict(target.name, reference, conflict);
   }
   const { retag } = onExisting;
-  // A tag has 128 characters at most.
-  const aside = `${nameOf(name)}:${tag.slice(0, 128 - retag.length)}${retag}`;
+  const aside = asideName(name, retag);
   await target.setAside(holder, parseReference(aside), signal);
   const keptAs = target.nameOf?.({ ...image, reference: aside }) ?? aside;
   emit({ type: 'note', level: 'warning', message: `${had}: it is kept as ${keptAs}` });
   return { id: holder, keptAs };
+}
+
+/** Another name for the image that has this one. A tag has 128 characters at most. */
+export function asideName(name: ImageReference, retag: string): string {
+  return `${nameOf(name)}:${(name.tag ?? '').slice(0, 128 - retag.length)}${retag}`;
 }
 
 /** After a delivery that was not confirmed. What cannot be taken back is told beside the failure. */

@@ -225,7 +225,7 @@ export const importedImage = z.object({
 });
 
 /** A target, and how the images fared there. With an error it could not be asked, and nothing was sent. */
-const deliveredTo = z.object({
+export const deliveredTo = z.object({
   name: z.string(),
   images: z.array(importedImage),
   error: errorReport.exactOptional(),

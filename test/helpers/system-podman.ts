@@ -59,7 +59,9 @@ export async function startPodman(options: PodmanOptions = {}): Promise<Podman> 
   if (options.registries !== undefined) await writeFile(registries, options.registries);
   const chosen = options.registries === undefined ? [] : [`CONTAINERS_REGISTRIES_CONF=${registries}`];
   const commandOf: Podman['commandOf'] = (args, folders = []) => {
-    const environment = [`TMPDIR=${spool}`, `CONTAINERS_CONF=${settings}`, ...chosen];
+    // Builds of the newer one run their commands without the container runtime, which refuses some test machines.
+    const isolation = options.newer === true ? ['BUILDAH_ISOLATION=chroot'] : [];
+    const environment = [`TMPDIR=${spool}`, `CONTAINERS_CONF=${settings}`, ...isolation, ...chosen];
     const program = options.newer === true ? 'podman' : systemTools().path('podman');
     const line = { command: 'env', args: [...environment, program, ...storage, ...args] };
     return options.newer === true ? inEngineRoot([folder, ...folders], line) : line;

@@ -9,6 +9,7 @@ export const taskWords: Readonly<Record<Task, { readonly running: string; readon
   pull: { running: 'Pulling', done: 'pulled' },
   sign: { running: 'Signing', done: 'signed' },
   verify: { running: 'Verifying', done: 'verified' },
+  build: { running: 'Building', done: 'built' },
   deliver: { running: 'Loading', done: 'loaded' },
 };
 
@@ -27,6 +28,7 @@ function nounOf(task: Task): string {
     case 'sign':
       return 'file';
     case 'resolve':
+    case 'build':
     case 'deliver':
       return 'image';
   }

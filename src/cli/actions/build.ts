@@ -1,0 +1,140 @@
+import path from 'node:path';
+import { asPackferryError, type PackferryError } from '../../core/errors.ts';
+import type { BuildNetwork } from '../../engine/build-image.ts';
+import { buildImage } from '../../flows/build/build.ts';
+import { readRecipe } from '../../flows/build/recipe.ts';
+import { copyImages } from '../../flows/copy.ts';
+import { openEngine } from '../../flows/engine-endpoint.ts';
+import { parseSource } from '../../flows/source-endpoint.ts';
+import { Sources } from '../../flows/sources.ts';
+import { closeTargets, openTargets, type FoundTarget } from '../../flows/targets.ts';
+import type { TargetReport } from '../../schema/reports.ts';
+import type { BuildReport } from '../../schema/reports-build.ts';
+import { cacheFolderOf, timeToWrite } from '../context.ts';
+import { trustedKeys } from '../keys.ts';
+import type { RegistryOptions } from '../network.ts';
+import type { PatienceOptions } from '../options.ts';
+import type { Action, CommonOptions, Outcome, Session } from '../session.ts';
+import { sshAccess } from '../ssh.ts';
+import type { SshOptions } from '../ssh-options.ts';
+import { deliverySummary, deliveryTable } from '../text/delivery.ts';
+import { table } from '../text/table.ts';
+import { visible } from '../text/visible.ts';
+import { withRegistries } from './sources.ts';
+import { deliveryTargets, onExisting } from './targets.ts';
+
+export interface BuildCommandOptions extends CommonOptions, RegistryOptions, PatienceOptions, SshOptions {
+  readonly from: string;
+  readonly python?: readonly string[];
+  readonly requirements?: readonly string[];
+  readonly package?: readonly string[];
+  readonly packageManager?: string;
+  readonly wheels?: string;
+  readonly indexUrl?: string;
+  readonly network?: BuildNetwork;
+  readonly check: boolean;
+  readonly on: string;
+  readonly onExisting: 'error' | 'retag' | 'overwrite';
+  readonly to?: readonly string[];
+  readonly dryRun?: boolean;
+}
+
+/** `build NAME --from BASE` */
+export const buildCommand: Action<BuildCommandOptions> = async (session, [name = ''], options) => {
+  const { context, emit, signal } = session;
+  const { packageManager, wheels, indexUrl, network, on, dryRun = false, to = [] } = options;
+  const recipe = await readRecipe(
+    {
+      ...{ name, base: options.from, python: options.python ?? [], packages: options.package ?? [] },
+      ...{ requirements: options.requirements ?? [], checks: options.check },
+      ...(packageManager === undefined ? {} : { packageManager }),
+      ...(wheels === undefined ? {} : { wheels }),
+      ...(indexUrl === undefined ? {} : { indexUrl }),
+    },
+    signal,
+  );
+  // What is wrong with a target is told before anything is built.
+  const found = await deliveryTargets(session, options, to);
+  const ssh = sshAccess(session, options);
+  const engine = await openEngine(on, { environment: context.env, ssh, emit, signal });
+  const isDated = (context.env['SOURCE_DATE_EPOCH'] ?? '') !== '';
+  const asked = onExisting(context, options);
+  let report: BuildReport;
+  try {
+    report = await buildImage({
+      ...{ recipe, engine, dryRun, tool: context.tool, emit, signal, verbose: options.verbose ?? false },
+      onExisting: asked === 'keep' ? 'error' : asked,
+      ...(network === undefined ? {} : { network }),
+      ...(isDated ? { created: timeToWrite(context) } : {}),
+    });
+  } finally {
+    engine.close();
+  }
+  if (dryRun) return { report, text: report.dockerfile.trimEnd(), raw: true };
+  try {
+    const { targets, errors } = await deliver(session, options, report, found);
+    return outcomeOf({ ...report, targets: [...targets] }, on, errors);
+  } catch (fault) {
+    signal.throwIfAborted();
+    // The image is there, whatever became of its way to others.
+    return outcomeOf(report, on, [asPackferryError(fault)]);
+  }
+};
+
+/** Brings the image on, as `copy` does. */
+async function deliver(
+  session: Session,
+  options: BuildCommandOptions,
+  { reference, platform }: BuildReport,
+  found: readonly FoundTarget[],
+): Promise<{ targets: readonly TargetReport[]; errors: readonly PackferryError[] }> {
+  if (found.length === 0) return { targets: [], errors: [] };
+  const { context, emit, signal } = session;
+  const manifest = { registries: new Map(), path: '' };
+  return withRegistries(session, manifest, { ...options, jobs: 4 }, async (registries) => {
+    const sources = new Sources({
+      ...{ registries, emit, signal, environment: context.env, now: context.now },
+      spoolDir: path.join(cacheFolderOf(context), 'spool'),
+      trustedKeys: () => trustedKeys(context, {}, emit),
+      ssh: sshAccess(session, options),
+    });
+    const targets = await openTargets(found, signal);
+    try {
+      const { report, errors } = await copyImages({
+        ...{ names: [reference], from: [parseSource(options.on, (text) => text)], sources, targets },
+        ...{ platform, retag: [], emit, signal, jobs: 1, dryRun: false, keepGoing: true },
+        onExisting: onExisting(context, options),
+        begin: () => Promise.resolve(),
+      });
+      return { targets: report.targets, errors };
+    } finally {
+      await closeTargets(targets);
+      await sources.close();
+    }
+  });
+}
+
+function outcomeOf(report: BuildReport, on: string, errors: readonly PackferryError[]): Outcome {
+  const { reference, id = '', engine, base, targets } = report;
+  const built = table(
+    [{ reference, id }],
+    [
+      { title: 'IMAGE', value: (image) => image.reference },
+      { title: 'ID', value: (image) => image.id },
+    ],
+  );
+  const next =
+    targets.length > 0
+      ? deliverySummary(reference, { targets, dryRun: false })
+      : [
+          `To have it elsewhere: packferry copy ${reference} --from ${on} --to ENDPOINT. For a bundle, write below "images:" of the manifest: - { reference: ${reference}, from: "${on}" }`,
+        ];
+  return {
+    report,
+    text: [built, ...(targets.length === 0 ? [] : [deliveryTable({ targets, dryRun: false })])].join('\n\n'),
+    summary: [`Built ${reference} on ${engine}, on top of ${base.reference}.`, ...next]
+      .map(visible)
+      .join('\n'),
+    errors,
+  };
+}

@@ -1,0 +1,208 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { openOciLayout } from '../../src/archive/oci-layout.ts';
+import { digestOf, hexOf } from '../../src/core/digest.ts';
+import { PackferryError } from '../../src/core/errors.ts';
+import { defaultPlatform } from '../../src/core/platform.ts';
+import { parseReference } from '../../src/core/reference.ts';
+import { connectEngine } from '../../src/engine/connect-engine.ts';
+import { findDocker, findPodman } from '../../src/engine/docker-connection.ts';
+import { openDockerTarget } from '../../src/engine/docker-target.ts';
+import type { Engine } from '../../src/engine/engine.ts';
+import { buildImage } from '../../src/flows/build/build.ts';
+import { readRecipe } from '../../src/flows/build/recipe.ts';
+import { buildBase } from '../helpers/build-base.ts';
+import { MemoryOutput, runCli, type RunOptions } from '../helpers/cli-run.ts';
+import { lockComposed, tempDir } from '../helpers/compose.ts';
+import { noting } from '../helpers/ssh-user.ts';
+import { commandEnvironmentOf } from '../helpers/system-commands.ts';
+import { engineKinds, withEngine } from '../helpers/system-engine-kinds.ts';
+import { engineTest, type EngineBench } from '../helpers/system-engines.ts';
+import { composedSource } from '../helpers/system-images.ts';
+import { needing } from '../helpers/system-tools.ts';
+
+const base = 'docker.io/demisto/python3-deb:3.12.8.1';
+const name = 'docker.io/acme/tool:1.0';
+const wheel = 'requests-2.32.3-py3-none-any.whl';
+/** Longer than the name of a file may be in the header of a tar. */
+const longWheel = `${'long'.repeat(10)}-1.0-cp312-cp312-manylinux_2_5_x86_64.manylinux1_x86_64.manylinux_2_17_x86_64.whl`;
+
+const empty = { python: [], requirements: [], packages: [], checks: true };
+const { signal } = new AbortController();
+
+async function withBase(
+  t: ExecutionContext,
+  { engine, target }: EngineBench,
+  use: (api: Engine, endpoint: string) => Promise<void>,
+): Promise<void> {
+  const image = await buildBase('soc');
+  await target.deliver(lockComposed(base, image), composedSource([image]));
+  const endpoint = `docker:unix://${engine.socket}`;
+  const api = await connectEngine(await findDocker(endpoint, {}), 30_000);
+  t.teardown(() => api.close());
+  await use(api, endpoint);
+}
+
+/** A file of an image, on one line. The newer Podman runs no container on some machines: there the image is mounted. */
+async function contentOf(
+  { engine, kind }: EngineBench,
+  api: Engine,
+  image: string,
+  file: string,
+): Promise<string> {
+  if (kind.product === 'docker' || !('command' in engine)) {
+    const { words } = await api.run({ image, command: ['cat', file], signal: AbortSignal.timeout(60_000) });
+    return words;
+  }
+  const mounted = (await engine.run(['image', 'mount', image])).trim();
+  const text = await readFile(path.join(mounted, file), 'utf8').catch(() => 'no such file');
+  return text.trim().replaceAll(/\s+/g, ' ');
+}
+
+engineTest(
+  'an image is built from wheels and packages of the system, without a network, as its Dockerfile said before',
+  async (t, bench) => {
+    await withBase(t, bench, async (api, on) => {
+      const dir = path.join(await tempDir(t), 'wheels');
+      await mkdir(dir);
+      await writeFile(path.join(dir, wheel), 'a wheel');
+      await writeFile(path.join(dir, longWheel), 'a longer wheel');
+      const args = [
+        ...['build', 'acme/tool:1.0', '--from', base, '--on', on, '--network', 'none'],
+        ...['--python', 'requests[socks] == 2.32.3', '--python', 'tomli ; python_version < "3.11"'],
+        ...['--package', 'libxml2', '--wheels', dir],
+        // The others are asked what they are.
+        ...(bench.kind.name === 'newer Podman' ? ['--package-manager', 'apk'] : []),
+      ];
+      const read = await runCli([...args, '--dry-run']);
+      t.is(read.status, 0, read.stderr);
+      t.is(await api.inspect(name), undefined);
+      const ran = await runCli([...args, '--json']);
+      t.is(ran.status, 0, ran.stderr);
+      const report = JSON.parse(ran.stdout) as { id: string; dockerfile: string };
+      t.is(report.dockerfile, read.stdout);
+      const held = await api.inspect(name);
+      t.is(held?.Id, report.id);
+      t.is(held?.Config?.User, 'soc');
+      t.like(held?.Config?.Labels, {
+        'org.opencontainers.image.base.name': base,
+        'io.packferry.python': "requests[socks]==2.32.3, tomli ; python_version < '3.11'",
+        'io.packferry.packages': 'libxml2',
+        'io.packferry.wheels': `${longWheel}@${digestOf('a longer wheel')}, ${wheel}@${digestOf('a wheel')}`,
+      });
+      t.is(await contentOf(bench, api, report.id, '/apk.log'), '<add> <--no-cache> <libxml2>');
+      t.regex(
+        await contentOf(bench, api, report.id, '/pip.log'),
+        /<--no-index> <--find-links=\/packferry\/wheels> <requests\[socks\]==2\.32\.3> <tomli ; python_version < '3\.11'> <check>$/,
+      );
+      // All of both files came there, and is gone.
+      const files = await contentOf(bench, api, report.id, '/pip.files');
+      t.is(
+        files,
+        `${hexOf(digestOf('a longer wheel'))} /packferry/wheels/${longWheel} ${hexOf(digestOf('a wheel'))} /packferry/wheels/${wheel}`,
+      );
+      t.regex(await contentOf(bench, api, report.id, `/packferry/wheels/${wheel}`), /no such file/i);
+    });
+  },
+);
+
+engineTest(
+  'what fails leaves no name and tells why; a name that is taken stays, or is kept under another one',
+  async (t, bench) => {
+    await withBase(t, bench, async (api, on) => {
+      const build = (more: readonly string[], options: RunOptions = {}) =>
+        runCli(['build', name, '--from', base, '--on', on, '--network', 'none', ...more], options);
+      const lost = await build(['--python', 'requests', '--from', 'demisto/python3:gone']);
+      t.is(lost.status, 5);
+      t.true(lost.stderr.includes('error[E_IMAGE_NOT_FOUND]'), lost.stderr);
+
+      const failed = await build(['--python', 'broken==1.0']);
+      t.is(failed.status, 6);
+      t.regex(failed.stderr, /error\[E_BUILD_FAILED\].*No matching distribution found for broken/);
+      t.true(failed.stderr.includes('pip download --only-binary'), failed.stderr);
+      t.false(failed.stderr.includes('\u001b'));
+      t.is(await api.inspect(name), undefined);
+
+      // Stopped while a command runs.
+      const controller = new AbortController();
+      const stderr = new MemoryOutput();
+      const running = build(['--python', 'sleepy', '-v'], { signal: controller.signal, stderr });
+      await stderr.shows(': falling asleep');
+      controller.abort(new PackferryError('E_INTERRUPTED', 'stopped'));
+      t.is((await running).status, 130);
+      t.is(await api.inspect(name), undefined);
+
+      const dir = await tempDir(t);
+      const env = { XDG_CACHE_HOME: path.join(dir, 'cache') };
+      const first = await build(['--python', 'requests==1.0', '--to', `oci:${dir}/out`], { env });
+      t.is(first.status, 0, first.stderr);
+      const old = await api.inspect(name);
+      t.true(first.stdout.includes(old?.Id ?? 'no ID'), first.stdout);
+      const copied = await openOciLayout(path.join(dir, 'out'));
+      const locked = await copied.resolve(parseReference(name), defaultPlatform);
+      t.deepEqual(
+        locked.layers.map(({ diffId }) => diffId),
+        old?.RootFS?.Layers,
+      );
+      await copied.close();
+
+      const taken = await build(['--python', 'requests==2.0']);
+      t.is(taken.status, 6);
+      t.true(taken.stderr.includes('error[E_TAG_CONFLICT]'), taken.stderr);
+      t.is((await api.inspect(name))?.Id, old?.Id);
+      const moved = await build(['--python', 'requests==2.0', '--on-existing', 'retag']);
+      t.is(moved.status, 0, moved.stderr);
+      t.not((await api.inspect(name))?.Id, old?.Id);
+      t.is((await api.inspect(`${name}-before-20261123T050000Z`))?.Id, old?.Id);
+    });
+  },
+  engineKinds.filter(({ name: kind }) =>
+    ['newer Docker, containerd store', 'installed Docker'].includes(kind),
+  ),
+);
+
+for (const kind of engineKinds.filter(({ product }) => product === 'podman')) {
+  test.serial(
+    `${kind.name} by its command: an image is built, and a failure is told in the words of pip`,
+    needing(kind.needs, async (t) => {
+      await withEngine(kind, async (engine) => {
+        const env = await commandEnvironmentOf(kind, engine);
+        const api = await connectEngine(await findPodman('podman:?command', env), 30_000);
+        const image = await buildBase();
+        const target = await openDockerTarget(await findPodman('podman:?command', env));
+        await target.deliver(lockComposed(base, image), composedSource([image]));
+        const recipe = await readRecipe(
+          {
+            ...empty,
+            name,
+            base,
+            python: ['requests==2.32.3'],
+            packages: ['libxml2'],
+            packageManager: 'apk',
+          },
+          signal,
+        );
+        // Without a runtime Podman knows no other network than that of the machine.
+        const network = kind.options.newer === true ? 'host' : 'none';
+        const options = { engine: api, network, onExisting: 'error', dryRun: false } as const;
+        const tool = { name: 'packferry', version: '0.0.0' };
+        const notes = noting();
+        const more = { ...options, tool, verbose: false, emit: notes.emit, signal };
+        const report = await buildImage({ ...more, recipe });
+        const bench = { kind, engine, target };
+        t.is((await api.inspect(name))?.Id, report.id);
+        t.is(await contentOf(bench, api, report.id ?? '', '/apk.log'), '<add> <--no-cache> <libxml2>');
+        t.regex(notes.notes(), /STEP 1\/\d+: FROM/);
+        const broken = await readRecipe({ ...empty, name: 'acme/broken', base, python: ['broken'] }, signal);
+        const error = await t.throwsAsync(buildImage({ ...more, recipe: broken }), {
+          instanceOf: PackferryError,
+        });
+        t.is(error.code, 'E_BUILD_FAILED');
+        t.true(error.message.includes('No matching distribution found for broken'), error.message);
+        await target.close();
+        api.close();
+      });
+    }),
+  );
+}
