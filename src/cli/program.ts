@@ -6,6 +6,7 @@ import { addDoctor } from './commands/doctor.ts';
 import { addExport } from './commands/export.ts';
 import { addHistory } from './commands/history.ts';
 import { addImport } from './commands/import.ts';
+import { addInventory } from './commands/inventory.ts';
 import { addInspect } from './commands/inspect.ts';
 import { addKeygen } from './commands/keygen.ts';
 import { addLogin } from './commands/login.ts';
@@ -17,6 +18,7 @@ import { addReceipt, addReceiptList, addReceiptShow, addReceiptVerify } from './
 import { addSearch } from './commands/search.ts';
 import { addServe } from './commands/serve.ts';
 import { addSign } from './commands/sign.ts';
+import { addSync } from './commands/sync.ts';
 import {
   addTrust,
   addTrustAdd,
@@ -30,6 +32,7 @@ import { addUpdate } from './commands/update.ts';
 import { addUsage } from './commands/usage.ts';
 import { addVerify } from './commands/verify.ts';
 import type { Context } from './context.ts';
+import { addHostsOptions } from './hosts-options.ts';
 import { exitStatusTable } from './exit-status.ts';
 import {
   addCommonOptions,
@@ -48,6 +51,8 @@ interface Entry {
   readonly registries?: true | 'targets';
   /** Its images may be on machines that are reached over SSH. */
   readonly ssh?: boolean;
+  /** They may be those of a file of hosts. */
+  readonly hosts?: true;
   /** The command is a group of these and does nothing by itself. */
   readonly within?: readonly Entry[];
 }
@@ -180,11 +185,13 @@ const groups: readonly Group[] = [
         judges: true,
         registries: 'targets',
         ssh: true,
+        hosts: true,
         examples: [
           'packferry import /media/usb/soc --trusted-keys allowed_signers',
           'packferry import /media/usb/soc --to oci:/srv/images --dry-run',
           'packferry import /media/usb/soc --to registry://registry.example:5000/xsoar --to docker:',
           'packferry import /media/usb/soc --to ssh://root@xsoar.example',
+          "packferry import /media/usb/soc --hosts inventory.ini --limit 'engines:!engine3'",
         ],
       },
       {
@@ -223,11 +230,32 @@ const groups: readonly Group[] = [
         judges: true,
         registries: true,
         ssh: true,
+        hosts: true,
         examples: [
           'packferry copy demisto/python3:3.12.13.11694875 --to oci:/srv/images',
           "packferry copy 'demisto/*' --from bundle:/media/usb/soc --to registry://registry.example",
           'packferry copy --all --from oci:/srv/images --to docker: --to podman:',
           'packferry copy acme/tool:1.2 --from registry: --from ssh://root@app1.example --to ssh://root@app2.example',
+        ],
+      },
+      {
+        add: addSync,
+        ssh: true,
+        hosts: true,
+        examples: [
+          "packferry sync --images 'acme/*' --hosts inventory.ini --group apps --dry-run",
+          "packferry sync --images 'localhost/**' --host ssh://root@app1.example --host ssh://root@app2.example",
+          "packferry sync --images 'acme/*' --from ssh://root@app1.example --hosts hosts.yml --on-existing retag",
+        ],
+      },
+      {
+        add: addInventory,
+        ssh: true,
+        hosts: true,
+        examples: [
+          'packferry inventory --from docker: --from ssh://root@app1.example',
+          "packferry inventory --hosts inventory.ini --group engines --images 'demisto/*'",
+          'packferry inventory --hosts hosts.yml --against /media/usb/soc -o inventory.json',
         ],
       },
       {
@@ -281,13 +309,14 @@ export function makeProgram(context: Context, ended: (status: ExitStatus) => voi
 
 function addEntry(
   parent: Command,
-  { add, examples, judges, registries, ssh, within }: Entry,
+  { add, examples, judges, registries, ssh, hosts, within }: Entry,
   bind: Bind,
 ): void {
   const command = add(parent, bind);
   if (judges) addJudgementOptions(command);
   if (registries === true) addRegistryOptions(command);
   if (registries === 'targets') addRegistryTargetOptions(command);
+  if (hosts) addHostsOptions(command);
   if (ssh) addSshOptions(command);
   for (const entry of within ?? []) addEntry(command, entry, bind);
   if (within === undefined) addCommonOptions(command);

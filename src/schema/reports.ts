@@ -225,7 +225,7 @@ export const importedImage = z.object({
 });
 
 /** A target, and how the images fared there. */
-const deliveredTo = z.object({ name: z.string(), images: z.array(importedImage) });
+export const deliveredTo = z.object({ name: z.string(), images: z.array(importedImage) });
 
 /** What `copy --json` prints. */
 export const copyReport = z.object({
