@@ -40,7 +40,7 @@ function groupedColumns(all: number): Column<Row>[] {
       title: 'HAVE IT',
       align: 'right',
       value: ({ held }) => {
-        const good = held.filter(({ is = 'same' }) => is === 'same').flatMap(({ hosts }) => hosts);
+        const good = held.filter((one, at) => !isOdd(one, at)).flatMap(({ hosts }) => hosts);
         return `${good.length}/${all}`;
       },
     },
@@ -48,7 +48,7 @@ function groupedColumns(all: number): Column<Row>[] {
     {
       title: 'DIFFERS',
       value: ({ held }) => {
-        const odd = held.filter(({ is }, at) => (is === undefined ? at > 0 : is !== 'same'));
+        const odd = held.filter(isOdd);
         if (odd.length === 0) return '-';
         return odd
           .map(({ id, hosts, is }) => `${is === 'damaged' ? 'damaged ' : ''}${short(id)} on ${someOf(hosts)}`)
@@ -56,6 +56,11 @@ function groupedColumns(all: number): Column<Row>[] {
       },
     },
   ];
+}
+
+/** Is it not the image that is wanted, or where nothing is wanted, not the one that most hosts have? */
+function isOdd({ is }: Row['held'][number], at: number): boolean {
+  return is === undefined ? at > 0 : is !== 'same';
 }
 
 function short(id: string): string {
