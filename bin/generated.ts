@@ -13,12 +13,14 @@ import { bundleSchema } from '../src/schema/bundle.ts';
 import { damageSchema } from '../src/schema/damage.ts';
 import { eventLine } from '../src/schema/events.ts';
 import { exportManifestSchema } from '../src/schema/export-manifest.ts';
+import { hostsSchema } from '../src/schema/hosts.ts';
 import { lockSchema } from '../src/schema/lock.ts';
 import { policySchema } from '../src/schema/policy.ts';
 import { receiptSchema } from '../src/schema/receipt.ts';
 import * as reports from '../src/schema/reports.ts';
 import { buildReport } from '../src/schema/reports-build.ts';
 import { doctorReport } from '../src/schema/reports-doctor.ts';
+import * as ofHosts from '../src/schema/reports-hosts.ts';
 import * as receipts from '../src/schema/reports-receipt.ts';
 import { serveReport } from '../src/schema/reports-serve.ts';
 import { signReport } from '../src/schema/reports-sign.ts';
@@ -31,6 +33,7 @@ const root = path.resolve(import.meta.dirname, '../..');
 export function generatedFiles(context: Context): ReadonlyMap<string, string> {
   const schemas: Readonly<Record<string, z.ZodType>> = {
     export: exportManifestSchema,
+    hosts: hostsSchema,
     lock: lockSchema,
     bundle: bundleSchema,
     policy: policySchema,
@@ -46,6 +49,8 @@ export function generatedFiles(context: Context): ReadonlyMap<string, string> {
     'report-copy': reports.copyReport,
     'report-build': buildReport,
     'report-import': reports.importReport,
+    'report-inventory': ofHosts.inventoryReport,
+    'report-sync': ofHosts.syncReport,
     'report-serve': serveReport,
     'report-history': reports.historyReport,
     'report-keygen': reports.keygenReport,

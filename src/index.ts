@@ -83,6 +83,15 @@ export { thisProcess } from './cli/this-process.ts';
 export type { Owner } from './bundle/lock-file.ts';
 export type { SurveyedImage } from './flows/deliver.ts';
 export { importBundle, type Imported, type ImportOptions, type ImportPlan } from './flows/import.ts';
+export { chooseHosts, type HostChoice } from './flows/hosts/choose.ts';
+export { endpointsOf, type HostEndpoint } from './flows/hosts/endpoints.ts';
+export { parseHosts, readHosts } from './flows/hosts/read-hosts.ts';
+export type { Host } from './flows/hosts/resolve.ts';
+export type { HostSettings } from './flows/hosts/settings.ts';
+export { readExpectation, type Expectation } from './flows/inventory/against.ts';
+export { findEngine, type EngineAccess, type FoundEngine } from './flows/inventory/engines.ts';
+export { takeInventory, type InventoryOptions } from './flows/inventory/inventory.ts';
+export { syncHosts, type Synced, type SyncOptions } from './flows/sync/sync.ts';
 export { inspectBundle, type InspectOptions } from './flows/inspect.ts';
 export { serveBundles, type ServeBundlesOptions } from './flows/serve.ts';
 export { generateSigningKey, type KeygenOptions } from './flows/keygen.ts';
@@ -112,5 +121,6 @@ export type {
   Totals,
   VerifyReport,
 } from './schema/reports.ts';
+export type { InventoryReport, SyncReport } from './schema/reports-hosts.ts';
 export type { ServeReport } from './schema/reports-serve.ts';
 export type { SignReport } from './schema/reports-sign.ts';

@@ -20,6 +20,8 @@ const codes = {
   E_MANIFEST_INVALID: [2, 'the export manifest has mistakes'],
   E_PACK_NOT_FOUND: [2, 'no content pack there'],
   E_PACK_INVALID: [2, 'an item or file of a content pack has mistakes'],
+  E_HOSTS_UNREADABLE: [2, 'the file of hosts cannot be read'],
+  E_HOSTS_INVALID: [2, 'the file of hosts has mistakes'],
   E_LOCK_UNREADABLE: [2, 'the lock file cannot be read'],
   E_LOCK_INVALID: [2, 'the lock file is damaged or unknown'],
   E_LOCK_STALE: [2, 'the lock file does not fit the manifest'],

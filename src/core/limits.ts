@@ -84,6 +84,11 @@ export const limits = {
   wheelsTogether: 16 * 1024 * 1024 * 1024,
   /** One line of a Dockerfile: Docker's own builder takes 64 KiB. */
   dockerfileLine: 60 * 1024,
+  /** A file of hosts; the hosts in it with those of ranges, its groups, and the length of a host's name. */
+  hostsFile: 4 * 1024 * 1024,
+  hosts: 10_000,
+  hostGroups: 1_000,
+  hostName: 255,
   lock: 20 * 1024 * 1024,
   /** The journal of an unfinished export; two lines for each MiB, and written anew from half of this on. */
   journal: 64 * 1024 * 1024,

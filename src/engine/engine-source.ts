@@ -17,6 +17,7 @@ import { connectEngine, type EngineConnection } from './connect-engine.ts';
 import type { Engine } from './engine.ts';
 import { askForImage, digestLost } from './engine-image.ts';
 import { saveImage } from './engine-save.ts';
+import { listNames } from './inspect-all.ts';
 import type { Inspection } from './inspection.ts';
 import { inTime } from './patience.ts';
 import { sourceFault } from './source-fault.ts';
@@ -36,6 +37,9 @@ export interface EngineSourceOptions {
 
 /** Saves under way at the same time: each needs disk for the whole image, and compressing takes all cores anyway. */
 const saves = 2;
+
+/** Milliseconds that an engine may take to tell of all its images. */
+const listWithin = 300_000;
 
 /**
  * Opens a Docker or Podman engine as a source. Engines keep layers uncompressed, so to resolve an image is to have it
@@ -114,6 +118,18 @@ class EngineSource implements ImageSource {
     }
     const opened = this.#spool.read(blob, from);
     return signal === undefined ? opened : addAbortSignal(signal, opened);
+  }
+
+  /** All names that it has. */
+  async listImages(): Promise<readonly ImageReference[]> {
+    try {
+      const named = await inTime(this.name, listWithin, undefined, (signal) =>
+        listNames(this.#engine, signal),
+      );
+      return named.map(({ reference }) => parseReference(reference));
+    } catch (fault) {
+      throw sourceFault(fault, this.name);
+    }
   }
 
   close(): Promise<void> {

@@ -1,14 +1,10 @@
-import pLimit from 'p-limit';
 import { chainIdsOf } from '../core/chain-id.ts';
 import { isDigest, type Digest } from '../core/digest.ts';
 import type { LockedImage } from '../core/image.ts';
 import type { EngineFacts } from './docker-facts.ts';
 import type { Engine } from './engine.ts';
+import { inspectAll } from './inspect-all.ts';
 import type { Inspection } from './inspection.ts';
-
-/** Inspections at a time, and how many images are looked into: knowing fewer layers only costs bytes. */
-const inspections = 8;
-const imagesLookedInto = 5000;
 
 /**
  * The layers that an engine holds, as far as it tells: no engine lists layers, but every image names its own. Docker's
@@ -32,15 +28,7 @@ export class HeldLayers {
    * Throws what asking throws.
    */
   async learn(engine: Engine, known: readonly LockedImage[], signal?: AbortSignal): Promise<void> {
-    const ids = [...new Set(await engine.imageIds(signal))].slice(0, imagesLookedInto);
-    const limit = pLimit(inspections);
-    try {
-      const look = (id: string): Promise<Inspection | undefined> => engine.inspect(id, signal);
-      // An image may be removed between the list and the question.
-      for (const found of await Promise.all(ids.map((id) => limit(look, id)))) if (found) this.#learn(found);
-    } finally {
-      limit.clearQueue();
-    }
+    for (const found of await inspectAll(engine, signal)) this.#learn(found);
     for (const image of known) if (this.#manifests.has(image.manifest.digest)) this.#addBlobs(image);
   }
 

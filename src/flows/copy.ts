@@ -127,7 +127,7 @@ async function listAll(
     'E_USAGE',
     `${JSON.stringify(pattern)} names many images, and no source says what it has`,
     {
-      hint: 'Bundles, oci: folders and docker-archive: files do. From registries and engines, name the images.',
+      hint: 'Engines, bundles, oci: folders and docker-archive: files do. From registries, name the images.',
     },
   );
 }

@@ -23,11 +23,8 @@ export interface InspectOptions {
  * never read, so this does not stand for `verify`.
  */
 export async function inspectBundle(dir: string, options: InspectOptions): Promise<InspectReport> {
-  const { allowed, now, emit } = options;
-  const { document, signers } =
-    allowed === undefined
-      ? { document: await readUnverified(dir), signers: [] }
-      : await readSigned(dir, { allowed, now, emit });
+  const { allowed } = options;
+  const { document, signers } = await readShown(dir, options);
   const { platform, images, archives, packs, findings } = document;
   return {
     schemaVersion: reportVersion,
@@ -53,6 +50,16 @@ export async function inspectBundle(dir: string, options: InspectOptions): Promi
     importers: reportImporters(document),
     totals: totalsOf(images),
   };
+}
+
+/** What a bundle says it holds; only where keys are given has anybody signed it. */
+export async function readShown(
+  dir: string,
+  { allowed, now, emit }: InspectOptions,
+): Promise<Pick<SignedDocument, 'document' | 'signers'>> {
+  return allowed === undefined
+    ? { document: await readUnverified(dir), signers: [] }
+    : readSigned(dir, { allowed, now, emit });
 }
 
 /** What was checked is what is shown: bundle.json is not read again. */

@@ -1,4 +1,4 @@
-import { PackferryError, type ErrorExtras } from '../core/errors.ts';
+import { PackferryError, type ErrorCode, type ErrorExtras } from '../core/errors.ts';
 import type { YamlFile, YamlPath } from '../core/yaml.ts';
 
 export { formatPath } from '../core/yaml.ts';
@@ -11,8 +11,12 @@ export interface Mistake extends Pick<ErrorExtras, 'hint' | 'cause'> {
   readonly message: string;
 }
 
-/** The errors for mistakes, `E_MANIFEST_INVALID` with file, line and column, in the order of the file. */
-export function errorsOf(file: YamlFile, mistakes: readonly Mistake[]): PackferryError[] {
+/** The errors for mistakes, with file, line and column, in the order of the file. */
+export function errorsOf(
+  file: YamlFile,
+  mistakes: readonly Mistake[],
+  code: ErrorCode = 'E_MANIFEST_INVALID',
+): PackferryError[] {
   return mistakes
     .map((mistake) => ({
       mistake,
@@ -21,6 +25,6 @@ export function errorsOf(file: YamlFile, mistakes: readonly Mistake[]): Packferr
     .sort((a, b) => a.at.line - b.at.line || a.at.column - b.at.column)
     .map(({ mistake: { message, hint, cause }, at: { line, column } }) => {
       const extras = { ...(hint === undefined ? {} : { hint }), cause };
-      return new PackferryError('E_MANIFEST_INVALID', `${file.name}:${line}:${column}: ${message}`, extras);
+      return new PackferryError(code, `${file.name}:${line}:${column}: ${message}`, extras);
     });
 }

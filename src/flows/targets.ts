@@ -41,7 +41,7 @@ export async function findTargets(
 
 /** Opens targets, all or none. Throws what those say that cannot be used. */
 export async function openTargets(
-  found: readonly FoundTarget[],
+  found: readonly OpenTarget[],
   signal: AbortSignal,
 ): Promise<readonly ImageTarget[]> {
   const opening = found.map((open) => open(signal));

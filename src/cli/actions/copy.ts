@@ -15,6 +15,7 @@ import { cacheFolderOf } from '../context.ts';
 import { judgementOf, type JudgementOptions } from '../bundle-judgement.ts';
 import { tellUnknown, type SiteFreshness } from '../freshness.ts';
 import { trustedKeys } from '../keys.ts';
+import { allHosts, type HostsOptions } from '../hosts-options.ts';
 import type { RegistryOptions } from '../network.ts';
 import type { PatienceOptions } from '../options.ts';
 import { paceOf } from '../pace-options.ts';
@@ -29,7 +30,14 @@ import { withRegistries } from './sources.ts';
 import { deliveryTargets, onExisting, type DeliveryOptions } from './targets.ts';
 
 export interface CopyOptions
-  extends CommonOptions, RegistryOptions, PatienceOptions, SshOptions, DeliveryOptions, JudgementOptions {
+  extends
+    CommonOptions,
+    RegistryOptions,
+    PatienceOptions,
+    SshOptions,
+    HostsOptions,
+    DeliveryOptions,
+    JudgementOptions {
   readonly from?: readonly string[];
   readonly all?: boolean;
   readonly platform: string;
@@ -42,7 +50,7 @@ export const copyCommand: Action<CopyOptions> = async (session, images, options)
   const from = (options.from ?? ['registry:']).map((url) => parseSource(url, (text) => path.resolve(text)));
   const platform = parsePlatform(options.platform);
   const retag = (options.retag ?? []).map(parseRetag);
-  const found = await deliveryTargets(session, options, targetsOf(options));
+  const found = await deliveryTargets(session, options, await targetsOf(session, options));
   const bundles = new VerifiedBundles(session, options);
   const reading = { ...options, jobs: options.jobs * 3 };
   return withRegistries(session, { registries: new Map(), path: '' }, reading, async (registries) => {
@@ -107,9 +115,10 @@ function namesOf(images: readonly string[], { all, from }: CopyOptions): readonl
   return all === true ? ['**'] : images;
 }
 
-function targetsOf({ to = [], from }: CopyOptions): readonly string[] {
-  if (to.length > 0) return to;
-  throw usage('no target is named', from);
+async function targetsOf(session: Session, options: CopyOptions): Promise<readonly string[]> {
+  const hosts = await allHosts(session, options.to ?? [], options);
+  if (hosts.length > 0) return hosts.map(({ url }) => url);
+  throw usage('no target is named', options.from);
 }
 
 function usage(message: string, [from = 'bundle:DIR']: readonly string[] = []): PackferryError {

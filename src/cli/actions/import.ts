@@ -14,6 +14,7 @@ import { chooseImages, importBundle, type ImportPlan } from '../../flows/import.
 import type { ImportReport } from '../../schema/reports.ts';
 import { judgementOf, type JudgementOptions } from '../bundle-judgement.ts';
 import { tellUnknown } from '../freshness.ts';
+import { allHosts, type HostsOptions } from '../hosts-options.ts';
 import type { RegistryOptions } from '../network.ts';
 import type { PatienceOptions } from '../options.ts';
 import { paceOf } from '../pace-options.ts';
@@ -32,6 +33,7 @@ export interface ImportOptions
     RegistryOptions,
     PatienceOptions,
     SshOptions,
+    HostsOptions,
     DeliveryOptions,
     JudgementOptions,
     ReceiptOptions {
@@ -61,7 +63,13 @@ async function runImport(
   // Before the bundle is read: that may take long, and a slip of the pen need not wait for it.
   const only = (options.image ?? []).map((text) => formatReference(parseReference(text)));
   const retag = (options.retag ?? []).map(parseRetag);
-  const found = await deliveryTargets(session, options, options.to ?? ['docker:']);
+  const written = options.to ?? (options.hosts === undefined ? ['docker:'] : []);
+  const hosts = await allHosts(session, written, options);
+  const found = await deliveryTargets(
+    session,
+    options,
+    hosts.map(({ url }) => url),
+  );
   const bundle = await openBundle(dir, judgement);
   const { freshness } = judgement;
   tellUnknown(bundle, freshness, 'warning', emit);

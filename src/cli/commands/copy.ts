@@ -10,7 +10,10 @@ export const addCopy: AddCommand = (program, bind) =>
     .description(
       'Brings images from the first source that has them to targets, only what is missing there, every digest compared on the way. Bundles are verified in full first, as import does; what comes from elsewhere nobody has signed: the digest of each image and where it comes from are told.',
     )
-    .argument('[image...]', "names of images; of bundles, folders and archives also patterns, as 'demisto/*'")
+    .argument(
+      '[image...]',
+      "names of images; of engines, bundles, folders and archives also patterns, as 'demisto/*'",
+    )
     .addOption(
       new Option(
         '--from <endpoint>',
@@ -18,7 +21,7 @@ export const addCopy: AddCommand = (program, bind) =>
       ).argParser(collectValues),
     )
     .addOption(toOption(''))
-    .option('--all', 'all images of the bundles, folders and archives that are sources')
+    .option('--all', 'all images of the engines, bundles, folders and archives that are sources')
     .addOption(retagOption())
     .addOption(onExistingOption())
     .option('--platform <platform>', 'of images that there are for several', 'linux/amd64')

@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseImageName } from '../../../src/flows/usage-name.ts';
+import { endpointsOf } from '../../../src/flows/hosts/endpoints.ts';
+import { chooseHosts } from '../../../src/flows/hosts/choose.ts';
+import { parseHosts } from '../../../src/flows/hosts/read-hosts.ts';
 import { loadExportManifest } from '../../../src/flows/load-manifest.ts';
+import { parseSshEndpoint } from '../../../src/engine/ssh-endpoint.ts';
+import { silent } from '../../../src/core/events.ts';
+import { limits } from '../../../src/core/limits.ts';
 import { parseSource } from '../../../src/flows/source-endpoint.ts';
 import { readWitnessPage } from '../../../src/pack/witness-page.ts';
 import { anyText } from '../mutate/text.ts';
@@ -82,5 +88,87 @@ export const endpoints: Target = {
     const text = input.toString('utf8');
     if (/^[a-z]+\/|:[0-9.]+$/.test(text)) parseImageName(text);
     else parseSource(text, (written) => path.resolve('/base', written));
+  },
+};
+
+/** Whatever a file of hosts says, what comes of it are endpoints as people could write them. */
+function readHostsFile(input: Buffer): void {
+  const hosts = parseHosts(input.toString('utf8'), 'hosts', silent);
+  assert.ok(hosts.length > 0 && hosts.length <= limits.hosts);
+  for (const { url } of endpointsOf(hosts, 'hosts')) {
+    if (url.startsWith('ssh:')) assert.equal(parseSshEndpoint(url.slice('ssh:'.length)).name, url);
+    else assert.match(url, /^(?:docker|podman):(?:$|\?sudo$|\?as=|unix:\/\/\/)/);
+  }
+}
+
+const hostsCodes = ['E_HOSTS_INVALID'] as const;
+
+export const hostsIni: Target = {
+  name: 'flows/hosts-ini',
+  valid: () => [
+    Buffer.from(`lone.example
+[apps]
+app[1:3] ansible_host=10.0.0.1 # comment
+app9:2222 ansible_user='soc' ansible_password="x y"
+[engines:children]
+apps
+[engines:vars]
+packferry_engine = podman
+ansible_become=yes
+packferry_socket=/run/x
+`),
+  ],
+  mutations: anyText,
+  codes: hostsCodes,
+  runs: 350,
+  read: readHostsFile,
+};
+
+export const hostsAnsible: Target = {
+  name: 'flows/hosts-ansible-yaml',
+  valid: () => [
+    Buffer.from(`all:
+  hosts: { lone.example: }
+  vars: { ansible_user: root, ansible_port: 22 }
+  children:
+    apps:
+      hosts:
+        app[01:03].x: { ansible_host: 10.0.0.1, packferry_as: demisto }
+    engines: { children: { apps: } }
+`),
+  ],
+  mutations: anyYaml,
+  codes: hostsCodes,
+  runs: 350,
+  read: readHostsFile,
+};
+
+export const hostsOwn: Target = {
+  name: 'flows/hosts-own',
+  valid: () => [
+    Buffer.from(`schema: packferry.hosts/v1
+defaults: { user: root, port: 2222 }
+hosts:
+  app2: { address: 10.0.0.2, sudo: true }
+  lone.example:
+groups:
+  apps: { hosts: [app1, app2], engine: docker }
+  engines: { hosts: ['e[1:9].x'], as: demisto, socket: /run/x, children: [apps] }
+`),
+  ],
+  mutations: anyYaml,
+  codes: hostsCodes,
+  runs: 350,
+  read: readHostsFile,
+};
+
+export const hostsLimit: Target = {
+  name: 'flows/hosts-limit',
+  valid: () => ['apps:!app3', 'app*,&east', 'all', '!engine[ab]'].map((text) => Buffer.from(text)),
+  mutations: anyText,
+  codes: ['E_USAGE'],
+  read: (input) => {
+    const hosts = parseHosts('[apps]\napp[1:9]\n[east]\napp1\nenginea\n', 'hosts', silent);
+    assert.ok(chooseHosts(hosts, { limit: input.toString('utf8') }).every((host) => hosts.includes(host)));
   },
 };

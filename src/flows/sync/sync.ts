@@ -1,0 +1,184 @@
+import { PackferryError } from '../../core/errors.ts';
+import type { Emit } from '../../core/events.ts';
+import type { ImageSource, ImageTarget } from '../../core/ports.ts';
+import { defaultPlatform } from '../../core/platform.ts';
+import { lockedNameOf } from '../../core/reference.ts';
+import { reportVersion } from '../../schema/reports.ts';
+import type { SyncReport } from '../../schema/reports-hosts.ts';
+import { deliverToTargets, refuseConflicts, surveyTargets, type SurveyedTarget } from '../delivery.ts';
+import type { FoundEngine } from '../inventory/engines.ts';
+import { isLost, lostErrors, reportHosts, surveyHosts, type SurveyedHost } from '../inventory/survey.ts';
+import type { OnExisting } from '../on-existing.ts';
+import { resolveAll, throwUnresolved, unresolved } from '../resolve.ts';
+import { closeTargets, openTargets } from '../targets.ts';
+import { giverOf, planSync, type SyncImage } from './plan.ts';
+import { sourceOfHosts } from './source.ts';
+
+export interface SyncOptions {
+  /** The hosts that are to have the same images. */
+  readonly engines: readonly FoundEngine[];
+  /** Whose images count; it need not be one of the hosts. */
+  readonly authority?: FoundEngine | undefined;
+  /** Which images: at least one pattern. */
+  readonly patterns: readonly string[];
+  /** Absolute folder for images on their way, kept for a week; made when it is needed. */
+  readonly spoolDir: string;
+  /** What happens to names that stand for other images than the authority's. */
+  readonly onExisting: OnExisting;
+  readonly dryRun: boolean;
+  /** Goes on without hosts that cannot be asked, and with other images when some fail. */
+  readonly keepGoing: boolean;
+  /** Images that are brought to one host at the same time. */
+  readonly jobs: number;
+  /** Hosts that are asked at the same time. */
+  readonly hostsAtOnce: number;
+  /** Shown the plan before anything is saved or brought; false ends it. */
+  readonly approve: (plan: SyncReport) => Promise<boolean>;
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+}
+
+export interface Synced {
+  readonly report: SyncReport;
+  readonly errors: readonly PackferryError[];
+  readonly approved: boolean;
+}
+
+/**
+ * Gives every host the images that the others have, or that an authority has. All hosts are asked first: without
+ * `keepGoing` nothing is brought when one of them does not answer. Names that stand for different images are told as
+ * `E_TAG_CONFLICT` and left alone, unless an authority says whose image counts and `onExisting` what to do.
+ */
+export async function syncHosts(options: SyncOptions): Promise<Synced> {
+  const { engines, authority: of, patterns, hostsAtOnce, dryRun, keepGoing, emit, signal } = options;
+  const isApart = of !== undefined && !engines.some(({ host }) => host.url === of.host.url);
+  const survey = { patterns, expected: [], jobs: hostsAtOnce, emit, signal };
+  const answers = await surveyHosts(isApart ? [of, ...engines] : engines, survey);
+  const lost = answers.flatMap((one) => (isLost(one) ? [one] : []));
+  const own = lost.find(({ host }) => host.url === of?.host.url);
+  if (own !== undefined) throw own.error;
+  if (lost.length > 0 && (lost.length === answers.length || (!keepGoing && !dryRun)))
+    throw notAll(
+      answers.length,
+      lost.map(({ error }) => error),
+    );
+
+  const surveyed = answers.flatMap((one) => (isLost(one) ? [] : [one]));
+  const authority = of && surveyed.find(({ host }) => host.url === of.host.url);
+  const hosts = isApart ? surveyed.filter((one) => one !== authority) : surveyed;
+  const plan = planSync(hosts, authority);
+  const report: SyncReport = {
+    schemaVersion: reportVersion,
+    dryRun,
+    hosts: reportHosts(answers),
+    ...(authority === undefined ? {} : { authority: authority.host.name }),
+    images: plan.map((image) => reportImage(image, authority)),
+    targets: [],
+  };
+  const conflicts = dryRun ? [] : conflictErrors(plan, options);
+  const errors = [...lostErrors(answers), ...conflicts];
+  const work = workOf(plan, hosts, options);
+  if (dryRun || work.length === 0) return { report, errors, approved: true };
+  if (!(await options.approve(report))) return { report, errors: [], approved: false };
+  const brought = await bring(work, authority, options);
+  return {
+    report: { ...report, targets: brought.targets },
+    errors: [...errors, ...brought.errors],
+    approved: true,
+  };
+}
+
+/** The images that each host is to get. */
+type Work = readonly { readonly host: SurveyedHost; readonly images: readonly SyncImage[] }[];
+
+function workOf(
+  plan: readonly SyncImage[],
+  hosts: readonly SurveyedHost[],
+  { onExisting }: SyncOptions,
+): Work {
+  const isMoved = onExisting !== 'error' && onExisting !== 'keep';
+  const isWanted = (image: SyncImage, host: SurveyedHost): boolean =>
+    image.meant !== undefined &&
+    (image.lacking.includes(host) ||
+      (isMoved && image.conflicts.some((group) => group.hosts.includes(host))));
+  const work = hosts.map((host) => ({ host, images: plan.filter((image) => isWanted(image, host)) }));
+  return work.filter(({ images }) => images.length > 0);
+}
+
+async function bring(
+  work: Work,
+  authority: SurveyedHost | undefined,
+  options: SyncOptions,
+): Promise<{ readonly targets: SyncReport['targets']; readonly errors: readonly PackferryError[] }> {
+  const { spoolDir, jobs, keepGoing, emit, signal } = options;
+  const wanted = [...new Set(work.flatMap(({ images }) => images))];
+  const openSource = ({ engine }: SurveyedHost): Promise<ImageSource> => engine.openSource(spoolDir, signal);
+  const source = sourceOfHosts(wanted, (image) => giverOf(image, authority), openSource);
+  let targets: readonly ImageTarget[] = [];
+  try {
+    const references = wanted.map(({ reference }) => ({ reference, usedBy: [] }));
+    // The source knows the platform of each image.
+    const resolving = { source, platform: defaultPlatform, jobs: jobs * 2, emit, signal };
+    const resolved = await resolveAll(references, resolving);
+    if (!keepGoing) throwUnresolved(resolved);
+    const locked = new Map(resolved.images.map(({ image }) => [image.reference, image]));
+    targets = await openTargets(
+      work.map(({ host }) => host.engine.openTarget),
+      signal,
+    );
+    const surveyed: SurveyedTarget[] = [];
+    for (const [at, target] of targets.entries()) {
+      const names = (work[at]?.images ?? []).map(({ reference }) => lockedNameOf(reference));
+      const images = names.flatMap((name) => locked.get(name) ?? []);
+      surveyed.push(...(await surveyTargets([target], images, signal)));
+    }
+    refuseConflicts(surveyed, options);
+    const failures: PackferryError[] = [];
+    const delivered = await deliverToTargets(surveyed, source, failures, options);
+    return { targets: delivered, errors: [...unresolved(resolved), ...failures] };
+  } finally {
+    await closeTargets(targets);
+    await source.close();
+  }
+}
+
+function reportImage(image: SyncImage, authority: SurveyedHost | undefined): SyncReport['images'][number] {
+  const { reference, meant, conflicts, lacking } = image;
+  const giver = giverOf(image, authority);
+  const names = (hosts: readonly SurveyedHost[]): string[] => hosts.map(({ host }) => host.name);
+  return {
+    reference: lockedNameOf(reference),
+    ...(meant === undefined ? {} : { id: meant.image.id }),
+    ...(meant === undefined || giver === undefined ? {} : { from: giver.host.name }),
+    had: names(meant?.hosts ?? []),
+    lacked: names(lacking),
+    conflicts: conflicts.map((group) => ({ id: group.image.id, hosts: names(group.hosts) })),
+  };
+}
+
+/** One error for each name that stays as it is although it stands for different images. */
+function conflictErrors(plan: readonly SyncImage[], { onExisting }: SyncOptions): PackferryError[] {
+  return plan.flatMap(({ reference, meant, conflicts }) => {
+    if (conflicts.length === 0 || (meant !== undefined && onExisting !== 'error')) return [];
+    const groups = [...(meant === undefined ? [] : [meant]), ...conflicts];
+    const told = groups.map(
+      ({ image, hosts }) => `${image.id} on ${hosts.map(({ host }) => host.name).join(', ')}`,
+    );
+    const message = `${lockedNameOf(reference)} stands for different images: ${told.join('; ')}`;
+    const hint =
+      meant === undefined
+        ? 'Say whose image counts with --from ENDPOINT, and with --on-existing what becomes of the others.'
+        : 'With --on-existing retag the name is moved and the other image is kept under another one.';
+    return [new PackferryError('E_TAG_CONFLICT', message, { hint })];
+  });
+}
+
+function notAll(all: number, errors: readonly PackferryError[]): PackferryError {
+  const [first] = errors;
+  if (first !== undefined && errors.length === 1 && all === 1) return first;
+  return new PackferryError(
+    first?.code ?? 'E_SOURCE_UNREACHABLE',
+    `nothing was brought: ${errors.length} of ${all} hosts could not be asked`,
+    { hint: 'With --keep-going the others are made the same without them; --limit leaves them out.', errors },
+  );
+}
