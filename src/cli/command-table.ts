@@ -100,8 +100,7 @@ const trustCommands: readonly Entry[] = [
   { add: addTrustSign, examples: ['packferry trust sign trust-update.json --key ~/.ssh/packferry'] },
 ];
 
-/** The commands, by where one is. */
-/** All commands, in the order of the help. */
+/** All commands, by where one is, in the order of the help. */
 export const groups: readonly Group[] = [
   {
     title: 'Connected side:',
