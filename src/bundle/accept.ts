@@ -26,10 +26,7 @@ const principalLength = 200;
  * delivery is cut off, an older one is a rollback. Judges once more, since another import may have come first; errors as
  * `checkFreshness`. A bundle that came last already is not remembered twice.
  */
-export async function acceptBundle(
-  bundle: SignedBundle,
-  options: AcceptOptions,
-): Promise<FreshnessVerdict> {
+export async function acceptBundle(bundle: SignedBundle, options: AcceptOptions): Promise<FreshnessVerdict> {
   const { document, sumsSha256 } = bundle;
   const facts = factsOf({ document, sumsSha256, now: options.now }, options);
   const { history } = options;

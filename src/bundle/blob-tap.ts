@@ -3,7 +3,7 @@ import { PassThrough, type Readable } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { BlobWatcher } from '../archive/check.ts';
 import type { Digest } from '../core/digest.ts';
-import { PackferryError } from '../core/errors.ts';
+import { asPackferryError, PackferryError } from '../core/errors.ts';
 import type { Descriptor } from '../core/image.ts';
 import type { ImageCheck } from './check-images.ts';
 import type { LayerCheck } from './check-layers.ts';
@@ -133,7 +133,7 @@ export class BlobTap implements BlobWatcher {
   async passed(place: TapPlace): Promise<void> {
     this.#ask({ volume: place.volume, offset: place.offset + 1 });
     while (!this.#isOver && !isBefore(place, this.#here())) await once(this.#moves, 'moved');
-    if (!isBefore(place, this.#here())) throw this.#fault ?? unreadable('the bundle');
+    if (!isBefore(place, this.#here())) throw asPackferryError(this.#fault ?? unreadable('the bundle'));
   }
 
   /**
@@ -143,7 +143,8 @@ export class BlobTap implements BlobWatcher {
   open(place: TapPlace, name: string): Readable | undefined {
     const here = this.#here();
     const isPassing = this.#isSkipping && keyOf(place) === keyOf(here);
-    if (this.#isOver || isBefore(place, here) || isPassing || this.#wanted.has(keyOf(place))) return undefined;
+    if (this.#isOver || isBefore(place, here) || isPassing || this.#wanted.has(keyOf(place)))
+      return undefined;
     const out = new PassThrough({ highWaterMark: 1024 * 1024 });
     // A fault may come before anybody listens; whoever reads gets it all the same.
     out.on('error', () => undefined);
@@ -168,9 +169,13 @@ export class BlobTap implements BlobWatcher {
     const verdict = await this.#checks.get(this.#volume)?.layers?.verdictOn(digest);
     if (verdict !== 'unknown') return verdict;
     if (!this.#requireDeep) return undefined;
-    return new PackferryError('E_NOT_CHECKED', `layer ${digest} is in zstd, and the policy asks to look into it`, {
-      hint: 'Node 22.15 or later can read it.',
-    });
+    return new PackferryError(
+      'E_NOT_CHECKED',
+      `layer ${digest} is in zstd, and the policy asks to look into it`,
+      {
+        hint: 'Node 22.15 or later can read it.',
+      },
+    );
   }
 
   /** The blob that is next, or passes just now. */

@@ -154,7 +154,9 @@ for (const what of ['manifest', 'config', 'layer'] as const) {
       const last = volume?.images.at(-1);
       if (volume === undefined || last === undefined) throw new Error('no image');
       const blob = what === 'layer' ? last.layers.at(-1) : last[what];
-      const entry = volume.plan.entries.find((one) => one.kind === 'blob' && one.blob.digest === blob?.digest);
+      const entry = volume.plan.entries.find(
+        (one) => one.kind === 'blob' && one.blob.digest === blob?.digest,
+      );
       if (entry === undefined) throw new Error('no blob');
       await flip(harmed.at(volume.file), entry.dataOffset + entry.size - 1);
       const expected = await harmed.damageOf();
@@ -211,7 +213,9 @@ test('single pass: a bad blob that nobody asked for is found, too, after the ima
 test('single pass: where the user says no, no archive is read any further', async (t) => {
   await withHarmedBundle(async (harmed) => {
     const { volumes } = await harmed.open(harmed.dir);
-    await flip(harmed.at(volumes[0]?.file ?? ''), lastBlob(volumes[0] as ReadVolume).end - 1);
+    const [volume] = volumes;
+    if (volume === undefined) throw new Error('no archive');
+    await flip(harmed.at(volume.file), lastBlob(volume).end - 1);
     const { approved, damage } = await passing(harmed, (bundle) =>
       importInto(path.join(harmed.folder, 'target'), bundle, { approved: false }),
     );

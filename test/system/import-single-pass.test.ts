@@ -60,7 +60,11 @@ engineTest(
         ['present', 'failed', 'loaded'],
       );
       const [python, , two] = bundle.images;
-      await assertHolds(t, bench, [python, two].flatMap((image) => image ?? []));
+      await assertHolds(
+        t,
+        bench,
+        [python, two].flatMap((image) => image ?? []),
+      );
 
       await writeFile(file, good);
       const third = await importBundleInto(t, site, bundle, endpoint, { more });

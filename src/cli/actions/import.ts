@@ -65,6 +65,7 @@ async function runImport(
 ): Promise<Outcome & { readonly report: ImportReport }> {
   const { emit, signal } = session;
   if (options.singlePass === true) refuseSeveral(options.to);
+  evidence.isSinglePass = options.singlePass === true;
   const judgement = await judgementOf(session, options, evidence);
   // Before the bundle is read: that may take long, and a slip of the pen need not wait for it.
   const only = (options.image ?? []).map((text) => formatReference(parseReference(text)));

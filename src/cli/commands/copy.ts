@@ -1,5 +1,13 @@
 import { Option } from 'commander';
-import { collectValues, jobsOption, onExistingOption, retagOption, toOption } from '../options.ts';
+import {
+  collectValues,
+  jobsOption,
+  onExistingOption,
+  passphraseOption,
+  retagOption,
+  siteKeyOption,
+  toOption,
+} from '../options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */
@@ -18,6 +26,8 @@ export const addCopy: AddCommand = (program, bind) =>
       ).argParser(collectValues),
     )
     .addOption(toOption(''))
+    .addOption(siteKeyOption())
+    .addOption(passphraseOption())
     .option('--all', 'all images of the bundles, folders and archives that are sources')
     .addOption(retagOption())
     .addOption(onExistingOption())
