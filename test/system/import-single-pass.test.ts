@@ -12,7 +12,7 @@ function on(base: ComposedImage | undefined, name: string, size: number): Compos
 
 const base = on(on(undefined, 'os', 1_500_000), 'python', 500_000);
 const images = {
-  'docker.io/demisto/python3:1': base,
+  'docker.io/demisto/base:1': base,
   'docker.io/demisto/one:1': on(base, 'one', 2_500_000),
   'docker.io/demisto/two:1': on(base, 'two', 100_000),
 };
@@ -42,7 +42,7 @@ engineTest(
       ]);
       t.regex(first.stderr, /E_DIGEST_MISMATCH.*images-001\.tar/s);
       await assertHolds(t, bench, bundle.images.slice(0, 1));
-      const receipt = JSON.parse(await readFile(path.join(state, 'receipts', '000001.json'), 'utf8')) as {
+      const receipt = JSON.parse(await readFile(path.join(state, 'receipts', 'receipt-000001.json'), 'utf8')) as {
         singlePass?: boolean;
         files: { file: string; result: string }[];
         outcome: { result: string; status: number };
@@ -59,11 +59,11 @@ engineTest(
         second.images.map(({ status }) => status),
         ['present', 'failed', 'loaded'],
       );
-      const [python, , two] = bundle.images;
+      const [bottom, , two] = bundle.images;
       await assertHolds(
         t,
         bench,
-        [python, two].flatMap((image) => image ?? []),
+        [bottom, two].flatMap((image) => image ?? []),
       );
 
       await writeFile(file, good);
