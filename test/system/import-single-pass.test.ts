@@ -42,7 +42,9 @@ engineTest(
       ]);
       t.regex(first.stderr, /E_DIGEST_MISMATCH.*images-001\.tar/s);
       await assertHolds(t, bench, bundle.images.slice(0, 1));
-      const receipt = JSON.parse(await readFile(path.join(state, 'receipts', 'receipt-000001.json'), 'utf8')) as {
+      const receipt = JSON.parse(
+        await readFile(path.join(state, 'receipts', 'receipt-000001.json'), 'utf8'),
+      ) as {
         singlePass?: boolean;
         files: { file: string; result: string }[];
         outcome: { result: string; status: number };
