@@ -217,7 +217,7 @@ for file in * .[!.]* ..?* packs/* packs/.[!.]* packs/..?*; do
   fi
   case $file in
     SHA256SUMS) ;;
-    SHA256SUMS.sig | SHA256SUMS.[1-9].sig | SHA256SUMS.[1-9][0-9].sig | SHA256SUMS.[1-9][0-9][0-9].sig)
+    SHA256SUMS.sig | SHA256SUMS.[2-9].sig | SHA256SUMS.[1-9][0-9].sig | SHA256SUMS.[1-9][0-9][0-9].sig)
       signatures="$signatures $file" ;;
     export.journal | export.lock) fail "the export into this folder has not finished" 4 ;;
     *) files="$files $file" ;;

@@ -6,7 +6,7 @@ import { addRecord, completeHistory, makeFolders, type HistoryPlace } from '../t
 import { readPast } from '../trust/past.ts';
 import { factsOf, type FreshnessOptions } from './freshness.ts';
 import { withLockFile, type Owner } from './lock-file.ts';
-import type { VerifiedBundle } from './open.ts';
+import type { SignedBundle } from './signed-bundle.ts';
 import { throwAll } from './faults.ts';
 
 export interface AcceptOptions extends FreshnessOptions {
@@ -22,14 +22,11 @@ const patience = 10_000;
 const principalLength = 200;
 
 /**
- * Remembers that a verified bundle is accepted, before the first byte of it goes anywhere: from then on, also when the
+ * Remembers that a bundle is accepted, before the first byte of it goes anywhere: from then on, also when the
  * delivery is cut off, an older one is a rollback. Judges once more, since another import may have come first; errors as
  * `checkFreshness`. A bundle that came last already is not remembered twice.
  */
-export async function acceptBundle(
-  bundle: VerifiedBundle,
-  options: AcceptOptions,
-): Promise<FreshnessVerdict> {
+export async function acceptBundle(bundle: SignedBundle, options: AcceptOptions): Promise<FreshnessVerdict> {
   const { document, sumsSha256 } = bundle;
   const facts = factsOf({ document, sumsSha256, now: options.now }, options);
   const { history } = options;
@@ -46,7 +43,7 @@ export async function acceptBundle(
 }
 
 function recordOf(
-  { document, sumsSha256, signers }: VerifiedBundle,
+  { document, sumsSha256, signers }: SignedBundle,
   { rollback }: FreshnessVerdict,
   now: Date,
 ): NewRecord {

@@ -2,6 +2,7 @@ import type { BundleDamage, FileResult } from '../core/damage.ts';
 import type { PackferryError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import { someOf } from '../core/some-of.ts';
+import type { BlobTap } from './blob-tap.ts';
 import { checkArchiveFile } from './check-archive.ts';
 import { checkFile } from './check-file.ts';
 import { ImageCheck } from './check-images.ts';
@@ -25,6 +26,13 @@ export interface OwnWord {
   readonly own: FileResult;
 }
 
+/** Blobs are taken from the archives while they are checked. */
+export interface TappedCheck {
+  readonly tap: BlobTap;
+  /** Called between the other files and the archives, with whether all was good so far. */
+  readonly beforeArchives: (isGood: boolean) => Promise<void>;
+}
+
 /**
  * Reads every file of the list once: archives against their plans, all others against their sums. Without `word`, since
  * bundle.json is lost, archives too are checked by their sums. Throws one error for all damage.
@@ -34,6 +42,7 @@ export async function checkFiles(
   list: SignedList,
   word: OwnWord | undefined,
   options: OpenBundleOptions,
+  tapped?: TappedCheck,
 ): Promise<FilesChecked> {
   const read = word?.read;
   const { emit, signal, deep } = options;
@@ -49,15 +58,19 @@ export async function checkFiles(
     if (!archives.has(name) && !checks.has(name))
       checks.set(name, await checkFile(listing, name, sha256, signal));
   }
+  await tapped?.beforeArchives([...checks.values()].every(({ fault }) => fault === undefined));
   const bytes = volumes.reduce((sum, { plan }) => sum + plan.size, 0);
   emit({ type: 'planned', task: 'verify', items: volumes.length, bytes });
   for (const volume of volumes) {
     signal?.throwIfAborted();
     const { file: name } = volume;
     const images = new ImageCheck(volume.images, volume.platform);
-    const watchers = layers === undefined ? [images] : [images, layers];
+    // The tap comes last: it hands on what the others have passed.
+    const watchers = [images, layers ?? [], tapped?.tap ?? []].flat();
     const sha256 = list.sums.get(name) ?? '';
+    tapped?.tap.enter(name, { images, layers });
     checks.set(name, await checkArchiveFile(listing, volume, sha256, { ...options, watchers }));
+    tapped?.tap.leave(name);
     contradictions.push(...images.errors);
   }
   const layersChecked = await layers?.finish();

@@ -15,6 +15,8 @@ import type { BundleImage } from '../schema/bundle.ts';
 export class ImageCheck implements BlobWatcher {
   /** What was found; complete when the archive has been read. */
   readonly errors: PackferryError[] = [];
+  /** The names of images of which both documents have come and agree with bundle.json. */
+  readonly accepted = new Set<string>();
   readonly #platform: Platform;
   /** The images that wait for a document to be judged. */
   readonly #wanted = new Map<Digest, Set<BundleImage>>();
@@ -62,6 +64,7 @@ export class ImageCheck implements BlobWatcher {
     }
     try {
       checkImage(image, manifest, config, this.#platform);
+      this.accepted.add(image.reference);
     } catch (fault) {
       this.errors.push(asPackferryError(fault));
     }

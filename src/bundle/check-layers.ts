@@ -37,6 +37,7 @@ export class LayerCheck implements BlobWatcher {
   readonly #finished = new Set<Digest>();
   readonly #notChecked = new Set<Digest>();
   readonly #ending = new Set<Promise<void>>();
+  readonly #faulty = new Map<Digest, PackferryError>();
   #run: Run | undefined;
   #waiting = 0;
 
@@ -71,6 +72,15 @@ export class LayerCheck implements BlobWatcher {
     if (this.#ending.size >= mostAtOnce) await Promise.race(this.#ending);
   }
 
+  /**
+   * Waits for the verdict on a layer that has passed: what is wrong with it, or `unknown` where this Node cannot decompress
+   * it. Undefined for one that is good, for one that was damaged, and for what is no layer.
+   */
+  async verdictOn(digest: Digest): Promise<PackferryError | 'unknown' | undefined> {
+    await Promise.all(this.#ending);
+    return this.#faulty.get(digest) ?? (this.#notChecked.has(digest) ? 'unknown' : undefined);
+  }
+
   /** Waits for the layers that are still being decompressed. */
   async finish(): Promise<LayersChecked> {
     await Promise.all(this.#ending);
@@ -90,7 +100,9 @@ export class LayerCheck implements BlobWatcher {
     if (got === 'unknown') this.#notChecked.add(digest);
     for (const [diffId, references] of this.#promised.get(digest) ?? []) {
       const fault = layerFault({ digest, size }, someOf(references), diffId, got);
-      if (fault !== undefined) this.errors.push(fault);
+      if (fault === undefined) continue;
+      this.errors.push(fault);
+      this.#faulty.set(digest, fault);
     }
   }
 }

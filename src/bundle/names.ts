@@ -49,7 +49,7 @@ export function signatureName(index: number): string {
 
 /** `SHA256SUMS.sig` of the first signer, `SHA256SUMS.2.sig`, ... of further ones. */
 export function isSignatureName(name: string): boolean {
-  return /^SHA256SUMS(\.[1-9][0-9]{0,2})?\.sig$/.test(name);
+  return /^SHA256SUMS(\.([2-9]|[1-9][0-9]{1,2}))?\.sig$/.test(name);
 }
 
 /** What operating systems leave on removable media, in lower case. It is reported and never opened. */

@@ -2,70 +2,42 @@ import type { FileResult } from '../core/damage.ts';
 import { asPackferryError, PackferryError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { BundleDocument } from '../schema/bundle.ts';
-import type { FreshnessVerdict } from '../trust/freshness.ts';
 import type { VerifiedSigner } from '../trust/verify.ts';
 import { checkFiles, type FilesChecked, type OwnWord } from './check-files.ts';
 import { refuseExtras } from './check-listing.ts';
 import type { LayersChecked } from './check-layers.ts';
 import { checkStream } from './check-stream.ts';
-import { checkWitness, type Witnessed, type WitnessOptions } from './check-witness.ts';
+import { checkWitness, type WitnessOptions } from './check-witness.ts';
 import { describedFiles } from './document.ts';
 import { throwAll } from './faults.ts';
-import { listFolder, type FolderListing, type SeenFile } from './folder.ts';
+import { listFolder, type FolderListing } from './folder.ts';
 import { checkFreshness, type FreshnessOptions } from './freshness.ts';
 import { bundleFiles, looksLikeArchive, packFolder } from './names.ts';
 import { readDocument, type ReadDocument } from './read-document.ts';
 import { checkSignatures, readSigned, type SignatureOptions, type SignedList } from './signed-list.ts';
+import { SignedBundle, type JudgedHead } from './signed-bundle.ts';
 import type { Sums } from './sums.ts';
 
 /**
  * A bundle of which every byte has been checked against a trusted signature. Only `openBundle` makes one, and only
- * this type is accepted where images are delivered.
+ * this type is accepted where images are delivered; an import in one pass has a type of its own, `PassingBundle`.
  */
-class VerifiedBundleFolder {
-  readonly #read: ReadDocument;
-  readonly dir: string;
-  readonly signers: readonly VerifiedSigner[];
-  /** sha256 in hex of SHA256SUMS: the identity of the bundle. */
-  readonly sumsSha256: string;
-  /** How it stood to the bundles before it, when it was opened. */
-  readonly freshness: FreshnessVerdict;
-  /** Leftovers of operating systems that were passed over. */
-  readonly litter: readonly string[];
-  /** How each file was when it was verified, by name. */
-  readonly seen: ReadonlyMap<string, SeenFile>;
+class VerifiedBundleFolder extends SignedBundle {
+  readonly #checked: FilesChecked;
+
+  constructor(head: JudgedHead, checked: FilesChecked) {
+    super(head);
+    this.#checked = checked;
+  }
+
   /** What was found of every file of the signed list, in its order: all of them are good. */
-  readonly files: readonly FileResult[];
+  get files(): readonly FileResult[] {
+    return this.#checked.files;
+  }
+
   /** What was found of the content of layers, where this was asked for. */
-  readonly layersChecked: LayersChecked | undefined;
-  /** What the site's own witness said of the images, where one was asked. */
-  readonly witnessed: Witnessed | undefined;
-
-  constructor(
-    read: ReadDocument,
-    { dir, litter, files: seen }: FolderListing,
-    list: SignedList,
-    freshness: FreshnessVerdict,
-    checked: FilesChecked & { readonly witnessed: Witnessed | undefined },
-  ) {
-    this.#read = read;
-    this.dir = dir;
-    this.signers = list.signers;
-    this.sumsSha256 = list.sumsSha256;
-    this.freshness = freshness;
-    this.litter = litter;
-    this.seen = seen;
-    this.files = checked.files;
-    this.layersChecked = checked.layers;
-    this.witnessed = checked.witnessed;
-  }
-
-  get document(): BundleDocument {
-    return this.#read.document;
-  }
-
-  get volumes(): ReadDocument['volumes'] {
-    return this.#read.volumes;
+  get layersChecked(): LayersChecked | undefined {
+    return this.#checked.layers;
   }
 }
 
@@ -91,6 +63,20 @@ export interface OpenBundleOptions extends SignatureOptions, Pick<WitnessOptions
  * once, in words and in `details` of the error.
  */
 export async function openBundle(dir: string, options: OpenBundleOptions): Promise<VerifiedBundle> {
+  const head = await judgeHead(dir, options);
+  const checked = await checkFiles(head.listing, head.list, head, { ...options, deep: head.deep });
+  refuseUnchecked(checked, options);
+  return new VerifiedBundleFolder(head, checked);
+}
+
+/** What was judged before the files are read, and what is to be done with them. */
+export interface OpenedHead extends JudgedHead, OwnWord {
+  /** Are layers to be decompressed? */
+  readonly deep: boolean;
+}
+
+/** All that can be judged of a bundle before its files are read. Throws what speaks against it. */
+export async function judgeHead(dir: string, options: OpenBundleOptions): Promise<OpenedHead> {
   const listing = await listFolder(dir);
   const list = await checkSignatures(dir, listing, options);
   refuseExtras(listing, list.sums);
@@ -114,9 +100,7 @@ export async function openBundle(dir: string, options: OpenBundleOptions): Promi
     });
   }
   const deep = options.deep === true || options.policy?.requireDeep === true || witnessed !== undefined;
-  const checked = await checkFiles(listing, list, { read, own }, { ...options, deep });
-  refuseUnchecked(checked, options);
-  return new VerifiedBundleFolder(read, listing, list, freshness, { ...checked, witnessed });
+  return { listing, list, read, own, freshness, witnessed, deep };
 }
 
 /** bundle.json. Where it is lost, the other files are checked by their sums alone, so that all damage is told at once. */
@@ -170,7 +154,10 @@ function checkAudience({ name, sequence, audience }: BundleDocument, site: strin
 }
 
 /** Where the policy wants all layers to be looked into, those that this Node cannot read are too many. */
-function refuseUnchecked({ layers }: FilesChecked, { policy }: OpenBundleOptions): void {
+export function refuseUnchecked(
+  { layers }: Pick<FilesChecked, 'layers'>,
+  { policy }: Pick<OpenBundleOptions, 'policy'>,
+): void {
   const { length } = layers?.notChecked ?? [];
   if (length === 0 || policy?.requireDeep !== true) return;
   const message = `${policy.name ?? 'the policy'} asks to look into every layer, and ${length} are in zstd`;

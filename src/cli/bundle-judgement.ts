@@ -32,17 +32,19 @@ export interface Judgement extends OpenBundleOptions {
 export async function judgementOf(
   session: Session,
   options: JudgementOptions,
-  evidence?: Evidence,
+  evidence: Evidence | readonly Evidence[] = [],
 ): Promise<Judgement> {
   const { context, emit, signal } = session;
   const allowed = await trustedKeys(context, options, emit);
   const policy = await sitePolicy(session, options);
-  evidence?.trusts(allowed, policy);
+  const all = [evidence].flat();
+  for (const one of all) one.trusts(allowed, policy);
   const site = await siteName(session, options.site);
-  evidence?.isAt(site);
+  for (const one of all) one.isAt(site);
   const freshness = await freshnessOf(session, options, policy);
   const { deep = false } = options;
   const witness = await siteWitness(options.witness);
-  const observing = evidence === undefined ? {} : { observe: evidence.observe };
+  const [first] = all;
+  const observing = first === undefined ? {} : { observe: first.observe };
   return { allowed, policy, site, freshness, deep, witness, now: context.now, emit, signal, ...observing };
 }

@@ -274,7 +274,11 @@ export const groups: readonly Group[] = [
       },
       {
         add: addDoctor,
-        examples: ['packferry doctor', "packferry doctor --to 'podman:?as=demisto'"],
+        examples: [
+          'packferry doctor',
+          "packferry doctor --to 'podman:?as=demisto'",
+          'packferry doctor --registry docker.io',
+        ],
       },
       {
         add: addKeygen,

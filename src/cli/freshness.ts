@@ -1,6 +1,6 @@
 import path from 'node:path';
 import type { FreshnessOptions } from '../bundle/freshness.ts';
-import type { VerifiedBundle } from '../bundle/open.ts';
+import type { SignedBundle } from '../bundle/signed-bundle.ts';
 import { PackferryError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import type { FreshnessRules } from '../trust/freshness.ts';
@@ -68,7 +68,7 @@ export function checkedReason(text: string, option: string): string {
 
 /** Tells what the history cannot show of a bundle, where that is so. */
 export function tellUnknown(
-  { document: { name, sequence }, freshness: { standing } }: VerifiedBundle,
+  { document: { name, sequence }, freshness: { standing } }: SignedBundle,
   { history }: FreshnessOptions,
   level: 'info' | 'warning',
   emit: Emit,

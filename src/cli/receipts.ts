@@ -32,8 +32,12 @@ interface Store {
 
 interface Run {
   readonly action: Receipt['action'];
-  readonly dir: string;
   readonly options: ReceiptOptions;
+}
+
+interface Left {
+  readonly written?: WrittenReceipt;
+  readonly errors: readonly PackferryError[];
 }
 
 /** The folder of receipts; undefined for users without a home. */
@@ -46,44 +50,98 @@ export function receiptFolderOf(
 }
 
 /**
- * Runs an import or a verification that leaves a receipt, however it ends. An import that could not leave one is refused
- * before it begins (`E_RECEIPT_UNWRITABLE`); a verification changes nothing, so there that is only told. The key that is
- * to sign is opened before, too. What fails afterwards is an error like any other.
+ * Runs an import or a verification of one bundle, which leaves a receipt, however it ends. What fails afterwards is an error
+ * like any other; see `withReceipts`.
  */
-export async function withReceipt(session: Session, run: Run, witnessed: Witnessed): Promise<Outcome> {
-  const start = performance.now();
-  const evidence = new Evidence();
-  const store = await openStore(session, run);
-  if (store === undefined) return witnessed(evidence);
-  const leave = async (errors: readonly PackferryError[]): Promise<Left> => {
-    const facts = await contentOf(session, run, evidence, errors);
-    const durationMs = Math.round(performance.now() - start);
-    return leaveReceipt(store, { ...facts, endedAt: new Date().toISOString(), durationMs });
-  };
+export function withReceipt(
+  session: Session,
+  { dir, ...run }: Run & { readonly dir: string },
+  witnessed: Witnessed,
+): Promise<Outcome> {
+  return withReceipts(session, run, async (receipts) => witnessed(await receipts.begin(dir)));
+}
+
+/**
+ * Runs what takes images from bundles: each one leaves a receipt, however the run ends. A run that could not leave one is
+ * refused before it begins (`E_RECEIPT_UNWRITABLE`); a verification changes nothing, so there that is only told. The key
+ * that is to sign is opened before, too.
+ */
+export async function withReceipts(
+  session: Session,
+  run: Run,
+  use: (receipts: Receipts) => Promise<Outcome & { readonly report: object }>,
+): Promise<Outcome> {
+  const receipts = new Receipts(session, run);
   let outcome: Outcome & { readonly report: object };
   try {
-    outcome = await witnessed(evidence);
+    outcome = await use(receipts);
   } catch (fault) {
     const { signal, emit } = session;
-    const { written, errors } = await leave([asPackferryError(signal.aborted ? signal.reason : fault)]);
-    if (written !== undefined) emit({ type: 'note', level: 'info', message: wordsFor(written) });
+    const { written, errors } = await receipts.leave([
+      asPackferryError(signal.aborted ? signal.reason : fault),
+    ]);
+    for (const one of written) emit({ type: 'note', level: 'info', message: wordsFor(one) });
     for (const { message } of errors) emit({ type: 'note', level: 'warning', message });
     throw fault;
   }
   const { report, summary, errors = [] } = outcome;
-  const left = await leave(errors);
-  const lines = [summary ?? [], left.written === undefined ? [] : wordsFor(left.written)].flat();
+  const left = await receipts.leave(errors);
   return {
     ...outcome,
-    report: { ...report, ...(left.written === undefined ? {} : { receipt: left.written }) },
-    summary: lines.join('\n'),
+    report: { ...report, ...told(run, left.written) },
+    summary: [summary ?? [], left.written.map(wordsFor)].flat(2).join('\n'),
     errors: [...errors, ...left.errors],
   };
 }
 
-interface Left {
-  readonly written?: WrittenReceipt;
-  readonly errors: readonly PackferryError[];
+/** The receipts as the report has them. */
+function told({ action }: Run, written: readonly WrittenReceipt[]): object {
+  const [receipt] = written;
+  if (receipt === undefined) return {};
+  return action === 'import' || action === 'verify' ? { receipt } : { receipts: written };
+}
+
+/** The receipts of one run, one for each bundle. */
+export class Receipts {
+  readonly #start = performance.now();
+  readonly #session: Session;
+  readonly #run: Run;
+  /** The bundles of which no receipt was left yet. */
+  #begun: { readonly dir: string; readonly evidence: Evidence }[] = [];
+  #store: Promise<Store | undefined> | undefined;
+
+  constructor(session: Session, run: Run) {
+    this.#session = session;
+    this.#run = run;
+  }
+
+  /** Before a bundle is looked at: what takes down what is found of it. */
+  async begin(dir: string): Promise<Evidence> {
+    await (this.#store ??= openStore(this.#session, this.#run));
+    const evidence = new Evidence();
+    this.#begun.push({ dir, evidence });
+    return evidence;
+  }
+
+  /** Writes the receipts of what was begun, and tells what did not go well. Each is written once. */
+  async leave(
+    errors: readonly PackferryError[],
+  ): Promise<{ readonly written: readonly WrittenReceipt[]; readonly errors: readonly PackferryError[] }> {
+    const begun = this.#begun;
+    this.#begun = [];
+    const store = await this.#store?.catch(() => undefined);
+    const left: Left[] = [];
+    for (const { dir, evidence } of store === undefined ? [] : begun) {
+      const facts = await contentOf(this.#session, { ...this.#run, dir }, evidence, errors);
+      const durationMs = Math.round(performance.now() - this.#start);
+      const content = { ...facts, endedAt: new Date().toISOString(), durationMs };
+      if (store !== undefined) left.push(await leaveReceipt(store, content));
+    }
+    return {
+      written: left.flatMap(({ written }) => written ?? []),
+      errors: left.flatMap((one) => one.errors),
+    };
+  }
 }
 
 /** A receipt that cannot be signed is still better than none. */
@@ -106,7 +164,7 @@ function unwritable(what: string, cause: unknown): PackferryError {
 }
 
 /** One line on a receipt that was written. */
-function wordsFor({ number, file, code, signed }: WrittenReceipt): string {
+export function wordsFor({ number, file, code, signed }: WrittenReceipt): string {
   return visible(`Receipt ${number} written: ${file}, code ${code}${signed ? '' : ' (not signed)'}.`);
 }
 
@@ -120,7 +178,7 @@ async function openStore(session: Session, { action, options }: Run): Promise<St
     }
     await prepareReceiptFolder(dir);
   } catch (fault) {
-    if (action === 'import') throw fault;
+    if (action !== 'verify') throw fault;
     const { message, hint = '' } = asPackferryError(fault);
     session.emit({ type: 'note', level: 'warning', message: `no receipt is written: ${message}. ${hint}` });
     return undefined;
@@ -143,7 +201,7 @@ async function siteSigner(
 
 async function contentOf(
   { context, signal }: Session,
-  { action, dir }: Run,
+  { action, dir }: Run & { readonly dir: string },
   evidence: Evidence,
   errors: readonly PackferryError[],
 ): Promise<Omit<ReceiptContent, 'endedAt' | 'durationMs'>> {

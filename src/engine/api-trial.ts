@@ -7,6 +7,7 @@ import { tellDocker, wordsOf } from './docker-ask.ts';
 import type { Trial, TrialResult } from './engine.ts';
 import { engineFault } from './engine-fault.ts';
 import { engineWords } from './engine-words.ts';
+import { parseAnswer } from './parse-answer.ts';
 
 const created = z.object({ Id: z.string().regex(/^[0-9a-f]{12,64}$/) });
 const waited = z.object({ StatusCode: z.number() });
@@ -72,7 +73,7 @@ async function printed(api: DockerApi, id: string, signal: AbortSignal): Promise
 
 function parsed<T>(schema: z.ZodType<T>, content: Buffer, what: string): T {
   try {
-    return schema.parse(JSON.parse(content.toString('utf8')));
+    return parseAnswer(content, schema);
   } catch (cause) {
     throw new PackferryError(
       'E_ENGINE_PROTOCOL',

@@ -5,6 +5,7 @@ import { limits } from '../core/limits.ts';
 import type { ApiRequest, DockerApi } from './docker-api.ts';
 import { denied, engineFault } from './engine-fault.ts';
 import { engineWords } from './engine-words.ts';
+import { parseAnswer } from './parse-answer.ts';
 
 /**
  * Asks for a JSON document; undefined when the engine has none of that name (404). Throws the abort reason,
@@ -20,7 +21,7 @@ export async function askDocker<T>(
   if (status === 404) return undefined;
   if (status !== 200) throw refused(what, status, content);
   try {
-    return schema.parse(JSON.parse(content.toString('utf8')));
+    return parseAnswer(content, schema);
   } catch (fault) {
     const why = fault instanceof z.ZodError ? z.prettifyError(fault) : messageOf(fault);
     throw new PackferryError(
@@ -73,7 +74,7 @@ const errorBody = z.object({ message: z.string().exactOptional(), cause: z.strin
 export function wordsOf(content: Buffer): string {
   const text = content.toString('utf8');
   try {
-    const { message, cause } = errorBody.parse(JSON.parse(text));
+    const { message, cause } = parseAnswer(content, errorBody);
     return engineWords(message ?? cause ?? text);
   } catch {
     return engineWords(text);

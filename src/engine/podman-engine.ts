@@ -25,6 +25,7 @@ import { inspection, withAlgorithm, type Inspection } from './inspection.ts';
 import { loadFailed } from './load-answer.ts';
 import { inTime } from './patience.ts';
 import { readPodmanFacts } from './podman-facts.ts';
+import { parseAnswer } from './parse-answer.ts';
 
 /** Podman without its API, by its own command. */
 export interface PodmanCommand extends EngineCommand {
@@ -224,7 +225,7 @@ async function call(
 
 function onlyImage(text: string, what: string): Inspection {
   try {
-    const [first] = z.array(inspection).length(1).parse(JSON.parse(text));
+    const [first] = parseAnswer(text, z.array(inspection).length(1));
     if (first !== undefined) return withAlgorithm(first);
   } catch (cause) {
     const why = cause instanceof z.ZodError ? z.prettifyError(cause) : messageOf(cause);

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { messageOf, PackferryError } from '../core/errors.ts';
 import { given, type EngineFacts } from './docker-facts.ts';
 import { engineWords } from './engine-words.ts';
+import { parseAnswer } from './parse-answer.ts';
 
 /** Of `podman info --format json`. */
 const info = z.object({
@@ -18,7 +19,7 @@ const info = z.object({
 /** Reads what Podman tells of itself. Throws `E_ENGINE_PROTOCOL`. */
 export function readPodmanFacts(text: string, engine: string): EngineFacts {
   try {
-    const { host, store, version } = info.parse(JSON.parse(text));
+    const { host, store, version } = parseAnswer(text, info);
     return {
       ...{ product: 'podman', idOf: 'config', driver: store.graphDriverName, dataRoot: store.graphRoot },
       isRootless: host.security.rootless,

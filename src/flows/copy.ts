@@ -6,7 +6,7 @@ import type { Platform } from '../core/platform.ts';
 import type { ImageSource, ImageTarget } from '../core/ports.ts';
 import { lockedNameOf, parseReference, type ImageReference } from '../core/reference.ts';
 import { someOf } from '../core/some-of.ts';
-import { reportVersion, type CopyReport } from '../schema/reports.ts';
+import { reportVersion, type CopyReport, type ImportedImage } from '../schema/reports.ts';
 import { Chain, tellingOnce } from './chain.ts';
 import { deliverToTargets, refuseConflicts, surveyTargets, warnOfLeftOut } from './delivery.ts';
 import { matchesImage } from './exclude.ts';
@@ -32,6 +32,8 @@ export interface CopyOptions extends Pace {
   readonly keepGoing: boolean;
   /** Images that are brought to one target at the same time. */
   readonly jobs: number;
+  /** Told how each image fared at each target, and by which source, as soon as that is known, for evidence. */
+  readonly onBrought?: (target: string, image: ImportedImage, source: string) => void;
   /** Called before the first byte is brought anywhere; not in a dry run. */
   readonly begin: () => Promise<void>;
   readonly emit: Emit;
@@ -72,7 +74,10 @@ export async function copyImages(options: CopyOptions): Promise<Copied> {
   if (!dryRun) await options.begin();
   const errors = unresolved(resolved);
   const failures: PackferryError[] = [];
-  const delivery = { ...options, namesBefore: before };
+  const sourceNames = new Map(found.map(({ reference, source: name }) => [reference, name]));
+  const onImage = (target: string, image: ImportedImage): void =>
+    options.onBrought?.(target, image, sourceNames.get(image.reference) ?? '');
+  const delivery = { ...options, namesBefore: before, onImage };
   const targets = await deliverToTargets(surveyed, sourceOf(source), failures, delivery);
   const report: CopyReport = { schemaVersion: reportVersion, dryRun, images: found.map(reported), targets };
   return { report, errors: [...errors, ...failures] };

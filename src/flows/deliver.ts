@@ -19,6 +19,8 @@ export interface DeliveryOptions extends Pace {
   readonly keepGoing: boolean;
   /** Images that are sent to one target at the same time. */
   readonly jobs: number;
+  /** Images begin in the order given, in which their source can be read best; else bases go first. */
+  readonly asGiven?: boolean;
   /** Has every image that is there run once. */
   readonly smoke?: boolean;
   /** Default: `error`. */
@@ -84,7 +86,13 @@ export async function deliverImages(
     return outcome.image;
   };
   const waiting = surveyed.map((value) => ({ value, missing: layersToBring(value) }));
-  const images = await deliverInOrder(waiting, options.jobs, one, ({ status }) => status === 'loaded');
+  const images = await deliverInOrder(
+    waiting,
+    options.jobs,
+    one,
+    ({ status }) => status === 'loaded',
+    options.asGiven,
+  );
   const later = await deliverAlone(postponed, attempt);
   return images.map((image, at) => {
     const value = surveyed[at];

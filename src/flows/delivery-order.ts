@@ -15,8 +15,8 @@ interface Running {
 /**
  * Runs deliveries to one target, `jobs` at a time, so that every missing blob travels once: an image waits while another
  * one brings a blob that it lacks too, and finds it there afterwards. Images that lack the fewest blobs go first: these
- * are the bases, and all that stand on them then go side by side. `arrived` tells from an answer whether the image is
- * there now. Answers stand in the order given. What `deliver` throws ends it: nothing more is started, what runs is
+ * are the bases, and all that stand on them then go side by side; `asGiven`: they begin in the order given. `arrived`
+ * tells from an answer whether the image is there now. Answers stand in the order given. What `deliver` throws ends it: nothing more is started, what runs is
  * waited for, and the first fault is thrown.
  */
 export async function deliverInOrder<T, R>(
@@ -24,12 +24,14 @@ export async function deliverInOrder<T, R>(
   jobs: number,
   deliver: (value: T) => Promise<R>,
   arrived: (answer: R) => boolean,
+  asGiven = false,
 ): Promise<R[]> {
   const answers: R[] = [];
   const faults: unknown[] = [];
   const running = new Set<Running>();
   const there = new Set<Digest>();
-  const queue = [...waiting.entries()].sort(([, a], [, b]) => a.missing.size - b.missing.size);
+  const queue = [...waiting.entries()];
+  if (!asGiven) queue.sort(([, a], [, b]) => a.missing.size - b.missing.size);
 
   const start = (at: number, { value, missing }: Waiting<T>): void => {
     const run = async (): Promise<void> => {

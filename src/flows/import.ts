@@ -1,10 +1,12 @@
 import type { Emit } from '../core/events.ts';
 import pLimit from 'p-limit';
-import { messageOf, PackferryError } from '../core/errors.ts';
+import { asPackferryError, messageOf, PackferryError } from '../core/errors.ts';
 import type { LockedImage } from '../core/image.ts';
 import type { ImageTarget, Objection } from '../core/ports.ts';
 import { formatReference, parseReference } from '../core/reference.ts';
 import type { VerifiedBundle } from '../bundle/open.ts';
+import type { PassingBundle } from '../bundle/passing-bundle.ts';
+import type { SignedBundle } from '../bundle/signed-bundle.ts';
 import { BundleSource, lockedImageOf } from '../bundle/source.ts';
 import { reportVersion, type ImportedImage, type ImportReport } from '../schema/reports.ts';
 import {
@@ -20,8 +22,12 @@ import { bundleHead, reportSigners, reportStanding } from './report.ts';
 import { renameImages, type RetagRule } from './retag.ts';
 import { together } from './together.ts';
 
+/** What may be delivered: a bundle that was verified, or one that is verified before a target may keep anything of it. */
+export type DeliverableBundle = VerifiedBundle | PassingBundle;
+
 export interface ImportOptions extends Pace {
-  readonly bundle: VerifiedBundle;
+  /** One that is verified while it is read takes a single target, and is read to its end. */
+  readonly bundle: DeliverableBundle;
   readonly targets: readonly ImageTarget[];
   /** Names of the images that are wanted; all when empty. */
   readonly only: readonly string[];
@@ -45,7 +51,7 @@ export interface ImportOptions extends Pace {
 
 /** What an import is about to do. */
 export interface ImportPlan {
-  readonly bundle: VerifiedBundle;
+  readonly bundle: DeliverableBundle;
   readonly targets: readonly SurveyedTarget[];
 }
 
@@ -53,6 +59,8 @@ export interface Imported {
   readonly report: ImportReport;
   /** Every failure, in the order of targets and images. */
   readonly errors: readonly PackferryError[];
+  /** What turned out to be wrong with a bundle that was verified while it was read. */
+  readonly damage?: PackferryError;
   /** False when the plan was not approved. */
   readonly approved: boolean;
 }
@@ -64,35 +72,51 @@ export interface Imported {
  * run tells them in its report.
  */
 export async function importBundle(options: ImportOptions): Promise<Imported> {
-  const { images, before, sourceOf } = renameImages(
-    chooseImages(options.bundle, options.only),
-    options.retag ?? [],
-  );
-  const delivery = { ...options, namesBefore: before };
-  const targets = await surveyTargets(options.targets, images, options.signal, options.targetsAtOnce);
+  const { bundle, signal } = options;
+  const passing = 'finish' in bundle ? bundle : undefined;
+  const chosen = inOrder(chooseImages(bundle, options.only), passing);
+  const { images, before, sourceOf } = renameImages(chosen, options.retag ?? []);
+  const delivery = {
+    ...options,
+    namesBefore: before,
+    ...(passing === undefined ? {} : { jobs: 1, asGiven: true }),
+  };
+  const targets = await surveyTargets(options.targets, images, signal, options.targetsAtOnce);
   warnOfLeftOut(targets, options.emit);
   refuseConflicts(targets, delivery);
   await askForObjections(targets, options);
-  const plan: ImportPlan = { bundle: options.bundle, targets };
+  const plan: ImportPlan = { bundle, targets };
   const approved = options.dryRun || (await options.approve(plan));
   const errors: PackferryError[] = [];
   let reports: ImportReport['targets'] = [];
+  let damage: PackferryError | undefined;
   if (approved) {
-    const source = new BundleSource(options.bundle);
-    try {
-      reports = await deliverToTargets(targets, sourceOf(source), errors, delivery);
-    } finally {
-      await source.close();
-    }
+    const source = 'finish' in bundle ? bundle.source : new BundleSource(bundle);
+    reports = await deliverToTargets(targets, sourceOf(source), errors, delivery);
+    damage = await passing?.finish().then(
+      () => undefined,
+      (fault: unknown) => {
+        signal.throwIfAborted();
+        return asPackferryError(fault);
+      },
+    );
   }
-  return { report: makeReport(options, reports), errors, approved };
+  const report = makeReport(options, reports);
+  return { report, errors, approved, ...(damage === undefined ? {} : { damage }) };
+}
+
+/** A medium that is read once gives its images in the order in which they lie there. */
+function inOrder(images: LockedImage[], passing: PassingBundle | undefined): LockedImage[] {
+  if (passing === undefined) return images;
+  const place = ({ reference }: LockedImage): number => passing.archiveOf(reference);
+  return images.sort((a, b) => place(a) - place(b));
 }
 
 /**
  * The images of a bundle that have these names, all when no name is given. Throws `E_IMAGE_NOT_IN_BUNDLE` with every name
  * that the bundle does not know, or `E_REFERENCE_INVALID`.
  */
-export function chooseImages(bundle: VerifiedBundle, only: readonly string[]): LockedImage[] {
+export function chooseImages(bundle: SignedBundle, only: readonly string[]): LockedImage[] {
   const all = bundle.document.images.map((image) => lockedImageOf(image, bundle.document.platform));
   if (only.length === 0) return all;
   const wanted = new Set(only.map((text) => formatReference(parseReference(text))));

@@ -20,6 +20,8 @@ export interface ServeBundlesOptions extends Pick<ServeOptions, 'host' | 'port' 
   readonly grace: number;
   /** Runs when the bundles are known to go together, before the first request. */
   readonly beforeListening: () => Promise<void>;
+  /** Runs when the server can be reached, before that is told. What it throws stops the server. */
+  readonly onOpen: (url: string) => Promise<void>;
   /** Told when the server takes requests. */
   readonly onListening: (server: ContentServer, images: readonly string[]) => void;
   readonly emit: Emit;
@@ -69,10 +71,14 @@ export async function serveBundles(options: ServeBundlesOptions): Promise<ServeR
   });
   const { url } = server;
   const images = content.names;
-  emit({ type: 'serving', url, images: images.length });
-  onListening(server, images);
-  if (!signal.aborted) await once(signal, 'abort');
-  await server.close();
+  try {
+    await options.onOpen(url);
+    emit({ type: 'serving', url, images: images.length });
+    onListening(server, images);
+    if (!signal.aborted) await once(signal, 'abort');
+  } finally {
+    await server.close();
+  }
   return {
     schemaVersion: reportVersion,
     url,

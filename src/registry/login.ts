@@ -1,14 +1,8 @@
 import { PackferryError } from '../core/errors.ts';
 import { Refusal } from '../core/http-faults.ts';
-import { challengeOf } from './challenge.ts';
 import type { Credential } from './credentials/credential.ts';
-import { endpointAt } from './endpoint.ts';
-import { HostWaits } from './host-waits.ts';
-import { fillOptions, type RegistrySourceOptions } from './options.ts';
-import { refusalOf } from './refusal.ts';
-import { withRetries } from './retry.ts';
-import { Tokens } from './tokens.ts';
-import { discard, Transport, type Answer } from './transport.ts';
+import type { RegistrySourceOptions } from './options.ts';
+import { probeRegistry } from './probe.ts';
 
 /**
  * Shows an account to a registry. Returns whether the registry wanted one at all. Throws `E_SOURCE_DENIED` when it does
@@ -21,38 +15,16 @@ export async function checkAccount(
   signal: AbortSignal,
 ): Promise<boolean> {
   const credential: Credential = { kind: 'password', ...account, from: 'what you typed' };
-  const filled = fillOptions({ ...options, credentials: { find: () => Promise.resolve(credential) } });
-  const endpoint = endpointAt(host, filled.registries);
-  const repository = { endpoint, path: '' };
-  const what = `log-in at ${host}`;
-  const transport = new Transport(filled);
-  const { retries, retryDelay, maxWait, emit, credentials } = filled;
-  const policy = { retries, retryDelay, maxWait, waits: new HostWaits(maxWait, emit) };
-  const tokens = new Tokens(transport, { ...policy, credentials }, signal);
-  const ask = async (authorization?: string): Promise<Answer> =>
-    withRetries(
-      async () => {
-        const url = new URL('/v2/', endpoint.origin);
-        const answer = await transport.ask({ url, host, authorization, what, signal });
-        if (answer.status === 200 || answer.status === 401) return answer;
-        throw await refusalOf(answer, what);
-      },
-      policy,
-      { host, what, signal },
-    );
+  const credentials = { find: () => Promise.resolve(credential) };
   try {
-    const first = await ask();
-    await discard(first);
-    if (first.status === 200) return false;
-    const authorization = await tokens.renew(repository, challengeOf(first), undefined, what, signal);
-    const second = await ask(authorization);
-    if (second.status !== 200) throw await refusalOf(second, what);
-    await discard(second);
-    return true;
+    const { wantsAccount } = await probeRegistry(
+      host,
+      { ...options, credentials },
+      { what: `log-in at ${host}`, signal },
+    );
+    return wantsAccount;
   } catch (fault) {
     throw fault instanceof PackferryError ? denied(host, fault) : fault;
-  } finally {
-    await transport.close();
   }
 }
 

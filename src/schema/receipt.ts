@@ -33,12 +33,16 @@ const file = z.object({
 
 const trustFile = z.object({ file: z.string(), sha256 });
 
-/** Evidence of one run of `import` or `verify`: what was looked at, what was decided, by whom, with which result. */
+/** Evidence of one run of `import`, `verify`, `copy` or `serve` with one bundle: what was looked at, what was decided, by whom, with which result. */
 export const receiptSchema = z.object({
   schema: z.literal(receiptSchemaId),
   number: z.int().positive().describe('Its place in the chain; the first is 1.'),
   previous: sha256.nullable().describe('sha256 of the file of the receipt before; null in the first.'),
-  action: z.enum(['import', 'verify']),
+  action: z.enum(['import', 'verify', 'copy', 'serve']),
+  singlePass: z
+    .literal(true)
+    .exactOptional()
+    .describe('The archives were checked while images were delivered from them, not before.'),
   clock: utcTime.describe('The one reading of the clock by which keys, expiry and age were judged.'),
   endedAt: utcTime,
   durationMs: size,
@@ -103,6 +107,10 @@ export const receiptSchema = z.object({
       images: z.array(importedImage),
     }),
   ),
+  served: z
+    .object({ url: z.string() })
+    .exactOptional()
+    .describe('Where the images are given out from then on; the receipt is written at the start.'),
   packs: z.array(z.string()).exactOptional().describe('The zips of carried packs that were written out.'),
   outcome: z.object({
     result: z.enum(['done', 'failed', 'declined', 'interrupted']),

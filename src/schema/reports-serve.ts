@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { size } from './parts.ts';
-import { bundleHead, reportVersion, signer } from './reports.ts';
+import { bundleHead, reportVersion, signer, writtenReceipt } from './reports.ts';
 
 /** What `serve --json` prints when it was stopped. */
 export const serveReport = z.object({
@@ -13,6 +13,8 @@ export const serveReport = z.object({
   requests: size,
   brokenOff: size,
   bytesSent: size,
+  /** Written when it began, one for each bundle. */
+  receipts: z.array(writtenReceipt).exactOptional(),
 });
 
 export type ServeReport = z.infer<typeof serveReport>;

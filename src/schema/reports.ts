@@ -160,7 +160,7 @@ const standing = z
 export const signer = z.object({ principal: z.string(), fingerprint: z.string(), keyType: z.string() });
 
 /** The receipt that a run has left, with the code by which it can be told over the phone. */
-const writtenReceipt = z.object({
+export const writtenReceipt = z.object({
   number: z.int().positive(),
   file: z.string(),
   sha256: z.string(),
@@ -240,6 +240,8 @@ export const copyReport = z.object({
     z.object({ reference: z.string(), manifest: descriptor, config: descriptor, source: z.string() }),
   ),
   targets: z.array(deliveredTo),
+  /** One for each bundle that is a source. */
+  receipts: z.array(writtenReceipt).exactOptional(),
 });
 
 /** What `import --json` prints. */

@@ -3,7 +3,7 @@ import path from 'node:path';
 import process from 'node:process';
 import test from 'ava';
 import { receiptSchema, type Receipt } from '../../src/schema/receipt.ts';
-import { importReport, verifyReport } from '../../src/schema/reports.ts';
+import { copyReport, importReport, verifyReport } from '../../src/schema/reports.ts';
 import { withFolder } from '../helpers/bundle-fixture.ts';
 import { packferry } from '../helpers/cli.ts';
 import { MemoryInput, MemoryOutput, runCli, type Ran } from '../helpers/cli-run.ts';
@@ -354,5 +354,75 @@ test('the real program tells of this very machine, and of itself', async (t) => 
     t.regex(receipt.tool.program?.path ?? '', /dist\/(src|program)$/);
     t.true((receipt.tool.program?.files ?? 0) > 1);
     await chmod(folder, 0o755);
+  });
+});
+
+test('a copy leaves a receipt of each bundle that gave images, and none of what nobody has signed', async (t) => {
+  await withExported(async (site) => {
+    const from = ['--from', `bundle:${site.bundle}`, '--trusted-keys', site.trusted, '--state', site.state];
+    const ran = await runCli(['copy', '--all', ...from, '--to', `oci:${site.at('images')}`, '--json']);
+    t.is(ran.status, 0, fail(ran));
+    const [written] = copyReport.parse(JSON.parse(ran.stdout)).receipts ?? [];
+    const receipt = await onlyReceipt(site.state);
+    t.is(written?.number, 1);
+    t.like(receipt, { action: 'copy', outcome: { result: 'done', status: 0, errors: [] } });
+    t.is(receipt.bundle.dir, site.bundle);
+    t.is(receipt.bundle.name, 'soc');
+    t.true(receipt.files.every(({ result }) => result === 'good'));
+    t.deepEqual(
+      receipt.targets.map(({ name, images }) => [name, images.map(({ status }) => status)]),
+      [[`oci:${site.at('images')}`, ['loaded', 'loaded', 'loaded']]],
+    );
+
+    const dry = await runCli(['copy', '--all', ...from, '--to', `oci:${site.at('other')}`, '--dry-run']);
+    t.is(dry.status, 0, fail(dry));
+    const unsigned = ['--from', `oci:${site.at('images')}`, '--state', site.state];
+    const plain = await runCli(['copy', '--all', ...unsigned, '--to', `oci:${site.at('third')}`]);
+    t.is(plain.status, 0, fail(plain));
+    t.is((await receiptsOf(site.state)).length, 1);
+
+    await writeFile(path.join(site.bundle, 'README.txt'), 'changed');
+    const bad = await runCli(['copy', '--all', ...from, '--to', `oci:${site.at('fourth')}`]);
+    t.is(bad.status, 4, fail(bad));
+    const [, failed] = await receiptsOf(site.state);
+    t.like(failed, { action: 'copy', targets: [], outcome: { result: 'failed', status: 4 } });
+  });
+});
+
+test('a copy from a bundle that could leave no receipt is refused before anything is brought', async (t) => {
+  await withExported(async (site) => {
+    const from = ['--from', `bundle:${site.bundle}`, '--trusted-keys', site.trusted];
+    await writeFile(site.at('file'), '');
+    const state = ['--state', site.at('file')];
+    const ran = await runCli(['copy', '--all', ...from, ...state, '--to', `oci:${site.at('images')}`]);
+    t.regex(ran.stderr, /E_RECEIPT_UNWRITABLE/);
+    await t.throwsAsync(readdir(site.at('images')), { code: 'ENOENT' });
+  });
+});
+
+test('serve leaves a receipt of each bundle when it begins, which says where it is given out', async (t) => {
+  await withExported(async (site) => {
+    const stop = new AbortController();
+    const stdout = new MemoryOutput();
+    const trust = ['--trusted-keys', site.trusted, '--state', site.state];
+    const running = runCli(['serve', site.bundle, '--listen', '127.0.0.1:0', ...trust], {
+      stdout,
+      signal: stop.signal,
+    });
+    await stdout.shows('http://');
+    const receipt = await onlyReceipt(site.state);
+    t.like(receipt, { action: 'serve', outcome: { result: 'done', status: 0, errors: [] } });
+    t.regex(receipt.served?.url ?? '', /^http:\/\/127\.0\.0\.1:\d+$/);
+    t.is(receipt.bundle.dir, site.bundle);
+    stop.abort();
+    t.is((await running).status, 0);
+    t.is((await receiptsOf(site.state)).length, 1);
+
+    await writeFile(path.join(site.bundle, 'README.txt'), 'changed');
+    const bad = await runCli(['serve', site.bundle, '--listen', '127.0.0.1:0', ...trust]);
+    t.is(bad.status, 4, fail(bad));
+    const [, failed] = await receiptsOf(site.state);
+    t.like(failed, { action: 'serve', outcome: { result: 'failed', status: 4 } });
+    t.is(failed?.served, undefined);
   });
 });

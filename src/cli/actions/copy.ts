@@ -10,7 +10,7 @@ import { parseRetag } from '../../flows/retag.ts';
 import { parseSource } from '../../flows/source-endpoint.ts';
 import { Sources } from '../../flows/sources.ts';
 import { closeTargets, openUsableTargets } from '../../flows/targets.ts';
-import type { CopyReport } from '../../schema/reports.ts';
+import type { CopyReport, ImportedImage } from '../../schema/reports.ts';
 import { cacheFolderOf } from '../context.ts';
 import { judgementOf, type JudgementOptions } from '../bundle-judgement.ts';
 import { tellUnknown, type SiteFreshness } from '../freshness.ts';
@@ -19,13 +19,15 @@ import { allHosts, type HostsOptions } from '../hosts-options.ts';
 import type { RegistryOptions } from '../network.ts';
 import type { PatienceOptions } from '../options.ts';
 import { paceOf } from '../pace-options.ts';
-import type { Action, CommonOptions, Session } from '../session.ts';
+import type { Action, CommonOptions, Outcome, Session } from '../session.ts';
 import { sshAccess } from '../ssh.ts';
 import type { SshOptions } from '../ssh-options.ts';
 import { deliverySummary, deliveryTable, sumUp } from '../text/delivery.ts';
 import { count } from '../text/plural.ts';
 import { table } from '../text/table.ts';
 import { visible } from '../text/visible.ts';
+import { Evidence } from '../../flows/receipt/evidence.ts';
+import { withReceipts, type ReceiptOptions } from '../receipts.ts';
 import { withRegistries } from './sources.ts';
 import { deliveryTargets, onExisting, type DeliveryOptions } from './targets.ts';
 
@@ -37,7 +39,8 @@ export interface CopyOptions
     SshOptions,
     HostsOptions,
     DeliveryOptions,
-    JudgementOptions {
+    JudgementOptions,
+    ReceiptOptions {
   readonly from?: readonly string[];
   readonly all?: boolean;
   readonly platform: string;
@@ -45,13 +48,30 @@ export interface CopyOptions
 
 /** `copy IMAGE... --from ENDPOINT... --to ENDPOINT...` */
 export const copyCommand: Action<CopyOptions> = async (session, images, options) => {
+  // What changes nothing leaves no receipt, nor what nobody has signed.
+  const unwritten: Begin = () => Promise.resolve(new Evidence());
+  if (options.dryRun === true) return runCopy(session, images, options, unwritten);
+  return withReceipts(session, { action: 'copy', options }, (receipts) =>
+    runCopy(session, images, options, (dir) => receipts.begin(dir)),
+  );
+};
+
+/** Takes down what is found of the bundle in a folder. */
+type Begin = (dir: string) => Promise<Evidence>;
+
+async function runCopy(
+  session: Session,
+  images: readonly string[],
+  options: CopyOptions,
+  begin: Begin,
+): Promise<Outcome & { readonly report: CopyReport }> {
   const { context, emit, signal } = session;
   const names = namesOf(images, options);
   const from = (options.from ?? ['registry:']).map((url) => parseSource(url, (text) => path.resolve(text)));
   const platform = parsePlatform(options.platform);
   const retag = (options.retag ?? []).map(parseRetag);
   const found = await deliveryTargets(session, options, await targetsOf(session, options));
-  const bundles = new VerifiedBundles(session, options);
+  const bundles = new VerifiedBundles(session, options, begin);
   const reading = { ...options, jobs: options.jobs * 3 };
   return withRegistries(session, { registries: new Map(), path: '' }, reading, async (registries) => {
     const sources = new Sources({
@@ -70,6 +90,7 @@ export const copyCommand: Action<CopyOptions> = async (session, images, options)
         dryRun: options.dryRun ?? false,
         keepGoing: options.keepGoing ?? false,
         begin: () => bundles.accept(),
+        onBrought: (target, image, source) => bundles.brought(target, image, source),
       });
       const what = count(report.images.length, 'image');
       const summary = deliverySummary(what, report).map(visible).join('\n');
@@ -79,26 +100,40 @@ export const copyCommand: Action<CopyOptions> = async (session, images, options)
       await sources.close();
     }
   });
-};
+}
 
 /** The bundles that images are taken from: verified as for an import, and remembered before anything leaves them. */
 class VerifiedBundles {
   readonly #session: Session;
   readonly #options: JudgementOptions;
-  readonly #opened: { readonly bundle: VerifiedBundle; readonly freshness: SiteFreshness }[] = [];
+  readonly #begin: Begin;
+  readonly #opened: {
+    readonly bundle: VerifiedBundle;
+    readonly source: string;
+    readonly freshness: SiteFreshness;
+    readonly evidence: Evidence;
+  }[] = [];
 
-  constructor(session: Session, options: JudgementOptions) {
+  constructor(session: Session, options: JudgementOptions, begin: Begin) {
     this.#session = session;
     this.#options = options;
+    this.#begin = begin;
   }
 
   async open(dir: string): Promise<ImageSource> {
-    const judgement = await judgementOf(this.#session, this.#options);
+    const evidence = await this.#begin(dir);
+    const judgement = await judgementOf(this.#session, this.#options, evidence);
     const { freshness } = judgement;
     const bundle = await openBundle(dir, judgement);
     tellUnknown(bundle, freshness, 'warning', this.#session.emit);
-    this.#opened.push({ bundle, freshness });
-    return new BundleSource(bundle);
+    const source = new BundleSource(bundle);
+    this.#opened.push({ bundle, source: source.name, freshness, evidence });
+    return source;
+  }
+
+  /** How an image fared that may be from one of them. */
+  brought(target: string, image: ImportedImage, source: string): void {
+    this.#opened.find((one) => one.source === source)?.evidence.image(target, image);
   }
 
   async accept(): Promise<void> {

@@ -1,14 +1,18 @@
 import { PackferryError } from '../../core/errors.ts';
 import { diagnoseEngine } from '../../flows/doctor-engines.ts';
+import { diagnoseRegistry } from '../../flows/doctor-registry.ts';
 import type { DoctorCheck, DoctorReport } from '../../schema/reports-doctor.ts';
 import { reportVersion } from '../../schema/versions.ts';
 import { machineChecks, stateCheck } from '../doctor/machine-checks.ts';
 import { trustChecks, type TrustCheckOptions } from '../doctor/trust-checks.ts';
-import type { Action, CommonOptions } from '../session.ts';
+import type { RegistryOptions } from '../network.ts';
+import type { Action, CommonOptions, Session } from '../session.ts';
+import { registrySourceOptions } from './registries.ts';
 import { stateFolderOf } from '../state-folder.ts';
 import { count } from '../text/plural.ts';
 
-export interface DoctorOptions extends CommonOptions, TrustCheckOptions {
+export interface DoctorOptions extends CommonOptions, TrustCheckOptions, RegistryOptions {
+  readonly registry?: readonly string[];
   readonly to?: readonly string[];
   readonly state?: string;
 }
@@ -23,6 +27,7 @@ export const doctor: Action<DoctorOptions> = async (session, _args, options) => 
   if (state.state === 'fail')
     errors.push(new PackferryError('E_STATE_UNUSABLE', state.message, hintOf(state)));
 
+  const registries = await registryChecks(session, options, errors);
   const named = options.to ?? [];
   const endpoints = named.length === 0 ? ['docker:', 'podman:'] : named;
   const diagnosing = endpoints.map((endpoint) =>
@@ -30,13 +35,15 @@ export const doctor: Action<DoctorOptions> = async (session, _args, options) => 
   );
   const diagnoses = await Promise.all(diagnosing);
   // Of those that nobody named one is enough.
-  const isOptional = named.length === 0 && diagnoses.some(({ error }) => error === undefined);
+  const isAny = diagnoses.some(({ error }) => error === undefined) || registries.length > 0;
+  const isOptional = named.length === 0 && isAny;
   if (!isOptional) errors.push(...diagnoses.flatMap(({ error }) => (error === undefined ? [] : [error])));
   const engines = diagnoses.flatMap(({ checks }) =>
     checks.map((check): DoctorCheck => (isOptional && check.state === 'fail' ? absent(check) : check)),
   );
 
-  const checks = [...(await machineChecks(context)), ...trust.map(({ check }) => check), state, ...engines];
+  const machine = await machineChecks(context);
+  const checks = [...machine, ...trust.map(({ check }) => check), state, ...registries, ...engines];
   const report: DoctorReport = {
     schemaVersion: reportVersion,
     checks,
@@ -44,6 +51,21 @@ export const doctor: Action<DoctorOptions> = async (session, _args, options) => 
   };
   return { report, text: checks.map(lineOf).join('\n'), summary: summaryOf(checks), errors };
 };
+
+/** How each registry answers that was named; what cannot be used is added to `errors`. */
+async function registryChecks(
+  session: Session,
+  { registry = [], ...options }: DoctorOptions,
+  errors: PackferryError[],
+): Promise<DoctorCheck[]> {
+  if (registry.length === 0) return [];
+  // Who asks for a diagnosis has waited before.
+  const network = { ...options, retries: 0, timeout: 15 };
+  const source = await registrySourceOptions(session, { registries: new Map(), path: '' }, network);
+  const diagnoses = await Promise.all(registry.map((host) => diagnoseRegistry(host, source, session.signal)));
+  errors.push(...diagnoses.flatMap(({ error }) => error ?? []));
+  return diagnoses.flatMap(({ checks }) => checks);
+}
 
 /** An engine that is not there, and need not be. */
 function absent({ id, message, hint }: DoctorCheck): DoctorCheck {

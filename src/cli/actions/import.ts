@@ -1,18 +1,25 @@
 import { formatSize } from '../../core/size.ts';
-import type { PackferryError } from '../../core/errors.ts';
-import { asPackferryError } from '../../core/errors.ts';
+import { asPackferryError, PackferryError } from '../../core/errors.ts';
 import { totalSize } from '../../core/image.ts';
+import type { ImageTarget } from '../../core/ports.ts';
 import { formatReference, parseReference } from '../../core/reference.ts';
 import { acceptBundle } from '../../bundle/accept.ts';
 import { extractPacks } from '../../bundle/carried-packs.ts';
-import { openBundle, type VerifiedBundle } from '../../bundle/open.ts';
+import { openBundle } from '../../bundle/open.ts';
+import { openPassingBundle } from '../../bundle/passing-bundle.ts';
 import { parseRetag } from '../../flows/retag.ts';
 import { closeTargets, openUsableTargets } from '../../flows/targets.ts';
 import { blobsToSend } from '../../flows/deliver.ts';
 import { Evidence } from '../../flows/receipt/evidence.ts';
-import { chooseImages, importBundle, type ImportPlan } from '../../flows/import.ts';
+import {
+  chooseImages,
+  importBundle,
+  type DeliverableBundle,
+  type ImportOptions as FlowOptions,
+  type ImportPlan,
+} from '../../flows/import.ts';
 import type { ImportReport } from '../../schema/reports.ts';
-import { judgementOf, type JudgementOptions } from '../bundle-judgement.ts';
+import { judgementOf, type Judgement, type JudgementOptions } from '../bundle-judgement.ts';
 import { tellUnknown } from '../freshness.ts';
 import { allHosts, type HostsOptions } from '../hosts-options.ts';
 import type { RegistryOptions } from '../network.ts';
@@ -39,6 +46,7 @@ export interface ImportOptions
     ReceiptOptions {
   readonly image?: readonly string[];
   readonly packsTo?: string;
+  readonly singlePass?: boolean;
   readonly smoke?: boolean;
   readonly yes?: boolean;
 }
@@ -58,60 +66,96 @@ async function runImport(
   options: ImportOptions,
   evidence: Evidence,
 ): Promise<Outcome & { readonly report: ImportReport }> {
-  const { context, emit, signal } = session;
+  const { emit, signal } = session;
+  evidence.isSinglePass = options.singlePass === true;
   const judgement = await judgementOf(session, options, evidence);
   // Before the bundle is read: that may take long, and a slip of the pen need not wait for it.
   const only = (options.image ?? []).map((text) => formatReference(parseReference(text)));
   const retag = (options.retag ?? []).map(parseRetag);
   const written = options.to ?? (options.hosts === undefined ? ['docker:'] : []);
   const hosts = await allHosts(session, written, options);
+  if (options.singlePass === true) refuseSeveral(hosts.length);
   const found = await deliveryTargets(
     session,
     options,
     hosts.map(({ url }) => url),
   );
-  const bundle = await openBundle(dir, judgement);
-  const { freshness } = judgement;
-  tellUnknown(bundle, freshness, 'warning', emit);
-  // Before a target is touched: the bundle may not hold what is asked for.
-  chooseImages(bundle, only);
-  const targets = await openUsableTargets(found, signal, options.targetsAtOnce);
+  const passing = options.singlePass === true ? await openPassingBundle(dir, judgement) : undefined;
   try {
-    const {
-      report: delivered,
-      errors: failures,
-      approved,
-    } = await importBundle({
-      bundle,
-      targets,
-      only,
-      dryRun: options.dryRun ?? false,
-      keepGoing: options.keepGoing ?? false,
-      jobs: options.jobs,
-      ...paceOf(options),
-      smoke: options.smoke ?? false,
-      retag,
-      onExisting: onExisting(context, options),
-      approve: async (plan) => {
-        if (!(await approval(session, options)(plan))) return false;
-        await acceptBundle(bundle, { ...freshness, owner: context.owner, now: context.now });
-        return true;
-      },
-      emit,
-      onImage: evidence.image,
-      signal,
-    });
-    evidence.isDeclined = !approved;
-    if (!approved) return { report: delivered, text: '', summary: 'Nothing was loaded.' };
-    const errors = [...sumUp(failures, options, 'loaded', delivered)];
-    const report = { ...delivered, ...(await writePacks(session, bundle, options, errors)) };
-    evidence.packs(report.packs);
-    const summary = [...summaryOf(report), ...packsSummary(report, bundle, options)].map(visible).join('\n');
-    return { report, text: deliveryTable(report), summary, errors };
+    const bundle = passing ?? (await openBundle(dir, judgement));
+    tellUnknown(bundle, judgement.freshness, 'warning', emit);
+    // Before a target is touched: the bundle may not hold what is asked for.
+    chooseImages(bundle, only);
+    const targets = await openUsableTargets(found, signal, options.targetsAtOnce);
+    return await loadInto(targets, session, { bundle, only, retag, judgement }, options, evidence).finally(
+      () => closeTargets(targets),
+    );
   } finally {
-    await closeTargets(targets);
+    await passing?.close();
   }
 }
+
+/** One reading serves one target: the second one would have to be as fast as the first. */
+function refuseSeveral(targets: number): void {
+  if (targets <= 1) return;
+  throw new PackferryError('E_USAGE', `--single-pass brings images to one target, and ${targets} are named`, {
+    hint: 'Import without --single-pass, or copy the bundle to a faster disk first.',
+  });
+}
+
+interface Load extends Pick<FlowOptions, 'bundle' | 'only' | 'retag'> {
+  readonly judgement: Judgement;
+}
+
+async function loadInto(
+  targets: readonly ImageTarget[],
+  session: Session,
+  { bundle, only, retag = [], judgement }: Load,
+  options: ImportOptions,
+  evidence: Evidence,
+): Promise<Outcome & { readonly report: ImportReport }> {
+  const { context, emit, signal } = session;
+  const {
+    report: delivered,
+    errors: failures,
+    approved,
+    damage,
+  } = await importBundle({
+    bundle,
+    targets,
+    only,
+    dryRun: options.dryRun ?? false,
+    keepGoing: options.keepGoing ?? false,
+    jobs: options.jobs,
+    ...paceOf(options),
+    smoke: options.smoke ?? false,
+    retag,
+    onExisting: onExisting(context, options),
+    approve: async (plan) => {
+      if (!(await approval(session, options)(plan))) return false;
+      await acceptBundle(bundle, { ...judgement.freshness, owner: context.owner, now: context.now });
+      return true;
+    },
+    emit,
+    onImage: evidence.image,
+    signal,
+  });
+  evidence.isDeclined = !approved;
+  if (!approved) return { report: delivered, text: '', summary: 'Nothing was loaded.' };
+  const errors = [...sumUp(failures, options, 'loaded', delivered), damage ?? []].flat();
+  const report = { ...delivered, ...(await writePacks(session, bundle, options, errors)) };
+  evidence.packs(report.packs);
+  const lines = [
+    ...summaryOf(report),
+    ...(damage === undefined || options.dryRun === true ? [] : [loadedIsWhole]),
+    ...packsSummary(report, bundle, options),
+  ];
+  return { report, text: deliveryTable(report), summary: lines.map(visible).join('\n'), errors };
+}
+
+/** After damage that showed while images were loaded. */
+const loadedIsWhole =
+  'The bundle is damaged. What was loaded is whole all the same: every image was checked before the target kept it.';
 
 /**
  * Writes the carried packs out, after the images that they need. A fault is added to the others: the images are there
@@ -119,7 +163,7 @@ async function runImport(
  */
 async function writePacks(
   { signal }: Session,
-  bundle: VerifiedBundle,
+  bundle: DeliverableBundle,
   { packsTo, dryRun, keepGoing }: ImportOptions,
   errors: PackferryError[],
 ): Promise<Pick<ImportReport, 'packs'>> {
@@ -137,7 +181,7 @@ async function writePacks(
 
 function packsSummary(
   { packs }: ImportReport,
-  { document }: VerifiedBundle,
+  { document }: DeliverableBundle,
   { packsTo, dryRun }: ImportOptions,
 ): string[] {
   const carried = count(document.packs.length, 'pack');
@@ -171,7 +215,10 @@ function approval(session: Session, options: ImportOptions): (plan: ImportPlan) 
       .map(({ principal, fingerprint }) => `${principal} (${fingerprint})`)
       .join(', ');
     const tell = (line: string): boolean => context.stderr.write(`${visible(line)}\n`);
-    tell(`${name} ${sequence} of ${createdAt}, signed by ${signers}, is good.`);
+    const isGood = options.singlePass === true ? 'its images are checked while they are loaded' : 'is good';
+    tell(
+      `${name} ${sequence} of ${createdAt}, signed by ${signers}${options.singlePass === true ? ': ' : ', '}${isGood}.`,
+    );
     const kept = options.onExisting === 'retag' ? ', which are kept' : '';
     for (const { name: where, images, moved, bytes } of missing) {
       const moving = moved === 0 ? '' : ` ${count(moved, 'name')} will be taken from other images${kept}.`;

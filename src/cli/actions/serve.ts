@@ -7,16 +7,21 @@ import { formatSize } from '../../core/size.ts';
 import { refuseOlder, serveBundles } from '../../flows/serve.ts';
 import type { ServerAccount } from '../../registry/server-account.ts';
 import type { ServerTls } from '../../registry/server.ts';
+import type { WrittenReceipt } from '../../schema/reports.ts';
 import type { ServeReport } from '../../schema/reports-serve.ts';
 import type { ListenAddress } from '../commands/serve.ts';
+import { throwAll } from '../../bundle/faults.ts';
+import { Evidence } from '../../flows/receipt/evidence.ts';
+import { withReceipts, wordsFor, type ReceiptOptions, type Receipts } from '../receipts.ts';
 import { judgementOf, type Judgement, type JudgementOptions } from '../bundle-judgement.ts';
 import { tellUnknown } from '../freshness.ts';
 import { serverAccount, serverTls, type ServerGuardOptions } from '../server-guard.ts';
-import type { Action, CommonOptions, Session } from '../session.ts';
+import type { Action, CommonOptions, Outcome, Session } from '../session.ts';
 import { count } from '../text/plural.ts';
 import { howToPull } from '../text/how-to-pull.ts';
 
-export interface ServeCommandOptions extends CommonOptions, JudgementOptions, ServerGuardOptions {
+export interface ServeCommandOptions
+  extends CommonOptions, JudgementOptions, ServerGuardOptions, ReceiptOptions {
   readonly listen: ListenAddress;
   readonly prefix?: string;
 }
@@ -25,7 +30,17 @@ export interface ServeCommandOptions extends CommonOptions, JudgementOptions, Se
 const grace = 10_000;
 
 /** `serve BUNDLE...` */
-export const serveCommand: Action<ServeCommandOptions> = async (session, dirs, options) => {
+export const serveCommand: Action<ServeCommandOptions> = (session, dirs, options) =>
+  withReceipts(session, { action: 'serve', options }, (receipts) =>
+    runServer(session, dirs, options, receipts),
+  );
+
+async function runServer(
+  session: Session,
+  dirs: readonly string[],
+  options: ServeCommandOptions,
+  receipts: Receipts,
+): Promise<Outcome & { readonly report: ServeReport }> {
   const { context, emit, signal } = session;
   const since = performance.now();
   const { listen, prefix } = options;
@@ -38,8 +53,11 @@ export const serveCommand: Action<ServeCommandOptions> = async (session, dirs, o
   const tls = await serverTls(options, context.now);
   const account = await serverAccount(options, emit);
   warnOpen(session, listen, { tls, account });
-  const judgement = await judgementOf(session, options);
-  const bundles = await openAll(dirs, judgement);
+  const evidence: Evidence[] = [];
+  let written: readonly WrittenReceipt[] = [];
+  for (const dir of dirs) evidence.push(await receipts.begin(dir));
+  const judgement = await judgementOf(session, options, evidence);
+  const bundles = await openAll(dirs, judgement, evidence);
   const { policy, freshness } = judgement;
   refuseOlder(bundles, freshness);
   const { now, owner } = context;
@@ -56,6 +74,9 @@ export const serveCommand: Action<ServeCommandOptions> = async (session, dirs, o
     beforeListening: async () => {
       for (const bundle of bySequence(bundles)) await acceptBundle(bundle, { ...freshness, owner, now });
     },
+    onOpen: async (url) => {
+      written = await leaveReceipts(session, receipts, evidence, url);
+    },
     onListening: (server, images) => {
       if (options.json !== true) context.stdout.write(`${server.url}\n`);
       for (const message of howToPull(server, images, {
@@ -68,13 +89,33 @@ export const serveCommand: Action<ServeCommandOptions> = async (session, dirs, o
     emit,
     signal,
   });
-  return { report, text: '', summary: summaryOf(report) };
-};
+  const told = written.length === 0 ? report : { ...report, receipts: [...written] };
+  return { report: told, text: '', summary: summaryOf(report) };
+}
 
-async function openAll(dirs: readonly string[], judgement: Judgement): Promise<VerifiedBundle[]> {
+/** Written at the start: by then it is known what is given out, and a server may run until its machine goes down. */
+async function leaveReceipts(
+  { emit }: Session,
+  receipts: Receipts,
+  evidence: readonly Evidence[],
+  url: string,
+): Promise<readonly WrittenReceipt[]> {
+  for (const one of evidence) one.servedAt = url;
+  const { written, errors } = await receipts.leave([]);
+  throwAll(errors, { header: 'receipts' });
+  for (const one of written) emit({ type: 'note', level: 'info', message: wordsFor(one) });
+  return written;
+}
+
+async function openAll(
+  dirs: readonly string[],
+  judgement: Judgement,
+  evidence: readonly Evidence[],
+): Promise<VerifiedBundle[]> {
   const bundles: VerifiedBundle[] = [];
-  for (const dir of dirs) {
-    const bundle = await openBundle(dir, judgement);
+  for (const [at, dir] of dirs.entries()) {
+    const { observe } = evidence[at] ?? new Evidence();
+    const bundle = await openBundle(dir, { ...judgement, observe });
     tellUnknown(bundle, judgement.freshness, 'warning', judgement.emit);
     bundles.push(bundle);
   }

@@ -1,5 +1,13 @@
 import { Option } from 'commander';
-import { collectValues, jobsOption, onExistingOption, retagOption, toOption } from '../options.ts';
+import {
+  collectValues,
+  jobsOption,
+  onExistingOption,
+  passphraseOption,
+  retagOption,
+  siteKeyOption,
+  toOption,
+} from '../options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */
@@ -21,6 +29,8 @@ export const addCopy: AddCommand = (program, bind) =>
       ).argParser(collectValues),
     )
     .addOption(toOption(''))
+    .addOption(siteKeyOption())
+    .addOption(passphraseOption())
     .option('--all', 'all images of the engines, bundles, folders and archives that are sources')
     .addOption(retagOption())
     .addOption(onExistingOption())

@@ -1,5 +1,8 @@
 import {
+  authFileOption,
+  caFileOption,
   collectValues,
+  plainHttpOption,
   policyOption,
   revokedKeysOption,
   siteOption,
@@ -14,13 +17,21 @@ export const addDoctor: AddCommand = (program, bind) =>
     .command('doctor')
     .summary('look for what would be in the way')
     .description(
-      'Looks at this machine, its trusted keys and its engines, and says what would be in the way and what to do. Changes nothing. Ends with the status that the command in question would end with.',
+      'Looks at this machine, its trusted keys, its engines and the registries that are named, and says what would be in the way and what to do. Changes nothing. Ends with the status that the command in question would end with.',
     )
     .option(
       '--to <endpoint>',
       'an engine to look at, as for import; may be repeated (default: docker: and podman:, of which one is enough)',
       collectValues,
     )
+    .option(
+      '--registry <host>',
+      'a registry to ask whether it answers and takes the stored account, and Docker Hub for the pulls that are left; may be repeated',
+      collectValues,
+    )
+    .addOption(authFileOption())
+    .addOption(caFileOption())
+    .addOption(plainHttpOption())
     .addOption(trustedKeysOption())
     .addOption(revokedKeysOption())
     .addOption(policyOption())

@@ -26,6 +26,10 @@ export const addImport: AddCommand = (program, bind) =>
     .addOption(retagOption())
     .addOption(onExistingOption())
     .option(
+      '--single-pass',
+      'check images while they are loaded, so that a slow medium is read once; one target only',
+    )
+    .option(
       '--smoke',
       'then run each image once (python --version, else a shell), without network or rights, and remove the container',
     )

@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander';
+import { passphraseOption, siteKeyOption } from '../options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Where the server listens; port 0 is any free one. */
@@ -29,6 +30,8 @@ export const addServe: AddCommand = (program, bind) =>
     .option('-u, --username <name>', 'let only this account in')
     .option('--password-file <file>', 'file whose first line is the password of the account')
     .option('--prefix <path>', 'serve all images below this path, as soc/images')
+    .addOption(siteKeyOption())
+    .addOption(passphraseOption())
     .action(bind(async () => (await import('../actions/serve.ts')).serveCommand));
 
 /** `127.0.0.1:5000`, `[::1]:5000`, `registry.soc.example:443`. */

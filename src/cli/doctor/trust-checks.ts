@@ -1,5 +1,7 @@
-import { asPackferryError, type PackferryError } from '../../core/errors.ts';
+import { access, constants } from 'node:fs/promises';
+import { asPackferryError, messageOf, PackferryError } from '../../core/errors.ts';
 import type { DoctorCheck } from '../../schema/reports-doctor.ts';
+import { firstOf, placesOf } from '../configured.ts';
 import { trustedKeys, type TrustOptions } from '../keys.ts';
 import type { Session } from '../session.ts';
 import { siteName } from '../site.ts';
@@ -35,6 +37,15 @@ export async function trustChecks(session: Session, options: TrustCheckOptions):
       return site === undefined
         ? 'this site has no name: bundles for certain sites are refused'
         : `this site is ${site}`;
+    }),
+    await looked('site-key', async () => {
+      const hint = 'Make it readable for whoever imports, or remove it.';
+      const file = await firstOf(placesOf('site_key', context), 'E_KEY_UNREADABLE', hint);
+      if (file === undefined) return 'no site key: receipts are not signed';
+      await access(file, constants.R_OK).catch((cause: unknown) => {
+        throw new PackferryError('E_KEY_UNREADABLE', `${file}: ${messageOf(cause)}`, { hint, cause });
+      });
+      return `receipts are signed by ${file}`;
     }),
   ];
 }

@@ -6,6 +6,8 @@ import type { AllowedSigners } from '../../trust/allowed-signers.ts';
 /** The part of a receipt that shows during a run. */
 export type Findings = Pick<Receipt, 'signers' | 'trust' | 'files' | 'images' | 'targets'> & {
   readonly site?: string;
+  readonly singlePass?: true;
+  readonly served?: { url: string };
   readonly bundle: Omit<Receipt['bundle'], 'dir' | 'media'>;
   readonly packs?: string[];
 };
@@ -24,6 +26,10 @@ export interface PolicyInUse {
 export class Evidence {
   /** The user said no to what was planned. */
   isDeclined = false;
+  /** The archives are checked while images are delivered from them. */
+  isSinglePass = false;
+  /** Where the images are given out. */
+  servedAt: string | undefined;
   #site: string | undefined;
   #trust: Receipt['trust'] = { revokedKeys: [] };
   #bundle: Findings['bundle'] = {};
@@ -99,6 +105,8 @@ export class Evidence {
   get findings(): Findings {
     return {
       ...(this.#site === undefined ? {} : { site: this.#site }),
+      ...(this.isSinglePass ? { singlePass: true as const } : {}),
+      ...(this.servedAt === undefined ? {} : { served: { url: this.servedAt } }),
       bundle: this.#bundle,
       signers: this.#signers,
       trust: this.#trust,
