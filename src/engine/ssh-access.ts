@@ -3,6 +3,8 @@ import { PackferryError } from '../core/errors.ts';
 import type { ConnectOptions } from '../ssh/connect.ts';
 import type { DockerConnection } from './docker-connection.ts';
 import { sourceFault } from './source-fault.ts';
+import type { ImageTarget } from '../core/ports.ts';
+import { openStagedTarget, type StageFolder } from './stage/staged-target.ts';
 import { connectEngineOverSsh } from './ssh-connection.ts';
 import type { SshEndpoint } from './ssh-endpoint.ts';
 
@@ -21,8 +23,21 @@ export async function sshTarget(
   endpoint: SshEndpoint,
   options: EngineOverSshOptions,
 ): Promise<DockerConnection> {
-  const { ssh, emit, signal } = options;
-  if (ssh !== undefined) return connectEngineOverSsh(endpoint, { ...ssh, emit, signal });
+  const { emit, signal } = options;
+  return connectEngineOverSsh(endpoint, { ...prepared(endpoint, options), emit, signal });
+}
+
+/** The same by way of a folder there, for links that break often. Throws what `openStagedTarget` throws. */
+export async function stagedTarget(
+  endpoint: SshEndpoint,
+  options: EngineOverSshOptions & { readonly stage: StageFolder },
+): Promise<ImageTarget> {
+  const { emit, signal, stage } = options;
+  return openStagedTarget(endpoint, { ...prepared(endpoint, options), emit, signal, ...stage });
+}
+
+function prepared(endpoint: SshEndpoint, { ssh }: EngineOverSshOptions): SshAccess {
+  if (ssh !== undefined) return ssh;
   throw new PackferryError('E_ENDPOINT_INVALID', `${endpoint.name}: SSH is not set up here`, {
     hint: 'Give the option "ssh": who connects, and where the settings are.',
   });

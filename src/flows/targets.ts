@@ -4,8 +4,9 @@ import type { ImageTarget } from '../core/ports.ts';
 import { openOciTarget } from '../archive/oci-target.ts';
 import { openDockerTarget } from '../engine/docker-target.ts';
 import { findDocker, findPodman } from '../engine/docker-connection.ts';
-import { sshTarget, type SshAccess } from '../engine/ssh-access.ts';
+import { sshTarget, stagedTarget, type SshAccess } from '../engine/ssh-access.ts';
 import { parseSshEndpoint } from '../engine/ssh-endpoint.ts';
+import type { StageFolder } from '../engine/stage/staged-target.ts';
 import type { RegistrySourceOptions } from '../registry/options.ts';
 import { parseEndpointUrl, type EndpointRole } from './endpoint-url.ts';
 import { registryBase } from './source-endpoint.ts';
@@ -17,6 +18,8 @@ export interface EndpointOptions {
   readonly registries?: () => Promise<RegistrySourceOptions>;
   /** How machines are reached over SSH; absent where none may be. */
   readonly ssh?: SshAccess;
+  /** Brings images to engines over SSH by way of a folder there; in one stream where this is absent. */
+  readonly stage?: StageFolder;
   readonly emit?: Emit;
 }
 
@@ -59,11 +62,12 @@ const role: EndpointRole<'docker' | 'podman' | 'ssh' | 'oci' | 'registry'> = {
 };
 
 async function findTarget(url: string, options: EndpointOptions): Promise<FoundTarget> {
-  const { environment, registries, ssh, emit = silent } = options;
+  const { environment, registries, ssh, stage, emit = silent } = options;
   const { scheme, rest } = parseEndpointUrl(url, role);
   if (scheme === 'registry') return findRegistry(registryBase(url, rest), await registries?.());
   if (scheme === 'ssh') {
     const endpoint = parseSshEndpoint(rest);
+    if (stage !== undefined) return (signal) => stagedTarget(endpoint, { ssh, stage, emit, signal });
     return async (signal) => openDockerTarget(await sshTarget(endpoint, { ssh, emit, signal }), { signal });
   }
   if (scheme !== 'oci') {

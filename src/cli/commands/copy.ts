@@ -1,5 +1,13 @@
 import { Option } from 'commander';
-import { collectValues, jobsOption, onExistingOption, retagOption, toOption } from '../options.ts';
+import {
+  collectValues,
+  jobsOption,
+  onExistingOption,
+  retagOption,
+  stageDirOption,
+  stageOption,
+  toOption,
+} from '../options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */
@@ -24,5 +32,7 @@ export const addCopy: AddCommand = (program, bind) =>
     .option('--platform <platform>', 'of images that there are for several', 'linux/amd64')
     .option('--dry-run', 'look what is missing, bring nothing')
     .option('--keep-going', 'go on with the other images when one fails')
+    .addOption(stageOption())
+    .addOption(stageDirOption())
     .addOption(jobsOption('images that are brought', 2))
     .action(bind(async () => (await import('../actions/copy.ts')).copyCommand));

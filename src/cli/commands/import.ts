@@ -5,6 +5,8 @@ import {
   passphraseOption,
   retagOption,
   siteKeyOption,
+  stageDirOption,
+  stageOption,
   toOption,
 } from '../options.ts';
 import type { AddCommand } from './command.ts';
@@ -32,5 +34,7 @@ export const addImport: AddCommand = (program, bind) =>
     .option('--dry-run', 'verify and compare, load nothing')
     .option('--keep-going', 'go on with the other images when one fails')
     .option('-y, --yes', 'do not ask')
+    .addOption(stageOption())
+    .addOption(stageDirOption())
     .addOption(jobsOption('images that are loaded', 2))
     .action(bind(async () => (await import('../actions/import.ts')).importCommand));
