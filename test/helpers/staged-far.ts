@@ -95,7 +95,8 @@ export async function staged<T>(
 ): Promise<T> {
   const endpoint = parseSshEndpoint(url.slice('ssh:'.length).replace('root@', `${user}@`));
   const { signal } = stop;
-  const pauses = Array.from({ length: 5 }, () => 20);
+  // The link may be cut before anything of a piece has arrived.
+  const pauses = Array.from({ length: 40 }, () => 20);
   const options = { me: userOf(sshd), acceptNew: false, emit, signal, pauses, dir };
   const target = await openStagedTarget(endpoint, options);
   try {

@@ -80,10 +80,11 @@ export class Stage {
     const { lasting } = this.#options;
     try {
       const root = this.#root?.path;
-      if (root !== undefined)
-        await lasting.finish(
-          async (connection) => void (await runScript(connection, scripts.removeRoot, [root])),
-        );
+      if (root !== undefined) {
+        await lasting.finish(async (connection) => {
+          await runScript(connection, scripts.removeRoot, [root]);
+        });
+      }
     } catch {
       // An empty folder may stay; what else stays was told.
     } finally {
