@@ -49,9 +49,9 @@ export class LastingConnection {
       try {
         return await work(connection);
       } catch (fault) {
-        this.#options.signal.throwIfAborted();
         // The streams on a connection end before it does.
         await nextTurn();
+        if (isUnreachable(fault)) connection.close();
         if (connection.isOpen || this.#isClosed) throw fault;
       }
     }
@@ -82,9 +82,10 @@ export class LastingConnection {
     this.#connection.close();
   }
 
+  /** One that stands serves also after the run was stopped, but none is made then. */
   async #current(): Promise<SshConnection> {
-    this.#options.signal.throwIfAborted();
     while (!this.#connection.isOpen) {
+      this.#options.signal.throwIfAborted();
       if (this.#isClosed)
         throw new PackferryError('E_SSH_UNREACHABLE', `${this.#connection.name}: it was closed`);
       this.#connecting ??= this.#reconnect().finally(() => (this.#connecting = undefined));
@@ -109,11 +110,15 @@ export class LastingConnection {
         return;
       } catch (fault) {
         signal.throwIfAborted();
-        if (!(fault instanceof PackferryError) || fault.code !== 'E_SSH_UNREACHABLE') throw fault;
+        if (!isUnreachable(fault)) throw fault;
         why = messageOf(fault);
       }
     }
   }
+}
+
+function isUnreachable(fault: unknown): boolean {
+  return fault instanceof PackferryError && fault.code === 'E_SSH_UNREACHABLE';
 }
 
 function givenUp(name: string, times: number, why: string): PackferryError {

@@ -4,6 +4,7 @@ import { silent, type Emit } from '../../src/core/events.ts';
 import type { ImageTarget } from '../../src/core/ports.ts';
 import { parseSshEndpoint } from '../../src/engine/ssh-endpoint.ts';
 import { openStagedTarget } from '../../src/engine/stage/staged-target.ts';
+import type { ImportSite, MadeBundle } from './import-site.ts';
 import { withCuttingProxy, type CuttingProxy } from './cutting-proxy.ts';
 import { userOf } from './ssh-user.ts';
 import type { Dockerd } from './system-dockerd.ts';
@@ -18,7 +19,7 @@ export interface StagedFar {
   readonly proxy: CuttingProxy;
   /** `--stage-dir`: a folder of root there. */
   readonly dir: string;
-  /** `ssh://...` through the proxy. */
+  /** `ssh://...` through the link. */
   readonly url: string;
   /** The images that the engine has, as it prints them. */
   readonly images: () => Promise<string>;
@@ -32,8 +33,10 @@ export interface StagedFar {
 export async function withStagedFar<T>(
   kind: EngineKind,
   use: (far: StagedFar) => Promise<T>,
-  options: SshdOptions = {},
+  options: SshdOptions & { readonly path?: string } = {},
 ): Promise<T> {
+  const { path: programs = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', ...server } =
+    options;
   return withEngine(kind, (engine) =>
     withSshd(
       (sshd) =>
@@ -62,12 +65,8 @@ export async function withStagedFar<T>(
           return use({ sshd, engine, proxy, dir, url, images, folders, files });
         }),
       {
-        ...options,
-        // Commands are found where this machine has them.
-        config: [
-          'SetEnv PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
-          ...(options.config ?? []),
-        ],
+        ...server,
+        config: [`SetEnv PATH=${programs}`, ...(server.config ?? [])],
       },
     ),
   );
@@ -81,24 +80,37 @@ async function makeKnownBy(sshd: Sshd, port: number): Promise<void> {
 }
 
 export interface StagedUse {
-  readonly dir?: string;
+  /** Undefined: the usual folder. */
+  readonly dir?: string | undefined;
   readonly user?: string;
+  /** Behind the socket in the URL. */
+  readonly query?: string;
   readonly emit?: Emit;
-  readonly stop?: AbortController;
+}
+
+/** The arguments of an import by way of this folder. */
+export function stagedImport(far: StagedFar, site: ImportSite, bundle: MadeBundle): string[] {
+  const { sshd, url, dir } = far;
+  return [
+    ...['import', bundle.dir, '--trusted-keys', site.trusted, '--state', path.join(site.folder, 'state')],
+    ...['--to', url, '--stage-dir', dir, '--ssh-config', 'none', '--identity', sshd.identity],
+    ...['--known-hosts', path.join(sshd.home, '.ssh', 'known_hosts')],
+  ];
 }
 
 /** Opens the engine as a target for staging, and closes it afterwards. */
 export async function staged<T>(
-  { sshd, url, dir: usual }: StagedFar,
+  far: StagedFar,
   use: (target: ImageTarget) => Promise<T>,
-  { dir = usual, user = 'root', emit = silent, stop = new AbortController() }: StagedUse = {},
+  { user = 'root', query = '', emit = silent, ...given }: StagedUse = {},
 ): Promise<T> {
-  const endpoint = parseSshEndpoint(url.slice('ssh:'.length).replace('root@', `${user}@`));
-  const { signal } = stop;
+  const dir = 'dir' in given ? given.dir : far.dir;
+  const endpoint = parseSshEndpoint(far.url.slice('ssh:'.length).replace('root@', `${user}@`) + query);
+  const { signal } = new AbortController();
   // The link may be cut before anything of a piece has arrived.
   const pauses = Array.from({ length: 40 }, () => 20);
-  const options = { me: userOf(sshd), acceptNew: false, emit, signal, pauses, dir };
-  const target = await openStagedTarget(endpoint, options);
+  const options = { me: userOf(far.sshd), acceptNew: false, emit, signal, pauses };
+  const target = await openStagedTarget(endpoint, dir === undefined ? options : { ...options, dir });
   try {
     return await use(target);
   } finally {

