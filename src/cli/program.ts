@@ -185,6 +185,7 @@ const groups: readonly Group[] = [
           'packferry import /media/usb/soc --to oci:/srv/images --dry-run',
           'packferry import /media/usb/soc --to registry://registry.example:5000/xsoar --to docker:',
           'packferry import /media/usb/soc --to ssh://root@xsoar.example',
+          'packferry import /media/usb/soc --to ssh://root@far.example --stage',
         ],
       },
       {
