@@ -1,13 +1,6 @@
 import { Option } from 'commander';
-import {
-  collectValues,
-  jobsOption,
-  onExistingOption,
-  retagOption,
-  stageDirOption,
-  stageOption,
-  toOption,
-} from '../options.ts';
+import { collectValues, jobsOption, onExistingOption, retagOption, toOption } from '../options.ts';
+import { stageDirOption, stageOption } from '../stage-options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */

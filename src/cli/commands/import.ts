@@ -5,10 +5,9 @@ import {
   passphraseOption,
   retagOption,
   siteKeyOption,
-  stageDirOption,
-  stageOption,
   toOption,
 } from '../options.ts';
+import { stageDirOption, stageOption } from '../stage-options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */
