@@ -42,26 +42,39 @@ async function* emit(plan: ArchivePlan, options: EmitOptions, stop: AbortSignal)
     if (entry.kind === 'document') {
       yield entry.content;
     } else {
-      const name = `${options.name}: blob ${entry.blob.digest}`;
-      const promises = options.promised?.get(entry.blob.digest) ?? [];
-      const content = promises.length === 0 ? undefined : new LayerContent(entry.blob);
-      const source = addAbortSignal(stop, await options.openBlob(entry.blob, stop));
-      for await (const chunk of verified(source, entry.blob, { name }) as AsyncIterable<Buffer>) {
-        await content?.write(chunk);
+      for await (const chunk of readBlob(entry.blob, options, stop)) {
         yield chunk;
         passed += chunk.length;
         options.onBytes?.(passed);
-      }
-      if (content !== undefined) {
-        const got = await content.end();
-        for (const promise of promises) {
-          const fault = layerFault(entry.blob, options.name, promise, got);
-          if (fault !== undefined) throw fault;
-        }
       }
     }
     const padding = paddingOf(entry.size);
     if (padding > 0) yield Buffer.alloc(padding);
   }
   yield endOfArchive;
+}
+
+/** What is needed to read a blob of an image. */
+export type BlobReading = Pick<EmitOptions, 'openBlob' | 'name' | 'promised'>;
+
+/** The bytes of one blob, verified while they pass: at a fault they end with it, not before the last byte was given. */
+export async function* readBlob(
+  blob: Descriptor,
+  { openBlob, name, promised }: BlobReading,
+  stop: AbortSignal,
+): AsyncGenerator<Buffer> {
+  const promises = promised?.get(blob.digest) ?? [];
+  const content = promises.length === 0 ? undefined : new LayerContent(blob);
+  const source = addAbortSignal(stop, await openBlob(blob, stop));
+  const what = `${name}: blob ${blob.digest}`;
+  for await (const chunk of verified(source, blob, { name: what }) as AsyncIterable<Buffer>) {
+    await content?.write(chunk);
+    yield chunk;
+  }
+  if (content === undefined) return;
+  const got = await content.end();
+  for (const promise of promises) {
+    const fault = layerFault(blob, name, promise, got);
+    if (fault !== undefined) throw fault;
+  }
 }

@@ -185,6 +185,7 @@ export const groups: readonly Group[] = [
           'packferry import /media/usb/soc --to oci:/srv/images --dry-run',
           'packferry import /media/usb/soc --to registry://registry.example:5000/xsoar --to docker:',
           'packferry import /media/usb/soc --to ssh://root@xsoar.example --to ssh://root@engine1.example --limit-rate 50MiB',
+          'packferry import /media/usb/soc --to ssh://root@far.example --stage',
           "packferry import /media/usb/soc --hosts inventory.ini --limit 'engines:!engine3'",
         ],
       },

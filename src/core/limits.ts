@@ -118,6 +118,8 @@ export const limits = {
   sshSessions: 8,
   /** What a command on an SSH host says on stderr; more is dropped. Also the output of a short one. */
   sshWords: 64 * 1024,
+  /** What a folder for a staged image lists: some 150 bytes for each piece of 4 MiB. */
+  stagedList: 16 * 1024 * 1024,
   errorBody: 64 * 1024,
   /** A piece of a blob on its way to a registry, held in memory; registries may ask for pieces of this size at most. */
   uploadPiece: 64 * 1024 * 1024,

@@ -38,6 +38,17 @@ export interface DockerTargetOptions {
   readonly loadIdle?: number;
   /** Milliseconds that an image may take to show that it starts. Default: 3 minutes. */
   readonly smokeWithin?: number;
+  /** Brings archives to the engine in another way than in one stream. */
+  readonly staging?: Staging;
+}
+
+/** How archives are brought to an engine and the engine is asked, where the way to it breaks often. */
+export interface Staging {
+  /** The engine as it is to be asked. */
+  readonly over: (engine: Engine) => Engine;
+  readonly load: typeof loadImage;
+  /** Removes what it left there. */
+  readonly close: () => Promise<void>;
 }
 
 type Patience = Required<Pick<DockerTargetOptions, 'inspectWithin' | 'loadIdle' | 'smokeWithin'>>;
@@ -60,7 +71,9 @@ export async function openDockerTarget(
   const engine = await connectEngine(connection, answerWithin, signal);
   const isRemote =
     connection.kind === 'tcp' || (connection.kind === 'stream' && connection.isRemote === true);
-  return new DockerTarget(engine, { inspectWithin, loadIdle, smokeWithin }, isRemote);
+  const { staging } = options;
+  const patience = { inspectWithin, loadIdle, smokeWithin };
+  return new DockerTarget(staging?.over(engine) ?? engine, patience, isRemote, staging);
 }
 
 const gone: ReadonlySet<ErrorCode> = new Set(['E_ENGINE_UNREACHABLE', 'E_SSH_UNREACHABLE']);
@@ -70,13 +83,15 @@ class DockerTarget implements ImageTarget {
   readonly tagsOnly = true;
   readonly #engine: Engine;
   readonly #patience: Patience;
+  readonly #staging: Staging | undefined;
   readonly #held: HeldLayers;
   readonly #isRemote: boolean;
 
-  constructor(engine: Engine, patience: Patience, isRemote: boolean) {
+  constructor(engine: Engine, patience: Patience, isRemote: boolean, staging: Staging | undefined) {
     this.name = engine.name;
     this.#isRemote = isRemote;
     this.#patience = patience;
+    this.#staging = staging;
     this.#engine = engine;
     this.#held = new HeldLayers(engine.facts);
   }
@@ -161,9 +176,9 @@ class DockerTarget implements ImageTarget {
     });
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
+    await this.#staging?.close();
     this.#engine.close();
-    return Promise.resolve();
   }
 
   async #bring(
@@ -257,7 +272,8 @@ class DockerTarget implements ImageTarget {
     const promised = new Map<Digest, Digest[]>();
     for (const { digest, diffId } of layers) promised.set(digest, [...(promised.get(digest) ?? []), diffId]);
     const { loadIdle } = this.#patience;
-    return loadImage(this.#engine, image, plan, source, { ...options, loadIdle, promised });
+    const load = this.#staging?.load ?? loadImage;
+    return load(this.#engine, image, plan, source, { ...options, loadIdle, promised });
   }
 
   /** After a fault: takes what was loaded without a name and is not whole away. Returns what is to be thrown. */

@@ -4,6 +4,8 @@ import type { ConnectOptions } from '../ssh/connect.ts';
 import type { DockerConnection } from './docker-connection.ts';
 import { renewed } from './renewed-connection.ts';
 import { sourceFault } from './source-fault.ts';
+import type { ImageTarget } from '../core/ports.ts';
+import { openStagedTarget, type StageFolder } from './stage/staged-target.ts';
 import { connectEngineOverSsh } from './ssh-connection.ts';
 import { Answers } from './ssh-answers.ts';
 import type { SshEndpoint } from './ssh-endpoint.ts';
@@ -26,21 +28,33 @@ export async function sshTarget(
   endpoint: SshEndpoint,
   options: EngineOverSshOptions,
 ): Promise<DockerConnection> {
-  const { ssh, emit, signal } = options;
-  if (ssh !== undefined) {
-    const answers = ssh.ask === undefined ? undefined : new Answers(ssh.ask);
-    const open = (): ReturnType<typeof connectEngineOverSsh> => {
-      answers?.begin();
-      return connectEngineOverSsh(endpoint, { ...ssh, ask: answers?.ask, emit, signal });
-    };
-    const tell = (): void =>
-      emit({
-        type: 'note',
-        level: 'info',
-        message: `${endpoint.name}: connected again after the connection broke`,
-      });
-    return renewed(await open(), open, tell);
-  }
+  const { emit, signal } = options;
+  const ssh = prepared(endpoint, options);
+  const answers = ssh.ask === undefined ? undefined : new Answers(ssh.ask);
+  const open = (): ReturnType<typeof connectEngineOverSsh> => {
+    answers?.begin();
+    return connectEngineOverSsh(endpoint, { ...ssh, ask: answers?.ask, emit, signal });
+  };
+  const tell = (): void =>
+    emit({
+      type: 'note',
+      level: 'info',
+      message: `${endpoint.name}: connected again after the connection broke`,
+    });
+  return renewed(await open(), open, tell);
+}
+
+/** The same by way of a folder there, for links that break often. Throws what `openStagedTarget` throws. */
+export async function stagedTarget(
+  endpoint: SshEndpoint,
+  options: EngineOverSshOptions & { readonly stage: StageFolder },
+): Promise<ImageTarget> {
+  const { emit, signal, stage } = options;
+  return openStagedTarget(endpoint, { ...prepared(endpoint, options), emit, signal, ...stage });
+}
+
+function prepared(endpoint: SshEndpoint, { ssh }: EngineOverSshOptions): SshAccess {
+  if (ssh !== undefined) return ssh;
   throw new PackferryError('E_ENDPOINT_INVALID', `${endpoint.name}: SSH is not set up here`, {
     hint: 'Give the option "ssh": who connects, and where the settings are.',
   });

@@ -23,24 +23,37 @@ export async function connectEngineOverSsh(
 ): Promise<StreamConnection> {
   const connection = await connectSsh(endpoint.destination, options);
   try {
-    const way = await findWay(connection, endpoint, options.emit, options.signal);
-    return {
-      name: endpoint.name,
-      kind: 'stream',
-      connect: async () => {
-        try {
-          return asSocket(await way.open());
-        } catch (fault) {
-          throw closedWay(endpoint, way, fault);
-        }
-      },
-      close: () => connection.close(),
-    };
+    const { connect } = await engineOn(connection, endpoint, options);
+    return { name: endpoint.name, kind: 'stream', connect, close: () => connection.close() };
   } catch (fault) {
     connection.close();
     options.signal?.throwIfAborted();
     throw fault;
   }
+}
+
+/** A way to an engine on a connection that stands. */
+export interface EngineOnHost {
+  readonly connect: () => Promise<Duplex>;
+  /** The socket that it leads to, where it is known. */
+  readonly socket: string | undefined;
+}
+
+/** Finds the way on a connection; throws as `connectEngineOverSsh` does. */
+export async function engineOn(
+  connection: SshConnection,
+  endpoint: SshEndpoint,
+  { emit, signal }: Pick<ConnectOptions, 'emit' | 'signal'>,
+): Promise<EngineOnHost> {
+  const way = await findWay(connection, endpoint, emit, signal);
+  const connect = async (): Promise<Duplex> => {
+    try {
+      return asSocket(await way.open());
+    } catch (fault) {
+      throw closedWay(endpoint, way, fault);
+    }
+  };
+  return { connect, socket: way.socket };
 }
 
 /** What Node's client calls of a socket and streams do not have. All of it is about sockets only. */

@@ -79,17 +79,21 @@ function commandWays(
   { as, socket }: SshEndpoint,
   sockets: readonly string[],
 ): Way[] {
-  const sudo = as === undefined ? [] : ['sudo', '-n', '-u', as, '--'];
   // Docker's client knows its contexts; Podman's has to be told of the socket.
   const places = engine === 'podman' ? sockets : [socket];
   return places.map((place) => {
-    const flag = engine === 'docker' ? '--host' : '--url';
-    const at = place === undefined ? [] : [flag, `unix://${place}`];
-    const argv = [...sudo, engine, ...at, 'system', 'dial-stdio'];
+    const argv = [...engineCommand(engine, as, place), 'system', 'dial-stdio'];
     const name = `the command "${argv.join(' ')}"`;
     const faultOf = (exit: RemoteExit): Error | undefined => commandFault(connection, name, exit);
     return { name, open: () => connection.exec(argv, faultOf), isForwarded: false, socket: place };
   });
+}
+
+/** How the own command of an engine is called there: as which user, and for the engine at which socket. */
+export function engineCommand(engine: Engine, as: string | undefined, socket: string | undefined): string[] {
+  const sudo = as === undefined ? [] : ['sudo', '-n', '-u', as, '--'];
+  const flag = engine === 'docker' ? '--host' : '--url';
+  return [...sudo, engine, ...(socket === undefined ? [] : [flag, `unix://${socket}`])];
 }
 
 function commandFault({ name: host }: SshConnection, name: string, exit: RemoteExit): Error | undefined {

@@ -6,8 +6,9 @@ import type { ImageTarget } from '../core/ports.ts';
 import { openOciTarget } from '../archive/oci-target.ts';
 import { openDockerTarget } from '../engine/docker-target.ts';
 import { findDocker, findPodman } from '../engine/docker-connection.ts';
-import { sshTarget, type SshAccess } from '../engine/ssh-access.ts';
+import { sshTarget, stagedTarget, type SshAccess } from '../engine/ssh-access.ts';
 import { parseSshEndpoint } from '../engine/ssh-endpoint.ts';
+import type { StageFolder } from '../engine/stage/staged-target.ts';
 import type { RegistrySourceOptions } from '../registry/options.ts';
 import { parseEndpointUrl, type EndpointRole } from './endpoint-url.ts';
 import { usualTargetsAtOnce } from './pace.ts';
@@ -23,6 +24,8 @@ export interface EndpointOptions {
   readonly ssh?: SshAccess;
   /** Milliseconds that an engine may neither take nor say anything while it loads. Default: 10 minutes. */
   readonly loadIdle?: number;
+  /** Brings images to engines over SSH by way of a folder there; in one stream where this is absent. */
+  readonly stage?: StageFolder;
   readonly emit?: Emit;
 }
 
@@ -107,12 +110,13 @@ const role: EndpointRole<'docker' | 'podman' | 'ssh' | 'oci' | 'registry'> = {
 };
 
 async function findTarget(url: string, options: EndpointOptions): Promise<OpenTarget> {
-  const { environment, registries, ssh, loadIdle, emit = silent } = options;
+  const { environment, registries, ssh, stage, loadIdle, emit = silent } = options;
   const engine = loadIdle === undefined ? {} : { loadIdle };
   const { scheme, rest } = parseEndpointUrl(url, role);
   if (scheme === 'registry') return findRegistry(registryBase(url, rest), await registries?.());
   if (scheme === 'ssh') {
     const endpoint = parseSshEndpoint(rest);
+    if (stage !== undefined) return (signal) => stagedTarget(endpoint, { ssh, stage, emit, signal });
     return async (signal) =>
       openDockerTarget(await sshTarget(endpoint, { ssh, emit, signal }), { ...engine, signal });
   }

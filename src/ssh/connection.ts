@@ -56,6 +56,11 @@ export class SshConnection {
     this.#stopListening = () => signal?.removeEventListener('abort', onAbort);
   }
 
+  /** False once it was lost or closed. */
+  get isOpen(): boolean {
+    return this.#lost === undefined;
+  }
+
   /** Opens a Unix socket of the far machine, as the user there. Throws `ChannelRefused`, `E_SSH_UNREACHABLE`. */
   async openStreamLocal(socketPath: string): Promise<Duplex> {
     return this.#open(

@@ -8,7 +8,13 @@ import { launcher } from './cli.ts';
 const killer = pathToFileURL(path.join(import.meta.dirname, 'kill-at.js')).href;
 
 /** Where an import is killed: right after its nth line of events, or right before its nth change of the disk. */
-export type KillPoint = { readonly line: number } | { readonly step: number };
+export type KillPoint = { readonly line: number } | { readonly step: number } | SignalPoint;
+
+/** Or when somebody else says so, by another signal if it is named. */
+export interface SignalPoint {
+  readonly when: (act: () => void) => void;
+  readonly signal?: NodeJS.Signals;
+}
 
 export interface EndedImport {
   readonly status: number | null;
@@ -31,6 +37,7 @@ export async function runImport(argv: readonly string[], at?: KillPoint): Promis
     lines.push(line);
     if (at !== undefined && 'line' in at && lines.length === at.line) child.kill('SIGKILL');
   });
+  if (at !== undefined && 'when' in at) at.when(() => void child.kill(at.signal ?? 'SIGKILL'));
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (status, signal) => resolve({ status, signal, lines }));

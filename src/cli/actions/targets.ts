@@ -1,3 +1,5 @@
+import { PackferryError } from '../../core/errors.ts';
+import type { StageFolder } from '../../engine/stage/staged-target.ts';
 import type { OnExisting } from '../../flows/on-existing.ts';
 import { findTargets, type FoundTarget } from '../../flows/targets.ts';
 import { readPlace } from '../../registry/credentials/stored.ts';
@@ -18,12 +20,18 @@ export interface DeliveryOptions extends PaceOptions {
   readonly dryRun?: boolean;
   readonly keepGoing?: boolean;
   readonly jobs: number;
+  readonly stage?: boolean;
+  readonly stageDir?: string;
 }
 
 /** The targets of a command line, not yet touched. */
 export async function deliveryTargets(
   session: Session,
-  options: RegistryOptions & PatienceOptions & SshOptions & Partial<Pick<PaceOptions, 'targetTimeout'>>,
+  options: RegistryOptions &
+    PatienceOptions &
+    SshOptions &
+    Partial<Pick<PaceOptions, 'targetTimeout'>> &
+    Pick<DeliveryOptions, 'stage' | 'stageDir'>,
   urls: readonly string[],
 ): Promise<readonly FoundTarget[]> {
   const registries = async (): ReturnType<typeof registrySourceOptions> => {
@@ -47,8 +55,26 @@ export async function deliveryTargets(
     registries,
     ...(options.targetTimeout === undefined ? {} : { loadIdle: options.targetTimeout * 1000 }),
     ssh: sshAccess(session, options),
+    ...staging(options, urls),
     emit: session.emit,
   });
+}
+
+/** `--stage`, `--stage-dir DIR`. Throws `E_USAGE` where nothing can be staged. */
+function staging(
+  { stage, stageDir }: Pick<DeliveryOptions, 'stage' | 'stageDir'>,
+  urls: readonly string[],
+): { readonly stage?: StageFolder } {
+  if (stage !== true && stageDir === undefined) return {};
+  if (urls.some((url) => url.startsWith('ssh:')))
+    return { stage: stageDir === undefined ? {} : { dir: stageDir } };
+  throw new PackferryError(
+    'E_USAGE',
+    'images are staged on the way to engines over SSH, and none is a target',
+    {
+      hint: 'Leave --stage out, or name a target: --to ssh://[USER@]HOST.',
+    },
+  );
 }
 
 /** What `--on-existing` asks for; the time of the run tells the images apart that are kept under another name. */

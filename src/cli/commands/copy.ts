@@ -8,6 +8,7 @@ import {
   siteKeyOption,
   toOption,
 } from '../options.ts';
+import { stageDirOption, stageOption } from '../stage-options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */
@@ -37,5 +38,7 @@ export const addCopy: AddCommand = (program, bind) =>
     .option('--platform <platform>', 'of images that there are for several', 'linux/amd64')
     .option('--dry-run', 'look what is missing, bring nothing')
     .option('--keep-going', 'go on with the other images when one fails')
+    .addOption(stageOption())
+    .addOption(stageDirOption())
     .addOption(jobsOption('images that are brought to one target', 2))
     .action(bind(async () => (await import('../actions/copy.ts')).copyCommand));

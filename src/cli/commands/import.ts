@@ -7,6 +7,7 @@ import {
   siteKeyOption,
   toOption,
 } from '../options.ts';
+import { stageDirOption, stageOption } from '../stage-options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */
@@ -36,5 +37,7 @@ export const addImport: AddCommand = (program, bind) =>
     .option('--dry-run', 'verify and compare, load nothing')
     .option('--keep-going', 'go on with the other images when one fails')
     .option('-y, --yes', 'do not ask')
+    .addOption(stageOption())
+    .addOption(stageDirOption())
     .addOption(jobsOption('images that are loaded into one target', 2))
     .action(bind(async () => (await import('../actions/import.ts')).importCommand));

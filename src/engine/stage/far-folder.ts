@@ -1,0 +1,211 @@
+import { createHash } from 'node:crypto';
+import type { LastingConnection } from '../../ssh/lasting.ts';
+import type { SshConnection } from '../../ssh/connection.ts';
+import { runScript, scriptFault, ScriptFailed, type ScriptOptions } from './far-command.ts';
+import * as scripts from './scripts.ts';
+
+/** Bytes of a piece, the last of a part excepted: what a broken connection can cost at most, for each channel. */
+export const pieceSize = 4 * 1024 * 1024;
+
+/** Bytes that are handed to the connection at a time, for progress to be told. */
+const sliceSize = 128 * 1024;
+
+/** A piece of a part on its way. */
+export interface Piece {
+  /** `HEX.NUMBER`. */
+  readonly name: string;
+  readonly content: Buffer;
+}
+
+/** What the far machine says of a file. */
+export interface FarFile {
+  readonly size: number;
+  /** 64 hex digits. */
+  readonly sha256: string;
+}
+
+/** `HEX:PIECES` for each part, as the scripts want it. */
+export type PartList = readonly { readonly hex: string; readonly pieces: number }[];
+
+/** How a command ended that was fed. */
+export interface FarEnding {
+  readonly status: number | undefined;
+  readonly words: string;
+}
+
+/** The folder of one image on the far machine. All of it may be called again when the connection was lost. */
+export class FarFolder {
+  readonly path: string;
+  /** Host and folder, for messages. */
+  readonly name: string;
+  readonly #hash: readonly string[];
+  readonly #lasting: LastingConnection;
+
+  constructor(lasting: LastingConnection, host: string, root: string, name: string, hash: readonly string[]) {
+    this.#lasting = lasting;
+    this.#hash = hash;
+    this.path = `${root}/${name}`;
+    this.name = `${host}: ${this.path}`;
+  }
+
+  /** What lies there, by name; pieces that are not complete have `.part` behind it. */
+  async list(signal: AbortSignal | undefined): Promise<ReadonlyMap<string, FarFile>> {
+    return this.#run('looking at what lies there', scripts.list, ['*', ...this.#hash], signal, readList);
+  }
+
+  /**
+   * Brings one piece there. `there` is what lies there of it: a beginning of it is gone on with. Resolves when the far
+   * machine has found the hash of the whole to be right. `onSent` is told how many bytes have left, from the first on.
+   */
+  async send(
+    piece: Piece,
+    there: ReadonlyMap<string, FarFile>,
+    signal: AbortSignal,
+    onSent: (bytes: number) => void,
+  ): Promise<void> {
+    const sha256 = hexOfContent(piece.content);
+    let known: ReadonlyMap<string, FarFile> | undefined = there;
+    let wrong = 0;
+    let reached = 0;
+    await this.#lasting
+      .use(async (connection) => {
+        for (;;) {
+          signal.throwIfAborted();
+          known ??= readList(
+            await this.#script(connection, scripts.list, [namesOf(piece), ...this.#hash], { signal }),
+          );
+          if (known.get(piece.name)?.sha256 === sha256) break;
+          const from = startOf(piece, known.get(`${piece.name}.part`));
+          // A beginning that has grown is progress, too.
+          if (from > reached) this.#lasting.alive();
+          reached = from;
+          known = undefined;
+          const words = [piece.name, String(from), String(piece.content.length), sha256, ...this.#hash];
+          try {
+            await this.#script(connection, scripts.put, words, {
+              input: slices(piece, from, onSent),
+              signal,
+            });
+            break;
+          } catch (fault) {
+            // Something else was appended there meanwhile, for instance by the end of a connection that was thought lost.
+            wrong += 1;
+            if (!(fault instanceof ScriptFailed) || fault.exit.status !== 12 || wrong > 3) throw fault;
+          }
+        }
+        this.#lasting.alive();
+        onSent(piece.content.length);
+      })
+      .catch((fault: unknown) => {
+        throw scriptFault(fault, `${this.name}: a piece could not be written`);
+      });
+  }
+
+  /** The parts of which the content there is not what their names say. */
+  async wrongParts(parts: PartList, signal: AbortSignal | undefined): Promise<ReadonlySet<string>> {
+    const args = [listText(parts), ...this.#hash];
+    const found = await this.#run('comparing what lies there', scripts.hashes, args, signal, (text) => text);
+    const right = new Set(
+      found.split('\n').flatMap((line) => {
+        const [, hex, sha256] = /^([0-9a-f]{64}) .*?\b([0-9a-f]{64})\b/.exec(line) ?? [];
+        return hex !== undefined && hex === sha256 ? [hex] : [];
+      }),
+    );
+    return new Set(parts.flatMap(({ hex }) => (right.has(hex) ? [] : [hex])));
+  }
+
+  /**
+   * Hands the parts to a command there, one behind the other, and returns how it ended and what it said. It goes on when
+   * the connection breaks; then its end is waited for on the next one.
+   */
+  async feed(
+    parts: PartList,
+    command: readonly string[],
+    options: Pick<ScriptOptions, 'signal' | 'onOutput'>,
+  ): Promise<FarEnding> {
+    const args = [listText(parts), ...command];
+    const id = hexOfContent(Buffer.from(args.join('\n'))).slice(0, 16);
+    let isStarted = false;
+    const output = await this.#lasting.use(async (connection) => {
+      const run = (fresh: '0' | '1'): Promise<string> =>
+        this.#script(connection, scripts.load, [id, fresh, scripts.feed, ...args], options);
+      if (!isStarted) {
+        isStarted = true;
+        return run('1');
+      }
+      return run('0').catch((fault: unknown) => {
+        if (fault instanceof ScriptFailed && fault.exit.status === 14) return run('1');
+        throw fault;
+      });
+    });
+    const [, words = '', status] = /^\.*\n([^]*)\nstatus ([0-9]+)\n$/.exec(output) ?? [];
+    return { status: status === undefined ? undefined : Number(status), words };
+  }
+
+  /** Removes it, on any connection that there is. */
+  async remove(): Promise<void> {
+    await this.#lasting.finish(async (connection) => {
+      await runScript(connection, scripts.remove, [this.path]);
+    });
+  }
+
+  async #run<T>(
+    what: string,
+    script: string,
+    args: readonly string[],
+    signal: AbortSignal | undefined,
+    read: (output: string) => T,
+  ): Promise<T> {
+    const options = signal === undefined ? {} : { signal };
+    try {
+      return read(await this.#lasting.use((connection) => this.#script(connection, script, args, options)));
+    } catch (fault) {
+      throw scriptFault(fault, `${this.name}: ${what}`);
+    }
+  }
+
+  #script(
+    connection: SshConnection,
+    script: string,
+    args: readonly string[],
+    options: ScriptOptions,
+  ): Promise<string> {
+    return runScript(connection, script, [this.path, ...args], options);
+  }
+}
+
+function namesOf({ name }: Piece): string {
+  return `${name} ${name}.part`;
+}
+
+function hexOfContent(content: Uint8Array): string {
+  return createHash('sha256').update(content).digest('hex');
+}
+
+/** Where to go on: behind what lies there, if that is how the piece begins. */
+function startOf({ content }: Piece, part: FarFile | undefined): number {
+  if (part === undefined || part.size >= content.length) return 0;
+  return hexOfContent(content.subarray(0, part.size)) === part.sha256 ? part.size : 0;
+}
+
+function* slices({ content }: Piece, from: number, onSent: (bytes: number) => void): Generator<Buffer> {
+  for (let at = from; at < content.length; at += sliceSize) {
+    yield content.subarray(at, at + sliceSize);
+    onSent(Math.min(at + sliceSize, content.length));
+  }
+}
+
+function listText(parts: PartList): string {
+  return parts.map(({ hex, pieces }) => `${hex}:${pieces}`).join(' ');
+}
+
+/** openssl writes words before the hash, the others the name behind it. */
+function readList(output: string): ReadonlyMap<string, FarFile> {
+  return new Map(
+    output.split('\n').flatMap((line) => {
+      const [, name, size, sha256] =
+        /^([0-9a-f]{64}\.[0-9]+(?:\.part)?) ([0-9]+) .*?\b([0-9a-f]{64})\b/.exec(line) ?? [];
+      return name === undefined || sha256 === undefined ? [] : [[name, { size: Number(size), sha256 }]];
+    }),
+  );
+}
