@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { Duplex } from 'node:stream';
 import { PackferryError } from '../core/errors.ts';
 import { byCommand, dockerByCommand, findProgram, podmanByCommand } from './by-command.ts';
-import { commandEnvironment } from './command.ts';
+import { commandEnvironment, type FreeIn } from './command.ts';
 import type { EngineConnection } from './connect-engine.ts';
 import { currentContext, type Environment } from './docker-context.ts';
 
@@ -17,7 +17,12 @@ export type DockerConnection = {
   | { readonly kind: 'unix'; readonly path: string }
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
   /** Connections that somebody else opens: of a command, or through a tunnel, which `close` ends. */
-  | { readonly kind: 'stream'; readonly connect: () => Promise<Duplex>; readonly close?: () => void }
+  | {
+      readonly kind: 'stream';
+      readonly connect: () => Promise<Duplex>;
+      readonly close?: () => void;
+      readonly freeIn?: FreeIn;
+    }
 );
 
 /** How endpoints of an engine are written, and what its name is. */

@@ -1,4 +1,3 @@
-import pLimit from 'p-limit';
 import { chainIdsOf } from '../core/chain-id.ts';
 import { isDigest, type Digest } from '../core/digest.ts';
 import type { LockedImage } from '../core/image.ts';
@@ -6,8 +5,7 @@ import type { EngineFacts } from './docker-facts.ts';
 import type { Engine } from './engine.ts';
 import type { Inspection } from './inspection.ts';
 
-/** Inspections at a time, and how many images are looked into: knowing fewer layers only costs bytes. */
-const inspections = 8;
+/** How many images are looked into: knowing fewer layers only costs bytes. */
 const imagesLookedInto = 5000;
 
 /**
@@ -33,14 +31,7 @@ export class HeldLayers {
    */
   async learn(engine: Engine, known: readonly LockedImage[], signal?: AbortSignal): Promise<void> {
     const ids = [...new Set(await engine.imageIds(signal))].slice(0, imagesLookedInto);
-    const limit = pLimit(inspections);
-    try {
-      const look = (id: string): Promise<Inspection | undefined> => engine.inspect(id, signal);
-      // An image may be removed between the list and the question.
-      for (const found of await Promise.all(ids.map((id) => limit(look, id)))) if (found) this.#learn(found);
-    } finally {
-      limit.clearQueue();
-    }
+    for (const found of await engine.inspectMany(ids, signal)) this.#learn(found);
     for (const image of known) if (this.#manifests.has(image.manifest.digest)) this.#addBlobs(image);
   }
 

@@ -1,7 +1,7 @@
 import type { Emit } from '../core/events.ts';
 import { PackferryError } from '../core/errors.ts';
 import type { ConnectOptions } from '../ssh/connect.ts';
-import type { DockerConnection } from './docker-connection.ts';
+import type { EngineConnection } from './connect-engine.ts';
 import { sourceFault } from './source-fault.ts';
 import { connectEngineOverSsh } from './ssh-connection.ts';
 import type { SshEndpoint } from './ssh-endpoint.ts';
@@ -20,7 +20,7 @@ export interface EngineOverSshOptions {
 export async function sshTarget(
   endpoint: SshEndpoint,
   options: EngineOverSshOptions,
-): Promise<DockerConnection> {
+): Promise<EngineConnection> {
   const { ssh, emit, signal } = options;
   if (ssh !== undefined) return connectEngineOverSsh(endpoint, { ...ssh, emit, signal });
   throw new PackferryError('E_ENDPOINT_INVALID', `${endpoint.name}: SSH is not set up here`, {
@@ -32,7 +32,7 @@ export async function sshTarget(
 export async function sshSource(
   endpoint: SshEndpoint,
   options: EngineOverSshOptions,
-): Promise<DockerConnection> {
+): Promise<EngineConnection> {
   try {
     return await sshTarget(endpoint, options);
   } catch (fault) {

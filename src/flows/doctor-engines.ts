@@ -44,9 +44,9 @@ export async function diagnoseEngine(endpoint: string, options: DiagnosisOptions
     const { scheme } = parseEndpointUrl(endpoint, role);
     const connection = await (scheme === 'docker' ? findDocker : findPodman)(endpoint, environment);
     engine = { ...engine, ...placeOf(connection) };
-    const { facts, close } = await factsOf(connection, signal);
-    close();
-    const room = await roomOf(facts);
+    const asked = await connectEngine(connection, answerWithin, signal);
+    const { facts } = asked;
+    const room = await roomOf(asked).finally(() => asked.close());
     engine = { ...engine, ...describe(facts), ...(room === undefined ? {} : { freeBytes: room.free }) };
     return { engine, checks: [answered(engine), ...zstdCheck(engine), ...roomCheck(engine)] };
   } catch (fault) {
@@ -56,14 +56,6 @@ export async function diagnoseEngine(endpoint: string, options: DiagnosisOptions
     const check = { id: 'engine', state: 'fail', message, code } as const;
     return { engine, checks: [hint === undefined ? check : { ...check, hint }], error };
   }
-}
-
-async function factsOf(
-  connection: EngineConnection,
-  signal: AbortSignal,
-): Promise<{ facts: EngineFacts; close: () => void }> {
-  const engine = await connectEngine(connection, answerWithin, signal);
-  return { facts: engine.facts, close: () => engine.close() };
 }
 
 function placeOf(connection: EngineConnection): Pick<DoctorEngine, 'name' | 'foundBy'> {
