@@ -240,7 +240,12 @@ const groups: readonly Group[] = [
       },
       {
         add: addDoctor,
-        examples: ['packferry doctor', "packferry doctor --to 'podman:?as=demisto'"],
+        examples: [
+          'packferry doctor',
+          "packferry doctor --to 'podman:?as=demisto'",
+          'packferry doctor --to ssh://root@engine1.example',
+        ],
+        ssh: true,
       },
       {
         add: addKeygen,

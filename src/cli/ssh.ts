@@ -43,7 +43,7 @@ function answering(session: Session, { sshPasswordFile }: SshOptions): AskPerson
   return (question) =>
     inTurn(async () => {
       if (question.kind === 'password' && sshPasswordFile !== undefined) {
-        password ??= readPassphrase(sshPasswordFile);
+        password ??= readPassphrase(sshPasswordFile, { code: 'E_SSH_CONFIG', what: 'password' });
         return password;
       }
       if (!canAsk) {

@@ -23,6 +23,8 @@ export class JoinedStream extends Duplex {
       if (!this.destroyed && !this.push(bytes)) output.pause();
     });
     output.on('error', (fault) => this.destroy(fault));
+    // It may fail before anybody reads: whoever does is told then.
+    this.on('error', () => undefined);
   }
 
   override _read(): void {

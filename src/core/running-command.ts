@@ -11,7 +11,7 @@ export interface RunningCommand {
   /** Settles once everything that it said has come; rejects when it could not be started, or was lost. */
   readonly ended: Promise<Ending>;
   /** Ends it and what it started. */
-  stop(): void;
+  readonly stop: () => void;
 }
 
 /** A child process with three pipes, as `spawn` gives it. */

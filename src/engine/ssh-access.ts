@@ -22,8 +22,13 @@ export async function sshTarget(
   options: EngineOverSshOptions,
 ): Promise<EngineConnection> {
   const { ssh, emit, signal } = options;
-  if (ssh !== undefined) return connectEngineOverSsh(endpoint, { ...ssh, emit, signal });
-  throw new PackferryError('E_ENDPOINT_INVALID', `${endpoint.name}: SSH is not set up here`, {
+  return connectEngineOverSsh(endpoint, { ...prepared(endpoint, ssh), emit, signal });
+}
+
+/** What is set for SSH. Throws `E_ENDPOINT_INVALID` where nothing is. */
+export function prepared({ name }: SshEndpoint, ssh: SshAccess | undefined): SshAccess {
+  if (ssh !== undefined) return ssh;
+  throw new PackferryError('E_ENDPOINT_INVALID', `${name}: SSH is not set up here`, {
     hint: 'Give the option "ssh": who connects, and where the settings are.',
   });
 }

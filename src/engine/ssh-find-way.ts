@@ -16,6 +16,27 @@ export interface Failure {
   readonly message: string;
 }
 
+/** What was found of one way: undefined where it leads to the engine, a failure where it does not. */
+export interface TriedWay {
+  readonly way: Way;
+  readonly failure: Failure | undefined;
+}
+
+/** Tries all the ways to an engine. Throws `E_SSH_UNREACHABLE`, `E_ENGINE_UNREACHABLE` for one that is silent, the abort reason. */
+export async function tryAllWays(
+  connection: HostConnection,
+  endpoint: SshEndpoint,
+  signal: AbortSignal | undefined,
+): Promise<readonly TriedWay[]> {
+  const tried: TriedWay[] = [];
+  for (const way of await waysTo(connection, endpoint)) {
+    const failures = tried.flatMap(({ failure }) => (failure === undefined ? [] : [failure]));
+    if (await isAnotherEngine(connection, endpoint, way, failures)) continue;
+    tried.push({ way, failure: await failureOf(way, endpoint, signal) });
+  }
+  return tried;
+}
+
 /**
  * Tries the ways to an engine until one leads there. Throws `E_ENGINE_DENIED` and `E_ENGINE_UNREACHABLE` with all that was
  * tried, what a broken connection throws, the abort reason.
@@ -36,7 +57,7 @@ export async function findWay(
 }
 
 /** Tries one way. Throws what ends all of them: a broken connection, an engine that is silent, the abort reason. */
-export async function failureOf(
+async function failureOf(
   way: Way,
   endpoint: SshEndpoint,
   signal: AbortSignal | undefined,
@@ -67,7 +88,7 @@ async function isAnotherEngine(
 }
 
 /** Why no way leads to the engine, as far as commands there can find out. */
-async function noWay(
+export async function noWay(
   connection: HostConnection,
   { name, as, socket, engine }: SshEndpoint,
   failures: readonly Failure[],

@@ -82,8 +82,12 @@ function socketWay(product: Product, connection: HostConnection, socket: string)
 }
 
 /** As for engines of this machine: sudo asks for nothing, and Podman's store lies in the home of its user. */
-function sudoFor(as: string | undefined): string[] {
-  return as === undefined ? [] : ['sudo', '-n', '-H', '-u', as, '--'];
+function commandLine(
+  product: Product,
+  as: string | undefined,
+  args: readonly string[],
+): readonly [string, ...string[]] {
+  return as === undefined ? [product, ...args] : ['sudo', '-n', '-H', '-u', as, '--', product, ...args];
 }
 
 function dialWays(
@@ -97,7 +101,7 @@ function dialWays(
   return places.map((place) => {
     const flag = product === 'docker' ? '--host' : '--url';
     const at = place === undefined ? [] : [flag, `unix://${place}`];
-    const argv = [...sudoFor(as), product, ...at, 'system', 'dial-stdio'];
+    const argv = commandLine(product, as, [...at, 'system', 'dial-stdio']);
     const faultOf = (exit: RemoteExit): Error | undefined => dialFault(connection, argv, exit);
     const open = (): Promise<Duplex> => connection.exec(argv, faultOf);
     return { name: `the command "${argv.join(' ')}"`, kind: 'dial', product, socket: place, open };
@@ -114,13 +118,13 @@ function dialFault({ name }: HostConnection, argv: readonly string[], exit: Remo
 function commandWays(product: Product, connection: HostConnection, endpoint: SshEndpoint): Way[] {
   const { name: endpointName, as, socket } = endpoint;
   if (product === 'podman' && socket !== undefined) return [];
-  const [program = product, ...rest] = [...sudoFor(as), product];
   const at = socket === undefined ? [] : ['--host', `unix://${socket}`];
+  const argv = commandLine(product, as, at);
   const command: CommandConnection = {
-    ...{ name: endpointName, kind: 'command', product, argv: [program, ...rest, ...at], env: {} },
-    startThere: (argv) => startThere(connection, argv),
+    ...{ name: endpointName, kind: 'command', product, argv, env: {} },
+    startThere: (line) => startThere(connection, line),
   };
-  const name = `the command "${command.argv.join(' ')} load"`;
+  const name = `the command "${argv.join(' ')} load"`;
   return [{ name, kind: 'command', product, socket, command }];
 }
 

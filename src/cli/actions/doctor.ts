@@ -5,17 +5,19 @@ import { reportVersion } from '../../schema/versions.ts';
 import { machineChecks, stateCheck } from '../doctor/machine-checks.ts';
 import { trustChecks, type TrustCheckOptions } from '../doctor/trust-checks.ts';
 import type { Action, CommonOptions } from '../session.ts';
+import { sshAccess } from '../ssh.ts';
+import type { SshOptions } from '../ssh-options.ts';
 import { stateFolderOf } from '../state-folder.ts';
 import { count } from '../text/plural.ts';
 
-export interface DoctorOptions extends CommonOptions, TrustCheckOptions {
+export interface DoctorOptions extends CommonOptions, TrustCheckOptions, SshOptions {
   readonly to?: readonly string[];
   readonly state?: string;
 }
 
 /** `doctor [--to ENDPOINT]...` */
 export const doctor: Action<DoctorOptions> = async (session, _args, options) => {
-  const { context, signal } = session;
+  const { context, emit, signal } = session;
   const errors: PackferryError[] = [];
   const trust = await trustChecks(session, options);
   errors.push(...trust.flatMap(({ error }) => (error === undefined ? [] : [error])));
@@ -25,8 +27,9 @@ export const doctor: Action<DoctorOptions> = async (session, _args, options) => 
 
   const named = options.to ?? [];
   const endpoints = named.length === 0 ? ['docker:', 'podman:'] : named;
+  const ssh = sshAccess(session, options);
   const diagnosing = endpoints.map((endpoint) =>
-    diagnoseEngine(endpoint, { environment: context.env, signal }),
+    diagnoseEngine(endpoint, { environment: context.env, ssh, emit, signal }),
   );
   const diagnoses = await Promise.all(diagnosing);
   // Of those that nobody named one is enough.
