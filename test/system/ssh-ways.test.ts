@@ -6,7 +6,7 @@ import type { SshUser } from '../../src/ssh/settings.ts';
 import { lockComposed } from '../helpers/compose.ts';
 import { overSsh, setPath, type Far } from '../helpers/ssh-engine.ts';
 import { noting } from '../helpers/ssh-user.ts';
-import { writeProgram } from '../helpers/system-commands.ts';
+import { quoted, writeProgram } from '../helpers/system-commands.ts';
 import type { Dockerd } from '../helpers/system-dockerd.ts';
 import { engineKinds, withEngine, type EngineKind } from '../helpers/system-engine-kinds.ts';
 import { composedSource } from '../helpers/system-images.ts';
@@ -55,6 +55,7 @@ async function bothKinds(
     async (target) => {
       const full = await target.deliver(lockedBase, composedSource([base]));
       t.deepEqual(full, { bytesSent: totalSize(blobsOf(lockedBase)), bytesSkipped: 0 }, name);
+      t.like(await target.confirm(lockedBase), { confirmed: true });
       await target.survey([locked]);
       const thin = await target.deliver(locked, composedSource([top]));
       const shared = totalSize(lockedBase.layers);
@@ -71,18 +72,26 @@ async function bothKinds(
 
 /** A folder with the command of the engine, without `dial-stdio`. Podman's works on the storage of the test. */
 async function olderCommand({ product }: EngineKind, engine: Dockerd | Podman): Promise<string> {
-  const real = 'command' in engine ? engine.command.join(' ') : systemTools().path('docker');
+  const words = 'command' in engine ? engine.command : [systemTools().path('docker')];
+  const real = words.map(quoted).join(' ');
   const refusing = 'case "$*" in *dial-stdio*) echo "unknown command" >&2; exit 1;; esac';
   return writeProgram(engine.folder, product, [refusing, `exec ${real} "$@"`]);
 }
 
-for (const kind of engineKinds.filter(({ name }) => name.startsWith('installed'))) {
+// The newer Podman of the tests runs in a mount namespace of its own, which commands of sshd do not get into.
+for (const kind of engineKinds.filter(({ name }) => name !== 'newer Podman')) {
+  // The API is the same for the newer ones, over SSH as elsewhere; what their commands say is not.
+  const isNewer = !kind.name.startsWith('installed');
+  const tried = isNewer ? (['command'] as const) : (['socket', 'dial', 'command'] as const);
+  // Which client connects makes no difference to an engine: once is enough.
+  const clientsOf = (way: WayName): string[] =>
+    kind.name === 'installed Docker' || way === 'socket' ? Object.keys(clients) : ['own client'];
   test.serial(
-    `${kind.name} over SSH: by its socket, its command for the API, its command alone; in full and thin; by each client`,
+    `${kind.name} over SSH: in full and thin, by ${tried.join(', ')}`,
     needing([...sshdNeeds, ...kind.needs, 'ssh'], async (t) => {
       await withEngine(kind, async (engine) => {
         const bin = await olderCommand(kind, engine);
-        for (const way of ['socket', 'dial', 'command'] as const) {
+        for (const way of tried) {
           const config = [
             way === 'command' ? setPath.replace('=', `=${bin}:`) : setPath,
             `AllowStreamLocalForwarding ${way === 'socket' ? 'yes' : 'no'}`,
@@ -93,8 +102,7 @@ for (const kind of engineKinds.filter(({ name }) => name.startsWith('installed')
           await withSshd(
             async (sshd) => {
               await makeKnown(sshd);
-              for (const client of Object.keys(clients))
-                await bothKinds(t, { sshd, engine }, way, client, query);
+              for (const client of clientsOf(way)) await bothKinds(t, { sshd, engine }, way, client, query);
             },
             { config, hostKeys: ['ed25519'] },
           );
