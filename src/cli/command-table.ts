@@ -278,8 +278,10 @@ export const groups: readonly Group[] = [
         examples: [
           'packferry doctor',
           "packferry doctor --to 'podman:?as=demisto'",
+          'packferry doctor --to ssh://root@engine1.example',
           'packferry doctor --registry docker.io',
         ],
+        ssh: true,
       },
       {
         add: addKeygen,

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import path from 'node:path';
 import { collect } from '../core/collect.ts';
-import { messageOf, PackferryError } from '../core/errors.ts';
+import { messageOf, PackferryError, type ErrorCode } from '../core/errors.ts';
 import { silent, type Emit } from '../core/events.ts';
 import { limits } from '../core/limits.ts';
 import { noteSecret } from '../core/redact.ts';
@@ -101,18 +101,26 @@ export async function signingKey(
   });
 }
 
+/** What a file with a secret is called, and the code of its faults. */
+interface SecretFile {
+  readonly code: ErrorCode;
+  readonly what: string;
+}
+
 /** The first line of a passphrase file of at most `limits.passphraseFile` bytes; a pipe will do. */
-export async function readPassphrase(file: string): Promise<string> {
+export async function readPassphrase(
+  file: string,
+  { code, what }: SecretFile = { code: 'E_KEY_PASSPHRASE', what: 'passphrase' },
+): Promise<string> {
   try {
     const bytes = await collect(createReadStream(file), limits.passphraseFile, file);
     const [line = ''] = bytes.toString('utf8').split(/\r?\n/);
     noteSecret(line);
     return line;
   } catch (cause) {
-    throw new PackferryError(
-      'E_KEY_PASSPHRASE',
-      `the passphrase file ${file} cannot be read: ${messageOf(cause)}`,
-      { hint: 'Name a file whose first line is the passphrase.', cause },
-    );
+    throw new PackferryError(code, `the ${what} file ${file} cannot be read: ${messageOf(cause)}`, {
+      hint: `Name a file whose first line is the ${what}.`,
+      cause,
+    });
   }
 }

@@ -12,7 +12,12 @@ export function addCommonOptions(command: Command): Command {
     .addOption(
       new Option('-q, --quiet', 'no progress and no summary; errors and warnings stay').helpGroup(common),
     )
-    .addOption(new Option('-v, --verbose', 'tell of every blob too, not only of images').helpGroup(common))
+    .addOption(
+      new Option(
+        '-v, --verbose',
+        'tell of every blob too, not only of images, and of the way to engines over SSH',
+      ).helpGroup(common),
+    )
     .addOption(
       new Option(
         '--progress <kind>',

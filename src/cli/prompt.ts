@@ -30,10 +30,11 @@ export async function askSecret(context: Context, question: string): Promise<str
 
 async function ask({ stdin, stderr, signal }: Context, question: string, echo: boolean): Promise<string> {
   signal.throwIfAborted();
-  stderr.write(visible(question));
   // With `terminal` readline itself echoes what is typed, to this output: into nothing for a secret.
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
   const lines = createInterface({ input: stdin, output: echo ? stderr : nowhere, terminal: true });
+  // Only now: before, the terminal itself would show what is typed at once.
+  stderr.write(visible(question));
   let onAbort = (): void => undefined;
   let answer: string | undefined;
   try {

@@ -8,6 +8,7 @@ export interface SshOptions {
   readonly identity?: readonly string[];
   readonly knownHosts?: string;
   readonly sshPasswordFile?: string;
+  readonly sshCommand?: string;
 }
 
 /** Adds these options. */
@@ -33,10 +34,16 @@ export function addSshOptions(command: Command): Command {
       'the keys of known hosts, instead of ~/.ssh/known_hosts; /etc/ssh/ssh_known_hosts counts besides',
     ),
   );
-  return add(
+  add(
     new Option(
       '--ssh-password-file <file>',
-      'file whose first line is the password there; a pipe will do; without it a password is asked for on the terminal',
+      'file whose first line is the password there; a pipe will do, as /dev/fd/3; without it a password is asked for on the terminal',
     ),
+  );
+  return add(
+    new Option(
+      '--ssh-command <command>',
+      'have this connect in place of the client in packferry, for instance ssh: for security keys, Kerberos, host certificates, ProxyCommand; words may stand in quotes, no shell sees them',
+    ).env('PACKFERRY_SSH_COMMAND'),
   );
 }

@@ -2,6 +2,7 @@ import { userInfo } from 'node:os';
 import pLimit from 'p-limit';
 import { PackferryError } from '../core/errors.ts';
 import type { SshAccess } from '../engine/ssh-access.ts';
+import { parseClientCommand } from '../ssh/client-command.ts';
 import type { AskPerson } from '../ssh/questions.ts';
 import type { Context } from './context.ts';
 import { readPassphrase } from './keys.ts';
@@ -12,13 +13,19 @@ import type { Session } from './session.ts';
 /** Who connects over SSH, by which settings, and who answers questions: a file, or a person at the terminal. */
 export function sshAccess(session: Session, options: SshOptions): SshAccess {
   const { context } = session;
-  const { acceptNew = false, sshConfig, identity = [], knownHosts } = options;
+  const { acceptNew = false, sshConfig, identity = [], knownHosts, sshCommand, sshPasswordFile } = options;
+  if (sshCommand !== undefined && sshPasswordFile !== undefined) {
+    throw new PackferryError('E_USAGE', '--ssh-password-file does not go with --ssh-command', {
+      hint: 'The client in packferry takes passwords; ssh itself is asked no questions, and is let in by a key or a ticket.',
+    });
+  }
   const { env: environment, home } = context;
   return {
     me: {
       ...{ name: localUser(context), home, environment, identities: identity },
       ...(sshConfig === undefined ? {} : { configFile: sshConfig }),
       ...(knownHosts === undefined ? {} : { knownHosts }),
+      ...(sshCommand === undefined ? {} : { command: parseClientCommand(sshCommand) }),
     },
     acceptNew,
     ask: answering(session, options),
@@ -36,7 +43,7 @@ function answering(session: Session, { sshPasswordFile }: SshOptions): AskPerson
   return (question) =>
     inTurn(async () => {
       if (question.kind === 'password' && sshPasswordFile !== undefined) {
-        password ??= readPassphrase(sshPasswordFile);
+        password ??= readPassphrase(sshPasswordFile, { code: 'E_SSH_CONFIG', what: 'password' });
         return password;
       }
       if (!canAsk) {

@@ -83,7 +83,8 @@ export type Event =
   /** A registry is up, and takes requests at this URL. */
   | { readonly type: 'serving'; readonly url: string; readonly images: number }
   | ({ readonly type: 'request' } & ServedRequest)
-  | { readonly type: 'note'; readonly level: 'info' | 'warning'; readonly message: string };
+  /** Details are for those who ask for them. */
+  | { readonly type: 'note'; readonly level: 'detail' | 'info' | 'warning'; readonly message: string };
 
 /** Where events go. Must return quickly and never throw. */
 export type Emit = (event: Event) => void;

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
+import pLimit from 'p-limit';
 import * as z from 'zod';
 import { collect } from '../core/collect.ts';
 import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
@@ -8,6 +9,7 @@ import { nameOf, type ImageReference } from '../core/reference.ts';
 import { runTrial } from './api-trial.ts';
 import { buildByApi } from './build-by-api.ts';
 import type { BuildRequest } from './build-image.ts';
+import type { FreeIn } from './command.ts';
 import type { DockerApi } from './docker-api.ts';
 import { askDocker, tellDocker, wordsOf } from './docker-ask.ts';
 import type { EngineFacts } from './docker-facts.ts';
@@ -15,6 +17,9 @@ import type { Engine, LoadRequest, Trial, TrialResult } from './engine.ts';
 import { denied, engineFault } from './engine-fault.ts';
 import { inspection, withAlgorithm, type Inspection } from './inspection.ts';
 import { loadFailed, readLoadAnswer } from './load-answer.ts';
+
+/** Questions at a time. */
+const inspections = 8;
 
 const listAnswer = z.array(z.object({ Id: z.string() }));
 
@@ -24,7 +29,10 @@ export class ApiEngine implements Engine {
   readonly facts: EngineFacts;
   readonly #api: DockerApi;
 
-  constructor(api: DockerApi, facts: EngineFacts) {
+  readonly freeIn: FreeIn | undefined;
+
+  constructor(api: DockerApi, facts: EngineFacts, freeIn?: FreeIn) {
+    this.freeIn = freeIn;
     this.name = api.name;
     this.facts = facts;
     this.#api = api;
@@ -41,6 +49,18 @@ export class ApiEngine implements Engine {
     const request = { path: `/images/${key}/json`, ...members, ...aborting(signal) };
     const held = await askDocker(this.#api, request, inspection);
     return held === undefined ? undefined : withAlgorithm(held);
+  }
+
+  async inspectMany(ids: readonly string[], signal?: AbortSignal): Promise<readonly Inspection[]> {
+    const limit = pLimit(inspections);
+    try {
+      const asking = ids.map((id) => limit(() => this.inspect(id, signal)));
+      // An image may be removed between the list and the question.
+      return (await Promise.all(asking)).filter((found) => found !== undefined);
+    } finally {
+      // After a fault nobody waits for the rest.
+      limit.clearQueue();
+    }
   }
 
   async load(archive: Readable, { image, signal, onAnswer }: LoadRequest): Promise<void> {

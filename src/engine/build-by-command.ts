@@ -1,26 +1,26 @@
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import type { RunningCommand } from '../core/running-command.ts';
 import { buildFailed, BuildTail, type BuildRequest } from './build-image.ts';
-import { endOf, stopCommand, type Child } from './command.ts';
 
 /**
  * Builds by `podman build`, which reads the tar of the folder from its input and prints the ID last. As by the API, nothing
  * comes from earlier builds and nothing is pulled. Rejects with what is no PackferryError when it could not be started.
  */
 export async function buildByCommand(
-  start: (args: readonly string[]) => Child,
+  start: (args: readonly string[]) => Promise<RunningCommand>,
   { image, context, network, onLine }: BuildRequest,
 ): Promise<string> {
   const options = ['--no-cache', '--layers=false', '--pull=never', '--force-rm', '--rm'];
   const where = network === 'default' ? [] : [`--network=${network}`];
-  const child = start(['build', ...options, ...where, '--file', 'Dockerfile', '-']);
+  const child = await start(['build', ...options, ...where, '--file', 'Dockerfile', '-']);
   const output = new BuildTail(onLine);
   const complaints = new BuildTail(onLine);
   try {
     // Once it has ended it takes no more: then its words count, not that the pipe broke.
     const sent = pipeline(context, child.stdin).catch(() => undefined);
     const said = Promise.all([taken(child.stdout, output), taken(child.stderr, complaints)]);
-    const ending = await endOf(child);
+    const ending = await child.ended;
     await said;
     await sent;
     if (context.errored !== null) throw context.errored;
@@ -33,7 +33,7 @@ export async function buildByCommand(
       ...complaint.slice(0, -1),
     ]);
   } finally {
-    stopCommand(child);
+    child.stop();
   }
 }
 

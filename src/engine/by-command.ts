@@ -1,11 +1,11 @@
 import { access, constants, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { PackferryError } from '../core/errors.ts';
+import type { CommandConnection } from './command-engine.ts';
 import { commandEnvironment, type EngineCommand } from './command.ts';
 import { openCommandStream } from './command-stream.ts';
 import type { DockerConnection } from './docker-connection.ts';
 import type { Environment } from './docker-context.ts';
-import type { PodmanCommand } from './podman-engine.ts';
 
 type Product = 'docker' | 'podman';
 
@@ -39,14 +39,14 @@ export function byCommand(
 
 /** Docker by its own client, which hands the API through: it knows contexts, certificates and who may talk to the engine. */
 export function dockerByCommand(command: EngineCommand): DockerConnection {
-  const connect = (): Promise<ReturnType<typeof openCommandStream>> =>
-    Promise.resolve(openCommandStream(command, ['system', 'dial-stdio']));
+  const connect = (): ReturnType<typeof openCommandStream> =>
+    openCommandStream(command, ['system', 'dial-stdio']);
   return { name: command.name, kind: 'stream', connect };
 }
 
 /** Podman by its own command. */
-export function podmanByCommand(command: EngineCommand): PodmanCommand {
-  return { ...command, kind: 'podman-command' };
+export function podmanByCommand(command: EngineCommand): CommandConnection {
+  return { ...command, kind: 'command', product: 'podman' };
 }
 
 /** Where a program lies in the PATH; undefined when it does not. */

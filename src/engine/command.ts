@@ -1,7 +1,6 @@
-import { spawn, type ChildProcessByStdio } from 'node:child_process';
-import type { Readable, Writable } from 'node:stream';
+import { spawn } from 'node:child_process';
 import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
-import { limits } from '../core/limits.ts';
+import { runningChild, type Ending, type RunningCommand } from '../core/running-command.ts';
 import type { Environment } from './docker-context.ts';
 import { denied } from './engine-fault.ts';
 import { engineWords } from './engine-words.ts';
@@ -13,9 +12,21 @@ export interface EngineCommand {
   /** The program and the arguments that stand before those of a call, e.g. `sudo -n -H -u demisto -- podman`. */
   readonly argv: readonly [string, ...string[]];
   readonly env: Readonly<Record<string, string>>;
+  /** Starts it elsewhere than on this machine; the whole command line is handed in. */
+  readonly startThere?: (argv: readonly string[]) => Promise<RunningCommand>;
+  /** Ends what it is started over. */
+  readonly close?: () => void;
+  /** Free bytes where this folder of the engine's machine lies, if it is another machine. */
+  readonly freeIn?: FreeIn;
 }
 
-export type Child = ChildProcessByStdio<Writable, Readable, Readable>;
+/** Tells the free bytes where a folder of another machine lies; undefined where nobody knows. */
+export type FreeIn = (folder: string) => Promise<number | undefined>;
+
+/** Where a command runs: of this machine, or there. */
+export function placeOf({ startThere }: EngineCommand): 'here' | 'there' {
+  return startThere === undefined ? 'here' : 'there';
+}
 
 /** Variables that decide which engine a command reaches and where it keeps its files; nothing else is handed on. */
 const handedOn = [
@@ -42,75 +53,59 @@ export function commandEnvironment(environment: Environment): Record<string, str
 }
 
 /**
- * Starts a command: no shell, in the root folder, since other users may not look into this one. It stays in the process
- * group, for sudo remembers a password by terminal.
+ * Starts a command: no shell here, in the root folder, since other users may not look into this one. It stays in the process
+ * group, for sudo remembers a password by terminal. Throws what starting it elsewhere throws.
  */
-export function startCommand(
-  { argv: [program, ...before], env }: EngineCommand,
+export async function startCommand(
+  { argv, env, startThere }: EngineCommand,
   args: readonly string[],
-): Child {
-  const child = spawn(program, [...before, ...args], { env, cwd: '/', stdio: ['pipe', 'pipe', 'pipe'] });
-  // It may end before it has read its input; its status tells of that.
-  child.stdin.on('error', () => undefined);
-  return child;
+): Promise<RunningCommand> {
+  if (startThere !== undefined) return startThere([...argv, ...args]);
+  const [program, ...before] = argv;
+  return runningChild(
+    spawn(program, [...before, ...args], { env, cwd: '/', stdio: ['pipe', 'pipe', 'pipe'] }),
+  );
 }
 
-/** Time between the polite signal and the other, in milliseconds. */
-const grace = 5000;
-
-/**
- * Ends a command and what it started. Rootless Podman and sudo hand SIGTERM on. A process of another user cannot be
- * signalled: it ends since its input and output are closed.
- */
-export function stopCommand(child: Child): void {
-  for (const stream of [child.stdin, child.stdout, child.stderr]) stream.destroy();
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  child.kill('SIGTERM');
-  const timer = setTimeout(() => child.kill('SIGKILL'), grace);
-  timer.unref();
-  child.once('exit', () => clearTimeout(timer));
+interface Hints {
+  readonly missing: (program: string) => string;
+  readonly sudo: string;
+  readonly group: string;
+  readonly start: string;
+  readonly other: string;
 }
 
-/** How a command ended: the status that it exited with, or the signal that ended it. */
-export type Ending = number | NodeJS.Signals;
-
-/** Waits for the end; rejects when it could not be started. */
-export function endOf(child: Child): Promise<Ending> {
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (status, signal) => resolve(status ?? signal ?? 1));
-  });
-}
-
-/** What a stream gives, cut at a limit; the rest is thrown away, for a child that cannot write never ends. */
-export async function wordsFrom(stream: Readable, maxBytes: number = limits.errorBody): Promise<string> {
-  const parts: Buffer[] = [];
-  let left = maxBytes;
-  try {
-    for await (const part of stream as AsyncIterable<Buffer>) {
-      const bytes = part.subarray(0, left);
-      if (bytes.length > 0) parts.push(bytes);
-      left -= bytes.length;
-    }
-  } catch {
-    // Closed since the command was stopped: what had come counts.
-  }
-  return Buffer.concat(parts).toString('utf8');
-}
-
-const hints = {
-  start: (program: string): string =>
-    `Is ${program} installed there, and in the PATH? "packferry doctor" tells what was found.`,
-  sudo: 'Let sudo do this without a password (a line in /etc/sudoers.d), call "sudo -v" before, or run packferry as that user.',
-  socket: 'Join the group of the engine, or go by sudo: --to "docker:?sudo".',
-} as const;
+/** By where the command runs. */
+const hints: Readonly<Record<'here' | 'there', Hints>> = {
+  here: {
+    missing: (program) =>
+      `Is ${program} installed there, and in the PATH? "packferry doctor" tells what was found.`,
+    sudo: 'Let sudo do this without a password (a line in /etc/sudoers.d), call "sudo -v" before, or run packferry as that user.',
+    group: 'Join the group of the engine, or go by sudo: --to "docker:?sudo".',
+    start: 'Start the engine, or check DOCKER_HOST and "docker context ls".',
+    other: 'Run the same command by hand.',
+  },
+  there: {
+    missing: (program) =>
+      `Install ${program} there, or give its user a PATH that has it: commands over SSH get a short one (see: ssh HOST 'echo $PATH').`,
+    sudo: 'sudo there has to run this command without a password. In sudoers there: USER ALL=(root) NOPASSWD: COMMAND, with the user whose engine it is in place of root. See docs/ssh.md.',
+    group:
+      'There: sudo usermod -aG docker USER (then log in again). Or have the command run by sudo, which must not ask for a password: add ?sudo, or ?as=USER for an engine of another user.',
+    start: 'Start the engine there: systemctl start docker, or systemctl start podman.socket.',
+    other: 'Run the same command there by hand, as the same user.',
+  },
+};
 
 /** The error for a command that could not be started. */
 export function notStarted({ name, argv }: EngineCommand, cause: unknown): PackferryError {
   const [program] = argv;
   const why = systemCodeOf(cause) === 'ENOENT' ? `there is no command ${program}` : messageOf(cause);
-  return new PackferryError('E_ENGINE_UNREACHABLE', `${name}: ${why}`, { hint: hints.start(program), cause });
+  const hint = hints.here.missing(program);
+  return new PackferryError('E_ENGINE_UNREACHABLE', `${name}: ${why}`, { hint, cause });
 }
+
+/** A shell ends with this when there is no such command (POSIX.1-2017, XCU 2.8.2). */
+const notFound = 127;
 
 /** The error for a command that did not do what it was to; `what` names the endpoint and the image. */
 export function commandFailed(
@@ -118,19 +113,27 @@ export function commandFailed(
   argv: readonly string[],
   ending: Ending,
   said: string,
+  place: keyof typeof hints = 'here',
 ): PackferryError {
   const words = engineWords(said.trim());
-  const told = words === '' ? 'it said nothing' : `it said: ${words}`;
+  const told = words === 'nothing' ? 'it said nothing' : `it said: ${words}`;
   const message = `${what}: ${argv.join(' ')} ended with ${ending}; ${told}`;
-  if (/^sudo: /m.test(said)) return new PackferryError('E_ENGINE_DENIED', message, { hint: hints.sudo });
+  const hint = hints[place];
+  const [, missing] = /^sudo: (\S+): command not found/m.exec(said) ?? [];
+  if (missing !== undefined || (ending === notFound && place === 'there')) {
+    const program = missing ?? argv[0] ?? '';
+    return new PackferryError('E_ENGINE_UNREACHABLE', message, { hint: hint.missing(program) });
+  }
+  if (/^sudo: /m.test(said)) return new PackferryError('E_ENGINE_DENIED', message, { hint: hint.sudo });
   if (/permission denied/i.test(said)) {
     const { code, message: text } = denied(what, `${argv.join(' ')}: ${words}`);
-    return new PackferryError(code, text, { hint: hints.socket });
+    return new PackferryError(code, text, { hint: hint.group });
   }
-  if (/cannot connect to|is the docker daemon running|connection refused|no such host/i.test(said)) {
-    return new PackferryError('E_ENGINE_UNREACHABLE', message, {
-      hint: 'Start the engine, or check DOCKER_HOST and "docker context ls".',
-    });
-  }
-  return new PackferryError('E_ENGINE_PROTOCOL', message, { hint: 'Run the same command by hand.' });
+  if (
+    /cannot connect to|is the docker daemon running|connection refused|no such host|unable to connect/i.test(
+      said,
+    )
+  )
+    return new PackferryError('E_ENGINE_UNREACHABLE', message, { hint: hint.start });
+  return new PackferryError('E_ENGINE_PROTOCOL', message, { hint: hint.other });
 }

@@ -1,12 +1,12 @@
 import { ApiEngine } from './api-engine.ts';
+import { openByCommand, type CommandConnection } from './command-engine.ts';
 import { connectDocker } from './docker-api.ts';
 import type { DockerConnection } from './docker-connection.ts';
 import { learnFacts } from './docker-facts.ts';
 import type { Engine } from './engine.ts';
-import { openPodman, type PodmanCommand } from './podman-engine.ts';
 
 /** A way to an engine: to its API, or by its own command. */
-export type EngineConnection = DockerConnection | PodmanCommand;
+export type EngineConnection = DockerConnection | CommandConnection;
 
 /**
  * Reaches an engine and asks it what it is, for which it has `answerWithin` milliseconds. Throws the abort reason,
@@ -17,10 +17,11 @@ export async function connectEngine(
   answerWithin: number,
   signal?: AbortSignal,
 ): Promise<Engine> {
-  if (connection.kind === 'podman-command') return openPodman(connection, answerWithin, signal);
+  if (connection.kind === 'command') return openByCommand(connection, answerWithin, signal);
   const api = await connectDocker(connection);
   try {
-    return new ApiEngine(api, await learnFacts(api, answerWithin, signal));
+    const freeIn = connection.kind === 'stream' ? connection.freeIn : undefined;
+    return new ApiEngine(api, await learnFacts(api, answerWithin, signal), freeIn);
   } catch (fault) {
     api.close();
     throw fault;

@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { Duplex } from 'node:stream';
 import { PackferryError } from '../core/errors.ts';
 import { byCommand, dockerByCommand, findProgram, podmanByCommand } from './by-command.ts';
-import { commandEnvironment } from './command.ts';
+import { commandEnvironment, type FreeIn } from './command.ts';
 import type { EngineConnection } from './connect-engine.ts';
 import { currentContext, type Environment } from './docker-context.ts';
 
@@ -23,6 +23,7 @@ export type DockerConnection = {
       readonly close?: () => void;
       /** It leads to another machine, and may break. */
       readonly isRemote?: boolean;
+      readonly freeIn?: FreeIn;
     }
 );
 

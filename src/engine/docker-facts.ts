@@ -27,7 +27,8 @@ export interface EngineFacts {
   readonly architecture?: string;
 }
 
-const versionAnswer = z.object({
+/** Of `GET /version`, and of `docker version`. */
+export const versionAnswer = z.object({
   ApiVersion: z.string(),
   Version: z.string().nullish(),
   Os: z.string().nullish(),
@@ -35,7 +36,8 @@ const versionAnswer = z.object({
   Components: z.array(z.object({ Name: z.string() })).nullish(),
 });
 
-const infoAnswer = z.object({
+/** Of `GET /info`, and of `docker info`. */
+export const infoAnswer = z.object({
   DriverStatus: z.array(z.array(z.string())).nullish(),
   Driver: z.string().nullish(),
   DockerRootDir: z.string().nullish(),
@@ -58,22 +60,30 @@ export async function learnFacts(
   return inTime(api.name, answerWithin, signal, async (both) => {
     const version = required(api, await askDocker(api, { path: '/version', signal: both }, versionAnswer));
     const info = required(api, await askDocker(api, { path: '/info', signal: both }, infoAnswer));
-    const isPodman = version.Components?.some(({ Name }) => Name === 'Podman Engine') ?? false;
-    const isContainerd =
-      info.DriverStatus?.some(([key, value]) => key === 'driver-type' && value === containerdDriver) ?? false;
-    return {
-      product: isPodman ? 'podman' : 'docker',
-      idOf: isContainerd ? 'manifest' : 'config',
-      apiVersion: version.ApiVersion,
-      isRootless: info.SecurityOptions?.some((option) => option.includes('name=rootless')) ?? false,
-      ...given('version', version.Version),
-      ...given('driver', info.Driver),
-      ...given('dataRoot', info.DockerRootDir),
-      ...given('host', info.Name),
-      ...given('os', version.Os),
-      ...given('architecture', version.Arch),
-    };
+    return factsFrom(version, info);
   });
+}
+
+/** What both answers say together. */
+export function factsFrom(
+  version: z.infer<typeof versionAnswer>,
+  info: z.infer<typeof infoAnswer>,
+): EngineFacts {
+  const isPodman = version.Components?.some(({ Name }) => Name === 'Podman Engine') ?? false;
+  const isContainerd =
+    info.DriverStatus?.some(([key, value]) => key === 'driver-type' && value === containerdDriver) ?? false;
+  return {
+    product: isPodman ? 'podman' : 'docker',
+    idOf: isContainerd ? 'manifest' : 'config',
+    apiVersion: version.ApiVersion,
+    isRootless: info.SecurityOptions?.some((option) => option.includes('name=rootless')) ?? false,
+    ...given('version', version.Version),
+    ...given('driver', info.Driver),
+    ...given('dataRoot', info.DockerRootDir),
+    ...given('host', info.Name),
+    ...given('os', version.Os),
+    ...given('architecture', version.Arch),
+  };
 }
 
 /** A fact, unless the engine left it out. */

@@ -70,7 +70,9 @@ export async function openDockerTarget(
   const { smokeWithin = 180_000, signal } = options;
   const engine = await connectEngine(connection, answerWithin, signal);
   const isRemote =
-    connection.kind === 'tcp' || (connection.kind === 'stream' && connection.isRemote === true);
+    connection.kind === 'tcp' ||
+    (connection.kind === 'stream' && connection.isRemote === true) ||
+    (connection.kind === 'command' && connection.startThere !== undefined);
   const { staging } = options;
   const patience = { inspectWithin, loadIdle, smokeWithin };
   return new DockerTarget(staging?.over(engine) ?? engine, patience, isRemote, staging);

@@ -1,6 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import type { EngineFacts } from './docker-facts.ts';
+import type { Engine } from './engine.ts';
 
 /** Free bytes on the disk of an engine's images. */
 export interface EngineRoom {
@@ -9,11 +10,20 @@ export interface EngineRoom {
 }
 
 /**
- * How much room an engine has; undefined where that cannot be told: the engine is on another machine, also behind a
- * forwarded socket, in a container, or its folder cannot be looked at.
+ * How much room an engine has; undefined where that cannot be told: the engine is on another machine that nobody can ask,
+ * also behind a forwarded socket, in a container, or its folder cannot be looked at.
  */
-export async function roomOf({ dataRoot, host }: EngineFacts): Promise<EngineRoom | undefined> {
-  if (dataRoot === undefined || host !== hostname()) return undefined;
+export async function roomOf({
+  facts,
+  freeIn,
+}: Pick<Engine, 'facts' | 'freeIn'>): Promise<EngineRoom | undefined> {
+  const { dataRoot, host } = facts;
+  if (dataRoot === undefined) return undefined;
+  if (freeIn !== undefined) {
+    const free = await freeIn(dataRoot);
+    return free === undefined ? undefined : { folder: dataRoot, free };
+  }
+  if (host !== hostname()) return undefined;
   try {
     const { bavail, bsize } = await statfs(dataRoot);
     return { folder: dataRoot, free: bavail * bsize };

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { ImageReference } from '../core/reference.ts';
 import type { BuildRequest } from './build-image.ts';
+import type { FreeIn } from './command.ts';
 import type { EngineFacts } from './docker-facts.ts';
 import type { Inspection } from './inspection.ts';
 
@@ -31,7 +32,7 @@ export interface TrialResult {
 
 /**
  * What packferry needs of an engine, whichever way it is reached: by its API (`api-engine.ts`) or by its own command
- * (`podman-engine.ts`). Everything above sees only this.
+ * (`command-engine.ts`). Everything above sees only this.
  *
  * Errors of all: the abort reason, `E_ENGINE_UNREACHABLE`, `E_ENGINE_DENIED`, `E_ENGINE_PROTOCOL`.
  */
@@ -39,10 +40,14 @@ export interface Engine {
   /** The endpoint in full, for messages and reports. */
   readonly name: string;
   readonly facts: EngineFacts;
+  /** Tells of disks of an engine on another machine; undefined for one here, or where nobody knows. */
+  readonly freeIn?: FreeIn | undefined;
   /** The IDs of all its images, also of those without a name. */
   imageIds(signal?: AbortSignal): Promise<readonly string[]>;
   /** An image by name or ID; undefined when the engine has none. IDs have their algorithm. */
   inspect(key: string, signal?: AbortSignal): Promise<Inspection | undefined>;
+  /** Those of these images that it has, by their IDs, in as few questions as it takes. */
+  inspectMany(ids: readonly string[], signal?: AbortSignal): Promise<readonly Inspection[]>;
   /** Has it load an archive. Resolves when it said that it did: its word only. Also throws `E_LOAD_FAILED`. */
   load(archive: Readable, request: LoadRequest): Promise<void>;
   /** Gives an image a name, which is taken from whatever had it. */

@@ -1,4 +1,3 @@
-import pLimit from 'p-limit';
 import { isDigest, type Digest } from '../core/digest.ts';
 import { PackferryError } from '../core/errors.ts';
 import { platformFrom, type Platform } from '../core/platform.ts';
@@ -7,22 +6,13 @@ import type { Engine } from './engine.ts';
 import { engineWords } from './engine-words.ts';
 import type { Inspection } from './inspection.ts';
 
-/** Inspections at a time, and how many images are looked into: knowing fewer layers only costs bytes. */
-const inspections = 8;
+/** How many images are looked into: knowing fewer layers only costs bytes. */
 const imagesLookedInto = 5000;
 
 /** What an engine tells of each of its images, also of those without a name. Throws what asking throws. */
 export async function inspectAll(engine: Engine, signal?: AbortSignal): Promise<readonly Inspection[]> {
   const ids = [...new Set(await engine.imageIds(signal))].slice(0, imagesLookedInto);
-  const limit = pLimit(inspections);
-  try {
-    const look = (id: string): Promise<Inspection | undefined> => engine.inspect(id, signal);
-    const found = await Promise.all(ids.map((id) => limit(look, id)));
-    // An image may be removed between the list and the question.
-    return found.filter((one) => one !== undefined);
-  } finally {
-    limit.clearQueue();
-  }
+  return engine.inspectMany(ids, signal);
 }
 
 /** What an engine has under a name. */

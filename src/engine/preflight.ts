@@ -70,8 +70,9 @@ function platformObjections({ name, facts }: Engine, images: readonly LockedImag
   return [{ warning: message }];
 }
 
-async function roomObjections({ name, facts }: Engine, sizes: readonly Missing[]): Promise<Objection[]> {
-  const room = await roomOf(facts);
+async function roomObjections(engine: Engine, sizes: readonly Missing[]): Promise<Objection[]> {
+  const { name, facts } = engine;
+  const room = await roomOf(engine);
   if (room === undefined) return [];
   const blobs = new Map(sizes.flatMap(({ missing }) => missing.map((blob) => [blob.digest, blob] as const)));
   const bytes = totalSize([...blobs.values()]);

@@ -1,4 +1,4 @@
-import type { Duplex } from 'node:stream';
+import type { EngineConnection } from './connect-engine.ts';
 import { PackferryError } from '../core/errors.ts';
 import type { StreamConnection } from './docker-connection.ts';
 
@@ -8,40 +8,78 @@ import type { StreamConnection } from './docker-connection.ts';
  */
 export function renewed(
   first: StreamConnection,
-  open: () => Promise<StreamConnection>,
+  open: () => Promise<EngineConnection>,
   onRenewed: () => void,
-): StreamConnection {
+): StreamConnection;
+export function renewed(
+  first: EngineConnection,
+  open: () => Promise<EngineConnection>,
+  onRenewed: () => void,
+): EngineConnection;
+export function renewed(
+  first: EngineConnection,
+  open: () => Promise<EngineConnection>,
+  onRenewed: () => void,
+): EngineConnection {
   let current = first;
   let isClosed = false;
   let renewing: Promise<void> | undefined;
 
-  const renew = async (lost: StreamConnection): Promise<void> => {
-    lost.close?.();
+  const renew = async (lost: EngineConnection): Promise<void> => {
+    closeOne(lost);
     const made = await open();
     // Closed meanwhile, by an interruption.
-    if (isClosed) made.close?.();
+    if (isClosed) closeOne(made);
     current = made;
     onRenewed();
   };
-  const connect = async (): Promise<Duplex> => {
+  const using = async <T>(ask: (connection: EngineConnection) => Promise<T>): Promise<T> => {
     const tried = current;
     try {
-      return await tried.connect();
+      return await ask(tried);
     } catch (fault) {
       if (isClosed || !(fault instanceof PackferryError) || fault.code !== 'E_SSH_UNREACHABLE') throw fault;
       // Several may ask at the same time, and somebody else may have renewed it since.
       if (current === tried) renewing ??= renew(tried).finally(() => (renewing = undefined));
       await renewing;
-      return current.connect();
+      return ask(current);
     }
   };
-  return {
-    ...first,
-    isRemote: true,
-    connect,
-    close: () => {
-      isClosed = true;
-      current.close?.();
-    },
+  const close = (): void => {
+    isClosed = true;
+    closeOne(current);
   };
+  const freeIn = async (folder: string): Promise<number | undefined> =>
+    using(async (one) => (one.kind === first.kind && 'freeIn' in one ? one.freeIn?.(folder) : undefined));
+  if (first.kind === 'stream') {
+    const connect = (): ReturnType<typeof first.connect> =>
+      using(async (one) => (one.kind === 'stream' ? one.connect() : Promise.reject(otherWay(first))));
+    return { ...first, isRemote: true, connect, close, freeIn };
+  }
+  if (first.kind === 'command' && first.startThere !== undefined) {
+    const { startThere } = first;
+    return {
+      ...first,
+      startThere: (argv): ReturnType<typeof startThere> =>
+        using(async (one) => {
+          const start = one.kind === 'command' ? one.startThere : undefined;
+          return start === undefined ? Promise.reject(otherWay(first)) : start(argv);
+        }),
+      close,
+      freeIn,
+    };
+  }
+  return first;
+}
+
+function closeOne(connection: EngineConnection): void {
+  if (connection.kind === 'stream' || connection.kind === 'command') connection.close?.();
+}
+
+/** The engine is reached by one way from the beginning to the end. */
+function otherWay({ name }: EngineConnection): PackferryError {
+  const message = `${name}: the connection was made anew, but the engine is not reached as before there`;
+  return new PackferryError('E_ENGINE_UNREACHABLE', message, {
+    hint: 'Run the same command again: what is there already is not sent twice.',
+  });
 }

@@ -1,7 +1,7 @@
 import type { Emit } from '../core/events.ts';
 import { PackferryError } from '../core/errors.ts';
 import type { ConnectOptions } from '../ssh/connect.ts';
-import type { DockerConnection } from './docker-connection.ts';
+import type { EngineConnection } from './connect-engine.ts';
 import { renewed } from './renewed-connection.ts';
 import { sourceFault } from './source-fault.ts';
 import type { ImageTarget } from '../core/ports.ts';
@@ -27,9 +27,9 @@ export interface EngineOverSshOptions {
 export async function sshTarget(
   endpoint: SshEndpoint,
   options: EngineOverSshOptions,
-): Promise<DockerConnection> {
+): Promise<EngineConnection> {
   const { emit, signal } = options;
-  const ssh = prepared(endpoint, options);
+  const ssh = prepared(endpoint, options.ssh);
   const answers = ssh.ask === undefined ? undefined : new Answers(ssh.ask);
   const open = (): ReturnType<typeof connectEngineOverSsh> => {
     answers?.begin();
@@ -50,12 +50,13 @@ export async function stagedTarget(
   options: EngineOverSshOptions & { readonly stage: StageFolder },
 ): Promise<ImageTarget> {
   const { emit, signal, stage } = options;
-  return openStagedTarget(endpoint, { ...prepared(endpoint, options), emit, signal, ...stage });
+  return openStagedTarget(endpoint, { ...prepared(endpoint, options.ssh), emit, signal, ...stage });
 }
 
-function prepared(endpoint: SshEndpoint, { ssh }: EngineOverSshOptions): SshAccess {
+/** What is set for SSH. Throws `E_ENDPOINT_INVALID` where nothing is. */
+export function prepared({ name }: SshEndpoint, ssh: SshAccess | undefined): SshAccess {
   if (ssh !== undefined) return ssh;
-  throw new PackferryError('E_ENDPOINT_INVALID', `${endpoint.name}: SSH is not set up here`, {
+  throw new PackferryError('E_ENDPOINT_INVALID', `${name}: SSH is not set up here`, {
     hint: 'Give the option "ssh": who connects, and where the settings are.',
   });
 }
@@ -64,7 +65,7 @@ function prepared(endpoint: SshEndpoint, { ssh }: EngineOverSshOptions): SshAcce
 export async function sshSource(
   endpoint: SshEndpoint,
   options: EngineOverSshOptions,
-): Promise<DockerConnection> {
+): Promise<EngineConnection> {
   try {
     return await sshTarget(endpoint, options);
   } catch (fault) {

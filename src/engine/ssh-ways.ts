@@ -1,60 +1,72 @@
 import type { Duplex } from 'node:stream';
-import { messageOf, PackferryError, type ErrorCode } from '../core/errors.ts';
-import { plainWords } from '../core/plain-words.ts';
-import type { RemoteExit, SshConnection } from '../ssh/connection.ts';
+import { messageOf, PackferryError } from '../core/errors.ts';
+import type { HostConnection, RemoteExit } from '../ssh/host-connection.ts';
+import { commandFailed } from './command.ts';
+import { openByCommand, type CommandConnection } from './command-engine.ts';
+import { startThere } from './ssh-command.ts';
 import type { SshEndpoint } from './ssh-endpoint.ts';
 
-/** One way to an engine's API on another machine. */
-export interface Way {
+export type Product = 'docker' | 'podman';
+
+/** One way to an engine on another machine. */
+export type Way = {
   /** In words, for notes and errors. */
   readonly name: string;
-  readonly open: () => Promise<Duplex>;
-  /** Does it go without any command there? */
-  readonly isForwarded: boolean;
+  readonly product: Product;
   /** The socket that it leads to, where it is known. */
   readonly socket: string | undefined;
-}
+} & (
+  | {
+      /** The engine's API: by its forwarded socket, which needs no command there, or by its own command. */
+      readonly kind: 'socket' | 'dial';
+      readonly open: () => Promise<Duplex>;
+    }
+  | { readonly kind: 'command'; readonly command: CommandConnection }
+);
 
-type Engine = 'docker' | 'podman';
+/** Best first. */
+const kinds: readonly Way['kind'][] = ['socket', 'dial', 'command'];
 
 /**
  * The ways to try, best first. A forwarded socket needs neither a shell nor a program there, but is opened as the user who
- * has logged in; the engines' own commands find their socket themselves, and sudo can run them.
+ * has logged in; the engines' own commands find their socket themselves, and sudo can run them. Last come the commands
+ * that do without the API: Podman needs no service then, and Docker no `dial-stdio`.
  */
-export async function waysTo(connection: SshConnection, endpoint: SshEndpoint): Promise<Way[]> {
+export async function waysTo(connection: HostConnection, endpoint: SshEndpoint): Promise<Way[]> {
   const { engine, as } = endpoint;
-  const usual: Engine[] = as === undefined || as === 'root' ? ['docker', 'podman'] : ['podman', 'docker'];
-  const engines = engine === undefined ? usual : [engine];
-  const ways: Way[][] = [];
-  for (const one of engines) {
+  const usual: Product[] = as === undefined || as === 'root' ? ['docker', 'podman'] : ['podman', 'docker'];
+  const ways: Way[] = [];
+  for (const one of engine === undefined ? usual : [engine]) {
     const sockets = await socketsOf(one, connection, endpoint);
-    const forwarded = as === undefined ? sockets.map((socket) => socketWay(connection, socket)) : [];
-    ways.push([...forwarded, ...commandWays(one, connection, endpoint, sockets)]);
+    if (as === undefined) ways.push(...sockets.map((socket) => socketWay(one, connection, socket)));
+    ways.push(...dialWays(one, connection, endpoint, sockets), ...commandWays(one, connection, endpoint));
   }
-  const all = ways.flat();
   // A named socket is the same for both engines.
-  const named = new Map(all.map((way) => [way.name, way]));
-  return [...named.values()].sort((a, b) => Number(b.isForwarded) - Number(a.isForwarded));
+  const named = new Map(ways.reverse().map((way) => [way.name, way]));
+  return [...named.values()].reverse().sort((a, b) => kinds.indexOf(a.kind) - kinds.indexOf(b.kind));
 }
 
 async function socketsOf(
-  engine: Engine,
-  connection: SshConnection,
+  product: Product,
+  connection: HostConnection,
   { as, socket }: SshEndpoint,
 ): Promise<string[]> {
   if (socket !== undefined) return [socket];
-  const system = engine === 'docker' ? '/var/run/docker.sock' : '/run/podman/podman.sock';
+  const system = product === 'docker' ? systemDocker : '/run/podman/podman.sock';
   if (as === 'root') return [system];
-  const own = `${engine === 'docker' ? 'docker' : 'podman/podman'}.sock`;
+  const own = `${product === 'docker' ? 'docker' : 'podman/podman'}.sock`;
   const uid = await userIdOf(connection, as);
   if (uid === undefined || uid === '0') return [system];
   // Podman without root is the usual one, Docker without root the rare one.
   const rootless = `/run/user/${uid}/${own}`;
-  return engine === 'docker' ? [system, rootless] : [rootless, system];
+  return product === 'docker' ? [system, rootless] : [rootless, system];
 }
 
+/** Where Docker of the machine listens. */
+export const systemDocker = '/var/run/docker.sock';
+
 /** Undefined where no command can be run, or the user is not there. */
-async function userIdOf(connection: SshConnection, user: string | undefined): Promise<string | undefined> {
+async function userIdOf(connection: HostConnection, user: string | undefined): Promise<string | undefined> {
   try {
     const { status, stdout } = await connection.run(['id', '-u', ...(user === undefined ? [] : [user])]);
     return status === 0 && /^[0-9]+$/.test(stdout.trim()) ? stdout.trim() : undefined;
@@ -64,61 +76,86 @@ async function userIdOf(connection: SshConnection, user: string | undefined): Pr
   }
 }
 
-function socketWay(connection: SshConnection, socket: string): Way {
-  return {
-    name: `the socket ${socket}`,
-    open: () => connection.openStreamLocal(socket),
-    isForwarded: true,
-    socket,
-  };
+function socketWay(product: Product, connection: HostConnection, socket: string): Way {
+  const open = (): Promise<Duplex> => connection.openStreamLocal(socket);
+  return { name: `the socket ${socket}`, kind: 'socket', product, socket, open };
 }
 
-function commandWays(
-  engine: Engine,
-  connection: SshConnection,
+/** As for engines of this machine: sudo asks for nothing, and Podman's store lies in the home of its user. */
+function commandLine(
+  product: Product,
+  as: string | undefined,
+  args: readonly string[],
+): readonly [string, ...string[]] {
+  return as === undefined ? [product, ...args] : ['sudo', '-n', '-H', '-u', as, '--', product, ...args];
+}
+
+function dialWays(
+  product: Product,
+  connection: HostConnection,
   { as, socket }: SshEndpoint,
   sockets: readonly string[],
 ): Way[] {
   // Docker's client knows its contexts; Podman's has to be told of the socket.
-  const places = engine === 'podman' ? sockets : [socket];
+  const places = product === 'podman' ? sockets : [socket];
   return places.map((place) => {
-    const argv = [...engineCommand(engine, as, place), 'system', 'dial-stdio'];
-    const name = `the command "${argv.join(' ')}"`;
-    const faultOf = (exit: RemoteExit): Error | undefined => commandFault(connection, name, exit);
-    return { name, open: () => connection.exec(argv, faultOf), isForwarded: false, socket: place };
+    const argv = [...engineCommand(product, as, place), 'system', 'dial-stdio'];
+    const faultOf = (exit: RemoteExit): Error | undefined => dialFault(connection, argv, exit);
+    const open = (): Promise<Duplex> => connection.exec(argv, faultOf);
+    return { name: `the command "${argv.join(' ')}"`, kind: 'dial', product, socket: place, open };
   });
 }
 
 /** How the own command of an engine is called there: as which user, and for the engine at which socket. */
-export function engineCommand(engine: Engine, as: string | undefined, socket: string | undefined): string[] {
-  const sudo = as === undefined ? [] : ['sudo', '-n', '-u', as, '--'];
-  const flag = engine === 'docker' ? '--host' : '--url';
-  return [...sudo, engine, ...(socket === undefined ? [] : [flag, `unix://${socket}`])];
+export function engineCommand(
+  product: Product,
+  as: string | undefined,
+  socket: string | undefined,
+): readonly [string, ...string[]] {
+  const flag = product === 'docker' ? '--host' : '--url';
+  return commandLine(product, as, socket === undefined ? [] : [flag, `unix://${socket}`]);
 }
 
-function commandFault({ name: host }: SshConnection, name: string, exit: RemoteExit): Error | undefined {
-  if (exit.status === 0) return undefined;
-  const words = plainWords(exit.stderr);
-  const code: ErrorCode = /permission denied|password is required|not allowed|not in the sudoers/i.test(words)
-    ? 'E_ENGINE_DENIED'
-    : 'E_ENGINE_UNREACHABLE';
-  const how = exit.status === undefined ? 'was ended by a signal' : `ended with status ${exit.status}`;
-  return new PackferryError(code, `${host}: ${name} ${how}: ${words}`, {
-    hint: 'Run that command there by hand, as the same user, to see what is missing.',
-  });
+function dialFault({ name }: HostConnection, argv: readonly string[], exit: RemoteExit): Error | undefined {
+  return exit.status === 0
+    ? undefined
+    : commandFailed(name, argv, exit.status ?? 'a signal', exit.stderr, 'there');
 }
+
+/** Not for a socket that was named: Podman's command knows its storage only. */
+function commandWays(product: Product, connection: HostConnection, endpoint: SshEndpoint): Way[] {
+  const { name: endpointName, as, socket } = endpoint;
+  if (product === 'podman' && socket !== undefined) return [];
+  const argv = engineCommand(product, as, socket);
+  const command: CommandConnection = {
+    ...{ name: endpointName, kind: 'command', product, argv, env: {} },
+    startThere: (line) => startThere(connection, line),
+  };
+  const name = `the command "${argv.join(' ')} load"`;
+  return [{ name, kind: 'command', product, socket, command }];
+}
+
+/** Milliseconds; whoever tries has less patience. */
+const longest = 600_000;
 
 /** Does an engine answer this way? Undefined when it does, else why not. */
 export async function tryWay(way: Way, within: AbortSignal): Promise<unknown> {
-  let stream: Duplex | undefined;
   try {
-    stream = await way.open();
-    const answered = await answers(stream, within);
-    return answered ? undefined : new Error('what answers there does not speak HTTP');
+    if (way.kind === 'command') {
+      // The engine is not closed: the connection is that of all ways.
+      await openByCommand(way.command, longest, within);
+      return undefined;
+    }
+    const stream = await way.open();
+    try {
+      return (await answers(stream, within))
+        ? undefined
+        : new Error('what answers there does not speak HTTP');
+    } finally {
+      stream.destroy();
+    }
   } catch (fault) {
     return fault ?? new Error(messageOf(fault));
-  } finally {
-    stream?.destroy();
   }
 }
 

@@ -35,10 +35,16 @@ export class StreamAgent extends StayingAgent {
   }
 
   override createConnection(_: unknown, opened: (fault: Error | null, stream: Duplex) => void): undefined {
+    // Node looks at the fault alone then; its types want a stream all the same.
+    const failed = (fault: unknown): void => void Reflect.apply(opened, undefined, [fault]);
     this.#connect().then(
-      (stream) => opened(null, stream),
-      // Node looks at the fault alone then; its types want a stream all the same.
-      (fault: unknown) => void Reflect.apply(opened, undefined, [fault]),
+      // Node would wait for one that has failed already.
+      (stream) => (stream.destroyed ? failed(stream.errored ?? closed()) : opened(null, stream)),
+      failed,
     );
   }
+}
+
+function closed(): Error {
+  return Object.assign(new Error('the far end closed the connection'), { code: 'ECONNRESET' });
 }

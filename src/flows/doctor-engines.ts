@@ -1,11 +1,15 @@
 import { asPackferryError, type PackferryError } from '../core/errors.ts';
+import type { Emit } from '../core/events.ts';
 import { formatSize } from '../core/size.ts';
 import { connectEngine, type EngineConnection } from '../engine/connect-engine.ts';
 import { findDocker, findPodman } from '../engine/docker-connection.ts';
 import type { EngineFacts } from '../engine/docker-facts.ts';
 import { engineWords } from '../engine/engine-words.ts';
 import { roomOf, takesZstd } from '../engine/engine-room.ts';
+import type { SshAccess } from '../engine/ssh-access.ts';
+import { parseSshEndpoint } from '../engine/ssh-endpoint.ts';
 import type { DoctorCheck, DoctorEngine } from '../schema/reports-doctor.ts';
+import { diagnoseSsh } from './doctor-ssh.ts';
 import { parseEndpointUrl, type EndpointRole } from './endpoint-url.ts';
 
 export interface EngineDiagnosis {
@@ -18,13 +22,17 @@ export interface EngineDiagnosis {
 export interface DiagnosisOptions {
   /** The variables by which the engines' own clients are configured. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** How machines are reached over SSH; absent where none may be. */
+  readonly ssh?: SshAccess;
+  readonly emit: Emit;
   readonly signal: AbortSignal;
 }
 
-const role: EndpointRole<'docker' | 'podman'> = {
+const role: EndpointRole<'docker' | 'podman' | 'ssh'> = {
   noun: 'engine',
-  schemes: ['docker', 'podman'],
-  examples: 'Engines are docker:, podman:, either with unix:///PATH, ?sudo or ?as=USER.',
+  schemes: ['docker', 'podman', 'ssh'],
+  examples:
+    'Engines are docker:, podman:, either with unix:///PATH, ?sudo or ?as=USER, and ssh://[USER@]HOST.',
 };
 
 /** Milliseconds that an engine may take: who asks for a diagnosis has waited before. */
@@ -38,32 +46,32 @@ const little = 5 * 1024 ** 3;
  * only.
  */
 export async function diagnoseEngine(endpoint: string, options: DiagnosisOptions): Promise<EngineDiagnosis> {
-  const { environment, signal } = options;
+  const { environment, ssh, emit, signal } = options;
+  const checks: DoctorCheck[] = [];
   let engine: DoctorEngine = { endpoint };
   try {
-    const { scheme } = parseEndpointUrl(endpoint, role);
-    const connection = await (scheme === 'docker' ? findDocker : findPodman)(endpoint, environment);
+    const { scheme, rest } = parseEndpointUrl(endpoint, role);
+    let connection: EngineConnection;
+    if (scheme === 'ssh') {
+      const found = await diagnoseSsh(parseSshEndpoint(rest), { ssh, emit, signal }, checks);
+      connection = found.connection;
+      engine = { ...engine, way: found.way };
+    } else {
+      connection = await (scheme === 'docker' ? findDocker : findPodman)(endpoint, environment);
+    }
     engine = { ...engine, ...placeOf(connection) };
-    const { facts, close } = await factsOf(connection, signal);
-    close();
-    const room = await roomOf(facts);
+    const asked = await connectEngine(connection, answerWithin, signal);
+    const { facts } = asked;
+    const room = await roomOf(asked).finally(() => asked.close());
     engine = { ...engine, ...describe(facts), ...(room === undefined ? {} : { freeBytes: room.free }) };
-    return { engine, checks: [answered(engine), ...zstdCheck(engine), ...roomCheck(engine)] };
+    return { engine, checks: [...checks, answered(engine), ...zstdCheck(engine), ...roomCheck(engine)] };
   } catch (fault) {
     signal.throwIfAborted();
     const error = asPackferryError(fault);
     const { code, message, hint } = error;
     const check = { id: 'engine', state: 'fail', message, code } as const;
-    return { engine, checks: [hint === undefined ? check : { ...check, hint }], error };
+    return { engine, checks: [...checks, hint === undefined ? check : { ...check, hint }], error };
   }
-}
-
-async function factsOf(
-  connection: EngineConnection,
-  signal: AbortSignal,
-): Promise<{ facts: EngineFacts; close: () => void }> {
-  const engine = await connectEngine(connection, answerWithin, signal);
-  return { facts: engine.facts, close: () => engine.close() };
 }
 
 function placeOf(connection: EngineConnection): Pick<DoctorEngine, 'name' | 'foundBy'> {

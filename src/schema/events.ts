@@ -55,7 +55,7 @@ export const eventLine = z.discriminatedUnion('type', [
     userAgent: z.string().exactOptional(),
     complete: z.boolean(),
   }),
-  line('note', { level: z.enum(['info', 'warning']), message: z.string() }),
+  line('note', { level: z.enum(['detail', 'info', 'warning']), message: z.string() }),
   /** The last line of a run: its exit status, its closing words, and every error. */
   line('ended', {
     status: z.int().min(0).max(255),

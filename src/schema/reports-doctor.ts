@@ -21,6 +21,8 @@ export const doctorEngine = z.object({
   name: z.string().exactOptional(),
   /** By which variable or context it was found; absent: by its usual place, or as given. */
   foundBy: z.string().exactOptional(),
+  /** How it was reached over SSH. */
+  way: z.string().exactOptional(),
   /** The rest is absent for an engine that did not answer. */
   product: z.enum(['docker', 'podman']).exactOptional(),
   version: z.string().exactOptional(),

@@ -29,6 +29,8 @@ export class Authentication {
   #attempts: Attempt[] | undefined;
   #taken: readonly string[] = [];
   #isExhausted = false;
+  /** The last one that was sent. */
+  #password: string | undefined;
 
   /** `onFault` gets what was thrown by asking; the connection is to be given up then. */
   constructor(settings: HostSettings, ask: AskPerson | undefined, onFault: (fault: unknown) => void) {
@@ -45,6 +47,11 @@ export class Authentication {
   /** Has everything been tried? */
   get isExhausted(): boolean {
     return this.#isExhausted;
+  }
+
+  /** The last one that was tried, for messages about a host that has let the user in. */
+  get letInBy(): string {
+    return this.#tried.at(-1) ?? 'no question at all';
   }
 
   /** What was tried and what the host takes, for messages. */
@@ -135,7 +142,10 @@ export class Authentication {
       make: async () => {
         const text = `Password of ${username}@${hostName}: `;
         const given = await ask({ kind: 'password', text, isShown: false });
-        if (given === '') {
+        // The same once more could only lock the user out: a file has no other answer.
+        const isNew = given !== this.#password;
+        this.#password = given;
+        if (given === '' || !isNew) {
           this.#attempts = [];
           return undefined;
         }
@@ -154,7 +164,9 @@ export class Authentication {
     for (const { prompt, echo = false } of prompts) {
       const text = `${this.#settings.user}@${this.#settings.hostName} asks: ${plainWords(prompt)} `;
       const kind = /password/i.test(prompt) && !echo ? 'password' : 'answer';
-      answers.push(await ask({ kind, text, isShown: echo }));
+      const given = await ask({ kind, text, isShown: echo });
+      if (kind === 'password') this.#password = given;
+      answers.push(given);
     }
     return answers;
   }

@@ -38,6 +38,8 @@ export class ChannelStream extends Duplex {
       else if (!this.writableFinished) this.destroy(faultAtEnd() ?? brokenPipe());
     });
     channel.on('error', (fault: Error) => this.destroy(fault));
+    // A command may fail before anybody reads: whoever does is told then.
+    this.on('error', () => undefined);
   }
 
   override _read(): void {

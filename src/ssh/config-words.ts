@@ -21,7 +21,8 @@ export function parseConfigLine(text: string): ConfigLine | string | undefined {
   return { keyword: keyword.toLowerCase(), words };
 }
 
-function splitWords(text: string): string[] | undefined {
+/** The words of a line; undefined when a quote is not closed. */
+export function splitWords(text: string): string[] | undefined {
   const words: string[] = [];
   let word: string | undefined;
   let quote = '';

@@ -1,16 +1,17 @@
 import type { Duplex } from 'node:stream';
-import type { Client } from 'ssh2';
 import { messageOf, PackferryError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import { limits } from '../core/limits.ts';
 import { plainWords } from '../core/plain-words.ts';
 import { ChannelStream } from './channel-stream.ts';
-import { SshConnection } from './connection.ts';
+import { SshConnection, type Hop as LetIn } from './connection.ts';
 import { formatDestination, type Destination } from './destination.ts';
 import { connectHop } from './hop.ts';
+import type { HostConnection } from './host-connection.ts';
 import { readKnownHosts } from './known-hosts.ts';
 import type { AskPerson } from './questions.ts';
 import { settingsOf, type HostSettings, type SshUser } from './settings.ts';
+import { connectByClient } from './client-connect.ts';
 import { connectionLost, unreachable } from './ssh-fault.ts';
 
 export interface ConnectOptions {
@@ -34,22 +35,24 @@ interface Hop {
  * itself. The caller closes the connection. Throws the abort reason, `E_SSH_CONFIG`, `E_HOST_KEY_UNKNOWN`,
  * `E_HOST_KEY_CHANGED`, `E_HOST_KEY_REVOKED`, `E_SSH_AUTH`, `E_SSH_UNREACHABLE`.
  */
-export async function connectSsh(destination: Destination, options: ConnectOptions): Promise<SshConnection> {
-  const { emit, acceptNew, ask, signal } = options;
+export async function connectSsh(destination: Destination, options: ConnectOptions): Promise<HostConnection> {
+  const { me, emit, acceptNew, ask, signal } = options;
+  if (me.command !== undefined)
+    return connectByClient(destination, me.command, { me, emit, acceptNew, signal });
   const hops = await hopsTo(destination, options);
-  const clients: Client[] = [];
+  const open: LetIn[] = [];
   try {
     for (const { name, settings } of hops) {
-      const through = await throughLast(clients, name, settings);
+      const through = await throughLast(open.at(-1), name, settings);
       const files = [...settings.userKnownHosts, ...settings.globalKnownHosts];
       const known = await readKnownHosts(files, settings.revokedHostKeys, emit);
-      clients.push(await connectHop({ name, settings, known, acceptNew, emit, through, ask, signal }));
+      open.push(await connectHop({ name, settings, known, acceptNew, emit, through, ask, signal }));
     }
-    const last = clients.pop();
-    if (last === undefined) throw new PackferryError('E_INTERNAL', 'no host to connect to');
-    return new SshConnection(hops.at(-1)?.name ?? '', clients, last, signal);
+    const [first, ...others] = open;
+    if (first === undefined) throw new PackferryError('E_INTERNAL', 'no host to connect to');
+    return new SshConnection(hops.at(-1)?.name ?? '', [first, ...others], signal);
   } catch (fault) {
-    for (const client of clients.reverse()) client.destroy();
+    for (const { client } of open.reverse()) client.destroy();
     throw fault;
   }
 }
@@ -83,12 +86,12 @@ async function hopsTo(destination: Destination, { me, emit }: ConnectOptions): P
 
 /** A stream to a host through the last hop; undefined where there is none. */
 async function throughLast(
-  clients: readonly Client[],
+  last: LetIn | undefined,
   name: string,
   { hostName, port }: HostSettings,
 ): Promise<Duplex | undefined> {
-  const jump = clients.at(-1);
-  if (jump === undefined) return undefined;
+  if (last === undefined) return undefined;
+  const { client: jump } = last;
   return new Promise((resolve, reject) => {
     // The address that asks is for the log of the jump host; OpenSSH says the same.
     jump.forwardOut('127.0.0.1', 65_535, hostName, port, (fault: Error | undefined, channel) => {

@@ -6,6 +6,7 @@ import { messageOf, PackferryError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { plainWords } from '../core/plain-words.ts';
 import { ChannelStream } from './channel-stream.ts';
+import { ChannelRefused, runBy, Words, type HostConnection, type RemoteExit } from './host-connection.ts';
 import { shellCommand } from './shell-quote.ts';
 import { connectionLost } from './ssh-fault.ts';
 
@@ -13,26 +14,19 @@ import { connectionLost } from './ssh-fault.ts';
 const sessionTries = 50;
 const sessionPause = 100;
 
-/** How a command ended. */
-export interface RemoteExit {
-  /** Undefined when a signal ended it, or the connection broke. */
-  readonly status: number | undefined;
-  /** What it said on stderr, at most `limits.sshWords` bytes of it. */
-  readonly stderr: string;
-}
-
-/** The far end refused to open a channel: this way is closed, another may be open. */
-export class ChannelRefused extends Error {
-  override readonly name = 'ChannelRefused';
+/** A host that has let the user in, and how. */
+export interface Hop {
+  readonly client: Client;
+  readonly account: string;
 }
 
 /**
  * One connection to a host, by way of others where there are jump hosts. Everything goes through channels of it, as many
  * at the same time as the host takes.
  */
-export class SshConnection {
-  /** `ssh://[USER@]HOST[:PORT]`, for messages. */
+export class SshConnection implements HostConnection {
   readonly name: string;
+  readonly account: readonly string[];
   readonly #clients: readonly Client[];
   readonly #client: Client;
   readonly #stopListening: () => void;
@@ -41,12 +35,13 @@ export class SshConnection {
   #isClosed = false;
   #hadSession = false;
 
-  /** `jumps`: the hops before the destination, in order. All of them have let the user in. */
-  constructor(name: string, jumps: readonly Client[], last: Client, signal: AbortSignal | undefined) {
-    const clients = [...jumps, last];
+  /** `hops`: those before the destination, and it, in order. All of them have let the user in. */
+  constructor(name: string, hops: readonly [Hop, ...Hop[]], signal: AbortSignal | undefined) {
+    const clients = hops.map(({ client }) => client);
     this.name = name;
+    this.account = hops.map(({ account }) => account);
     this.#clients = clients;
-    this.#client = last;
+    this.#client = (hops.at(-1) ?? hops[0]).client;
     for (const client of clients) {
       client.on('error', (fault) => (this.#lost ??= connectionLost(name, fault)));
       client.on('close', () => (this.#lost ??= connectionLost(name)));
@@ -56,12 +51,10 @@ export class SshConnection {
     this.#stopListening = () => signal?.removeEventListener('abort', onAbort);
   }
 
-  /** False once it was lost or closed. */
   get isOpen(): boolean {
     return this.#lost === undefined;
   }
 
-  /** Opens a Unix socket of the far machine, as the user there. Throws `ChannelRefused`, `E_SSH_UNREACHABLE`. */
   async openStreamLocal(socketPath: string): Promise<Duplex> {
     return this.#open(
       (done) => this.#client.openssh_forwardOutStreamLocal(socketPath, done),
@@ -69,46 +62,34 @@ export class SshConnection {
     );
   }
 
-  /**
-   * Runs a command: its standard input and output as a stream. `faultOf` is asked when it has ended; a fault destroys the
-   * stream. Throws `ChannelRefused`, `E_SSH_UNREACHABLE`, `E_USAGE` for arguments with line breaks.
-   */
-  async exec(argv: readonly string[], faultOf: (exit: RemoteExit) => Error | undefined): Promise<Duplex> {
+  async exec(
+    argv: readonly string[],
+    faultOf: (exit: RemoteExit) => Error | undefined,
+    onWords?: (words: Buffer) => void,
+  ): Promise<Duplex> {
     const command = shellCommand(argv);
-    return this.#inSession(command, (channel) => this.#commandStream(channel, faultOf));
+    return this.#inSession(command, (channel) => this.#commandStream(channel, faultOf, onWords));
   }
 
-  #commandStream(channel: ClientChannel, faultOf: (exit: RemoteExit) => Error | undefined): ChannelStream {
+  #commandStream(
+    channel: ClientChannel,
+    faultOf: (exit: RemoteExit) => Error | undefined,
+    onWords: ((words: Buffer) => void) | undefined,
+  ): ChannelStream {
     let status: number | undefined;
-    const words: Buffer[] = [];
-    let length = 0;
+    const words = new Words();
     channel.stderr.on('data', (chunk: Buffer) => {
-      const taken = chunk.subarray(0, Math.max(0, limits.sshWords - length));
-      length += taken.length;
-      words.push(taken);
+      words.add(chunk);
+      onWords?.(chunk);
     });
     // The status is null when a signal ended it.
     channel.on('exit', (code: number | null) => (status = code ?? undefined));
-    const faultAtEnd = (): Error | undefined =>
-      this.#lost ?? faultOf({ status, stderr: Buffer.concat(words).toString('utf8') });
+    const faultAtEnd = (): Error | undefined => this.#lost ?? faultOf({ status, stderr: words.text });
     return new ChannelStream(channel, { faultAtEnd, endsWith: 'close' });
   }
 
-  /** Runs a short command without input. Its output may have `limits.sshWords` bytes; what is over that is dropped. */
-  async run(argv: readonly string[]): Promise<RemoteExit & { readonly stdout: string }> {
-    let exit: RemoteExit = { status: undefined, stderr: '' };
-    const stream = await this.exec(argv, (ended) => {
-      exit = ended;
-      return undefined;
-    });
-    stream.end();
-    const chunks: Buffer[] = [];
-    let length = 0;
-    for await (const chunk of stream as AsyncIterable<Buffer>) {
-      if (length < limits.sshWords) chunks.push(chunk);
-      length += chunk.length;
-    }
-    return { ...exit, stdout: Buffer.concat(chunks).subarray(0, limits.sshWords).toString('utf8') };
+  run(argv: readonly string[]): Promise<RemoteExit & { readonly stdout: string }> {
+    return runBy((...given) => this.exec(...given), argv);
   }
 
   /** A session counts until the host has ended it, which is later than our end of it. */
@@ -142,7 +123,7 @@ export class SshConnection {
     }
   }
 
-  /** Ends everything at once, the last hop first. May be called twice. */
+  /** The last hop first. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;

@@ -3,7 +3,8 @@ import ssh2, { type Client, type ConnectConfig } from 'ssh2';
 import type { PackferryError } from '../core/errors.ts';
 import { Authentication } from './authentication.ts';
 import { checkHostKey, hostNameOf, type HostCheckOptions } from './host-check.ts';
-import { algorithmsFor } from './host-key.ts';
+import type { Hop as LetIn } from './connection.ts';
+import { algorithmsFor, describeKey } from './host-key.ts';
 import type { AskPerson } from './questions.ts';
 import { connectFault, notLetIn, unreachable } from './ssh-fault.ts';
 
@@ -21,11 +22,12 @@ const ciphers = ['aes128-gcm@openssh.com', 'aes256-gcm@openssh.com', 'aes128-ctr
  * Connects to one host: compares its key, then has the user let in. Nothing is sent to a host whose key is not the known
  * one. Throws the abort reason, those of `checkHostKey`, `E_SSH_UNREACHABLE`, `E_SSH_AUTH`, and what asking throws.
  */
-export async function connectHop(options: HopOptions): Promise<Client> {
+export async function connectHop(options: HopOptions): Promise<LetIn> {
   options.signal?.throwIfAborted();
-  const hop = new Hop(options);
+  const hop = new Connecting(options);
   try {
-    return await hop.connect();
+    const client = await hop.connect();
+    return { client, account: hop.account };
   } catch (fault) {
     hop.client.destroy();
     options.signal?.throwIfAborted();
@@ -33,7 +35,7 @@ export async function connectHop(options: HopOptions): Promise<Client> {
   }
 }
 
-class Hop {
+class Connecting {
   readonly client = new ssh2.Client();
   readonly #options: HopOptions;
   readonly #authentication: Authentication;
@@ -56,6 +58,13 @@ class Hop {
             return answer;
           };
     this.#authentication = new Authentication(settings, patiently, (fault) => this.#reject(fault));
+  }
+
+  /** How the host was known, and how it let the user in. */
+  get account(): string {
+    const { name } = this.#options;
+    const key = this.#accepted === undefined ? 'no key' : describeKey(this.#accepted);
+    return `${name}: host key ${key} is the known one; let in by ${this.#authentication.letInBy}`;
   }
 
   async connect(): Promise<Client> {

@@ -1,6 +1,6 @@
 import { PackferryError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
-import { fingerprintOf, keyTypeOf, type HostKey } from './host-key.ts';
+import { describeKey, keyTypeOf, type HostKey } from './host-key.ts';
 import { addKnownHost } from './known-hosts-append.ts';
 import { knownHostsName, type HostName, type KnownHosts } from './known-hosts.ts';
 import type { HostSettings } from './settings.ts';
@@ -30,7 +30,7 @@ export async function checkHostKey(blob: Buffer, options: HostCheckOptions): Pro
   const host = hostNameOf(settings);
   const type = keyTypeOf(blob) ?? 'unknown';
   const key: HostKey = { type, blob };
-  const shown = `${type} ${fingerprintOf(blob)}`;
+  const shown = describeKey(blob);
   const verdict = known.judge(host, key);
   switch (verdict.verdict) {
     case 'known':
@@ -73,7 +73,7 @@ function unknownHost(
 ): PackferryError {
   const port = host.port === undefined || host.port === 22 ? '' : `-p ${host.port} `;
   const authority = hasAuthority
-    ? ' A line with @cert-authority is about it, but host certificates are not supported: the own key of the host is needed.'
+    ? ' A line with @cert-authority is about it, but the client in packferry knows no host certificates: let ssh itself connect, --ssh-command ssh, or add the own key of the host.'
     : '';
   const add = `ssh-keyscan ${port}${host.name} >> ${file ?? 'FILE'}`;
   return new PackferryError(

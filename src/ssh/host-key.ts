@@ -41,3 +41,8 @@ export function algorithmsFor(knownTypes: ReadonlySet<string>): ServerHostKeyAlg
   const others = algorithms.filter(([type]) => !knownTypes.has(type));
   return [...known, ...others].flatMap(([, names]) => names);
 }
+
+/** Type and fingerprint, for people. */
+export function describeKey(blob: Buffer): string {
+  return `${keyTypeOf(blob) ?? 'unknown'} ${fingerprintOf(blob)}`;
+}

@@ -2,8 +2,8 @@ import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promi
 import { messageOf, PackferryError } from '../core/errors.ts';
 import { tellWait } from '../core/events.ts';
 import { connectSsh, type ConnectOptions } from './connect.ts';
-import type { SshConnection } from './connection.ts';
 import { formatDestination, type Destination } from './destination.ts';
+import type { HostConnection } from './host-connection.ts';
 
 export interface LastingOptions extends ConnectOptions {
   readonly signal: AbortSignal;
@@ -23,12 +23,12 @@ const lastWork = 15_000;
 export class LastingConnection {
   readonly #destination: Destination;
   readonly #options: LastingOptions;
-  #connection: SshConnection;
+  #connection: HostConnection;
   #connecting: Promise<void> | undefined;
   #failures = 0;
   #isClosed = false;
 
-  private constructor(connection: SshConnection, destination: Destination, options: LastingOptions) {
+  private constructor(connection: HostConnection, destination: Destination, options: LastingOptions) {
     this.#connection = connection;
     this.#destination = destination;
     this.#options = options;
@@ -43,7 +43,7 @@ export class LastingConnection {
    * Does work that may be done twice; on a new connection, from its beginning, when the old one was lost. Throws what the
    * work throws, the abort reason, and what `connectSsh` throws.
    */
-  async use<T>(work: (connection: SshConnection) => Promise<T>): Promise<T> {
+  async use<T>(work: (connection: HostConnection) => Promise<T>): Promise<T> {
     for (;;) {
       const connection = await this.#current();
       try {
@@ -63,7 +63,7 @@ export class LastingConnection {
   }
 
   /** Work at the end, also after the run was stopped: on a new connection if need be, but for no more than 15 seconds. */
-  async finish(work: (connection: SshConnection) => Promise<void>): Promise<void> {
+  async finish(work: (connection: HostConnection) => Promise<void>): Promise<void> {
     const patience = AbortSignal.timeout(lastWork);
     if (!this.#connection.isOpen)
       this.#connection = await connect(this.#destination, this.#options, patience);
@@ -83,7 +83,7 @@ export class LastingConnection {
   }
 
   /** One that stands serves also after the run was stopped, but none is made then. */
-  async #current(): Promise<SshConnection> {
+  async #current(): Promise<HostConnection> {
     while (!this.#connection.isOpen) {
       this.#options.signal.throwIfAborted();
       if (this.#isClosed)
@@ -133,7 +133,7 @@ async function connect(
   destination: Destination,
   options: ConnectOptions,
   signal: AbortSignal,
-): Promise<SshConnection> {
+): Promise<HostConnection> {
   signal.throwIfAborted();
   const trying = new AbortController();
   const onAbort = (): void => trying.abort(signal.reason);

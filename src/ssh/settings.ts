@@ -17,6 +17,8 @@ export interface SshUser {
   readonly identities?: readonly string[];
   /** The known_hosts file, in place of the user's own ones; the machine's counts all the same. */
   readonly knownHosts?: string;
+  /** The words of a command that connects in place of this program's own client, such as `ssh`. */
+  readonly command?: readonly [string, ...string[]];
 }
 
 /** What is to be done for one host, every value filled in. */
@@ -121,7 +123,7 @@ function refuseCommand(values: ConfigValues, host: string): void {
   const command = values.get('proxycommand') ?? ['none'];
   if (command[0]?.toLowerCase() === 'none') return;
   throw new PackferryError('E_SSH_CONFIG', `${host}: ProxyCommand is not supported`, {
-    hint: 'Use ProxyJump in its place; or forward the socket by ssh itself: ssh -L /tmp/engine.sock:/var/run/docker.sock HOST, then docker:unix:///tmp/engine.sock.',
+    hint: 'Let ssh itself connect: --ssh-command ssh. Or use ProxyJump in its place.',
   });
 }
 

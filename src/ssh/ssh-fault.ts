@@ -38,7 +38,9 @@ export function connectFault(name: string, fault: Error): PackferryError {
 
 /** The error for a user whom the host does not let in; `account` says what was tried. */
 export function notLetIn(name: string, account: string, canAsk: boolean): PackferryError {
-  const more = canAsk ? '' : ' Passwords and passphrases are asked for on a terminal only.';
+  const more = canAsk
+    ? ''
+    : ' Passwords and passphrases are asked for on a terminal only; a password may also come from --ssh-password-file.';
   return new PackferryError('E_SSH_AUTH', `${name}: not let in: ${account}`, {
     hint: `Check the user and the key: --identity FILE, IdentityFile in ssh_config, or ssh-add for the agent.${more}`,
   });

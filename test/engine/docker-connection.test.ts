@@ -74,14 +74,14 @@ test('plain podman: goes by the command where there is no socket, and says so', 
   await withTempFolder(async (folder) => {
     await writeFile(path.join(folder, 'podman'), '#!/bin/sh\n', { mode: 0o755 });
     const { kind, name } = await findPodman('podman:', { PATH: folder });
-    t.deepEqual({ kind, name }, { kind: 'podman-command', name: 'podman:?command' });
+    t.deepEqual({ kind, name }, { kind: 'command', name: 'podman:?command' });
   });
 });
 
 test('another user: sudo asks for nothing, and no variable decides what is reached', async (t) => {
   const environment = { HOME: '/root', CONTAINER_HOST: 'unix:///a.sock', AWS_SECRET: 'x', LC_ALL: 'de_DE' };
   t.like(await findPodman('podman:?as=demisto', environment), {
-    kind: 'podman-command',
+    kind: 'command',
     argv: ['sudo', '-n', '-H', '-u', 'demisto', '--', 'podman'],
     env: { HOME: '/root', LC_ALL: 'C' },
   });

@@ -1,6 +1,6 @@
 import { silent, type Event } from '../../src/core/events.ts';
 import { connectSsh, type ConnectOptions } from '../../src/ssh/connect.ts';
-import type { SshConnection } from '../../src/ssh/connection.ts';
+import type { HostConnection } from '../../src/ssh/host-connection.ts';
 import type { SshUser } from '../../src/ssh/settings.ts';
 import type { Sshd } from './system-sshd.ts';
 
@@ -12,7 +12,7 @@ export function userOf({ home }: Pick<Sshd, 'home'>, more: Partial<SshUser> = {}
 /** Connects to a server of the tests as root, and closes the connection afterwards. */
 export async function withConnection<T>(
   sshd: Sshd,
-  use: (connection: SshConnection) => Promise<T>,
+  use: (connection: HostConnection) => Promise<T>,
   more: Partial<ConnectOptions> & { readonly user?: string; readonly host?: string } = {},
 ): Promise<T> {
   const { user = 'root', host = '127.0.0.1', ...options } = more;

@@ -18,7 +18,8 @@ export async function writeProgram(folder: string, name: string, lines: readonly
   return bin;
 }
 
-const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
+/** A word for a shell. */
+export const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
 /** The environment in which an engine's own command leads to this engine. */
 export async function commandEnvironmentOf(

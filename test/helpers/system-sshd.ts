@@ -3,6 +3,7 @@ import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import path from 'node:path';
 import { execOk } from './system-exec.ts';
+import type { OtherUser } from './system-user.ts';
 import { freePort, serviceFolder, startService, usingService, type Service } from './system-service.ts';
 import { systemTools, type Need } from './system-tools.ts';
 
@@ -26,10 +27,18 @@ export interface SshdOptions {
   readonly config?: readonly string[];
   /** The types of host keys that it has. Default: all three. */
   readonly hostKeys?: readonly ('ed25519' | 'ecdsa' | 'rsa')[];
+  /** The host keys have certificates of an authority, which is at `ca` in the home of the user who connects. */
+  readonly certified?: boolean;
   /** Content of /etc/sudoers there; root may do everything. */
   readonly sudoers?: string;
+  /** A user of the machine, whom the server has, too. */
+  readonly user?: OtherUser;
+  /** What is /var/run/docker.sock there, in a /run of its own. */
+  readonly dockerSocket?: string;
   /** The password of the user `operator`. */
   readonly password?: string;
+  /** The host asks for the password by itself, through PAM (keyboard-interactive). */
+  readonly pam?: boolean;
   /** Uses the key and home of another server. */
   readonly like?: Sshd;
 }
@@ -71,20 +80,27 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   await writeFile(at('authorized_keys'), await readFile(`${identity}.pub`));
   const types = options.hostKeys ?? (['ed25519', 'ecdsa', 'rsa'] as const);
   for (const type of types) await newKey(type, at(`host_${type}`));
+  if (options.certified === true) {
+    await newKey('ed25519', path.join(home, 'ca'));
+    const signing = ['-q', '-s', path.join(home, 'ca'), '-h', '-I', 'host', '-n', '127.0.0.1'];
+    for (const type of types) await execOk(keygen, [...signing, at(`host_${type}.pub`)]);
+  }
+  const certificates = options.certified === true ? types : [];
 
   const port = await freePort();
   const config = [
     `Port ${port}`,
     'ListenAddress 127.0.0.1',
     ...types.map((type) => `HostKey ${at(`host_${type}`)}`),
+    ...certificates.map((type) => `HostCertificate ${at(`host_${type}-cert.pub`)}`),
     `AuthorizedKeysFile ${at('authorized_keys')}`,
     'StrictModes no',
-    'UsePAM no',
+    `UsePAM ${options.pam === true ? 'yes' : 'no'}`,
     'PidFile none',
     'LogLevel DEBUG1',
     'PermitRootLogin prohibit-password',
-    `PasswordAuthentication ${options.password === undefined ? 'no' : 'yes'}`,
-    'KbdInteractiveAuthentication no',
+    `PasswordAuthentication ${options.password === undefined || options.pam === true ? 'no' : 'yes'}`,
+    `KbdInteractiveAuthentication ${options.pam === true ? 'yes' : 'no'}`,
     ...(hasPenalties(tools.path('sshd')) ? ['PerSourcePenalties no'] : []),
     ...(options.config ?? []),
   ];
@@ -93,7 +109,19 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   const service = await startService({
     name: 'sshd',
     command: 'unshare',
-    args: ['--mount', '--propagation', 'private', '--', 'sh', '-c', inside, 'sh', folder, tools.path('sshd')],
+    args: [
+      '--mount',
+      '--propagation',
+      'private',
+      '--',
+      'sh',
+      '-c',
+      inside,
+      'sh',
+      folder,
+      tools.path('sshd'),
+      options.dockerSocket ?? '',
+    ],
     folder,
     isReady: () => accepts(port),
   });
@@ -123,15 +151,21 @@ export async function makeKnown(...servers: readonly Sshd[]): Promise<void> {
 
 /** sshd keeps a folder for its helpers, and takes its users from /etc. */
 const inside = `set -e
-folder=$1 sshd=$2
+folder=$1 sshd=$2 docker=$3
+if [ -n "$docker" ]; then
+  mount -t tmpfs tmpfs /run
+  : > /run/docker.sock
+  mount --bind "$docker" /run/docker.sock
+fi
 mkdir -p /run/sshd
 mount --bind "$folder/passwd" /etc/passwd
 mount --bind "$folder/group" /etc/group
 mount --bind "$folder/shadow" /etc/shadow
+if [ -e /etc/pam.d/sshd ]; then mount --bind "$folder/pam" /etc/pam.d/sshd; fi
 if [ -e /etc/sudoers ]; then mount --bind "$folder/sudoers" /etc/sudoers; fi
 exec "$sshd" -D -E "$folder/log" -f "$folder/sshd_config"`;
 
-async function writeUsers(folder: string, { sudoers = '', password }: SshdOptions): Promise<void> {
+async function writeUsers(folder: string, { sudoers = '', password, user }: SshdOptions): Promise<void> {
   const at = (name: string): string => path.join(folder, name);
   await mkdir(at('operator'), { recursive: true });
   const passwd = [
@@ -140,6 +174,7 @@ async function writeUsers(folder: string, { sudoers = '', password }: SshdOption
     'nobody:x:65534:65534::/nonexistent:/usr/sbin/nologin',
     `operator:x:1999:1999::${at('operator')}:/bin/sh`,
     'noshell:x:1998:1998::/nonexistent:/usr/sbin/nologin',
+    ...(user === undefined ? [] : [`${user.name}:x:${user.uid}:${user.uid}::/home/${user.name}:/bin/sh`]),
   ];
   const hash =
     password === undefined ? '*' : execFileSync('openssl', ['passwd', '-6', password]).toString().trim();
@@ -147,10 +182,19 @@ async function writeUsers(folder: string, { sudoers = '', password }: SshdOption
     'root:*:19000:0:99999:7:::',
     `operator:${hash}:19000:0:99999:7:::`,
     'noshell:*:19000:0:99999:7:::',
+    ...(user === undefined ? [] : [`${user.name}:*:19000:0:99999:7:::`]),
   ];
+  const group = user === undefined ? '' : `${user.name}:x:${user.uid}:\n`;
   await writeFile(at('passwd'), `${passwd.join('\n')}\n`);
-  await writeFile(at('group'), 'root:x:0:\noperator:x:1999:\nnogroup:x:65534:\nshadow:x:42:\n');
+  await writeFile(at('group'), `root:x:0:\noperator:x:1999:\nnogroup:x:65534:\nshadow:x:42:\n${group}`);
   await writeFile(at('shadow'), `${shadow.join('\n')}\n`, { mode: 0o640 });
+  // Without what asks for more than a container has.
+  const pam = [
+    'auth required pam_unix.so',
+    'account required pam_permit.so',
+    'session required pam_permit.so',
+  ];
+  await writeFile(at('pam'), `${pam.join('\n')}\n`);
   await writeFile(at('sudoers'), `root ALL=(ALL:ALL) ALL\n${sudoers}\n`, { mode: 0o440 });
 }
 

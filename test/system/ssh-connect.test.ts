@@ -96,6 +96,10 @@ sshdTest('exit status and stderr of a command are told, and its standard input a
     t.is(await text(cat), 'through and back');
     const broken = await connection.exec(['false'], ({ status }) => new Error(`status ${status}`));
     await t.throwsAsync(text(broken), { message: 'status 1' });
+    // The host may tell of the end together with the beginning, before anybody reads.
+    const early = await connection.exec(['false'], ({ status }) => new Error(`status ${status}`));
+    await new Promise((resolve) => early.once('close', resolve));
+    await t.throwsAsync(text(early), { message: 'status 1' });
   });
 });
 

@@ -3,11 +3,9 @@ import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { composeImage, noise } from '../../bin/demo/sample-images.ts';
 import { PackferryError, type ErrorCode } from '../../src/core/errors.ts';
-import { silent, type Emit } from '../../src/core/events.ts';
+import { silent } from '../../src/core/events.ts';
 import { blobsOf, totalSize } from '../../src/core/image.ts';
-import type { ImageTarget } from '../../src/core/ports.ts';
 import { parseReference } from '../../src/core/reference.ts';
-import { openDockerTarget } from '../../src/engine/docker-target.ts';
 import { openEngineSource } from '../../src/engine/engine-source.ts';
 import { connectEngineOverSsh } from '../../src/engine/ssh-connection.ts';
 import { parseSshEndpoint } from '../../src/engine/ssh-endpoint.ts';
@@ -16,49 +14,17 @@ import { runCli } from '../helpers/cli-run.ts';
 import { siteReferences, withSite } from '../helpers/cli-site.ts';
 import { lockComposed } from '../helpers/compose.ts';
 import { withCuttingProxy } from '../helpers/cutting-proxy.ts';
+import { overSsh, setPath, type Far } from '../helpers/ssh-engine.ts';
 import { noting, userOf } from '../helpers/ssh-user.ts';
 import { withDockerd, type Dockerd } from '../helpers/system-dockerd.ts';
 import { engineKinds, withEngine } from '../helpers/system-engine-kinds.ts';
 import { composedSource } from '../helpers/system-images.ts';
-import type { Podman } from '../helpers/system-podman.ts';
-import { makeKnown, sshdNeeds, withSshd, type Sshd, type SshdOptions } from '../helpers/system-sshd.ts';
+import { makeKnown, sshdNeeds, withSshd, type SshdOptions } from '../helpers/system-sshd.ts';
 import { needing, type Need } from '../helpers/system-tools.ts';
 
 const repository = 'docker.io/demisto/sample';
 const imageOf = (name: string, size = 20_000) =>
   composeImage({ files: [{ path: name, content: noise(name, size) }] });
-
-/** Commands are found where this machine has them. */
-const setPath = `SetEnv PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`;
-
-interface Far {
-  readonly sshd: Sshd;
-  readonly engine: Dockerd | Podman;
-}
-
-/** Opens the engine behind the server as a target, closed afterwards. `rest` follows `ssh://...?`. */
-async function overSsh<T>(
-  { sshd, engine }: Far,
-  use: (target: ImageTarget) => Promise<T>,
-  more: {
-    readonly user?: string;
-    readonly query?: string;
-    readonly port?: number;
-    readonly emit?: Emit;
-    readonly signal?: AbortSignal;
-  } = {},
-): Promise<T> {
-  const { user = 'root', query = `socket=${engine.socket}`, port = sshd.port, emit = silent, signal } = more;
-  const endpoint = parseSshEndpoint(`//${user}@127.0.0.1:${port}?${query}`);
-  const options = { me: userOf(sshd), acceptNew: false, emit, signal };
-  const connection = await connectEngineOverSsh(endpoint, options);
-  const target = await openDockerTarget(connection, signal === undefined ? {} : { signal });
-  try {
-    return await use(target);
-  } finally {
-    await target.close();
-  }
-}
 
 const imagesOf = async ({ engine }: Far): Promise<string> => {
   const told = await engine.run(['images', '--all', '--quiet']);
@@ -165,7 +131,7 @@ dockerTest('import --to ssh://: from a bundle to the engine, and again: already 
     t.true(unknown.stderr.includes('--accept-new'), unknown.stderr);
     t.is(await readFile(empty, 'utf8'), '');
 
-    const loaded = await runCli([...argv, '--known-hosts', known]);
+    const loaded = await runCli([...argv, '--known-hosts', known, '--verbose']);
     t.is(loaded.status, 0, loaded.stderr);
     t.true(loaded.stderr.includes(`by the socket ${engine.socket}`), loaded.stderr);
     for (const reference of siteReferences)

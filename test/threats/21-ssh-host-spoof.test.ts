@@ -90,7 +90,7 @@ spoofTest(
   async (t, spoof) => {
     await writeFile(knownHosts(spoof), `@cert-authority * ${spoof.hostKeys.rsa.replace(/^\S+ /, '')}`);
     const error = await refusedBefore(t, spoof, 'E_HOST_KEY_UNKNOWN', false);
-    t.true(error.hint?.includes('host certificates are not supported'), error.hint);
+    t.true(error.hint?.includes('--ssh-command ssh'), error.hint);
   },
 );
 

@@ -7,11 +7,13 @@ import { machineChecks, stateCheck } from '../doctor/machine-checks.ts';
 import { trustChecks, type TrustCheckOptions } from '../doctor/trust-checks.ts';
 import type { RegistryOptions } from '../network.ts';
 import type { Action, CommonOptions, Session } from '../session.ts';
+import { sshAccess } from '../ssh.ts';
+import type { SshOptions } from '../ssh-options.ts';
 import { registrySourceOptions } from './registries.ts';
 import { stateFolderOf } from '../state-folder.ts';
 import { count } from '../text/plural.ts';
 
-export interface DoctorOptions extends CommonOptions, TrustCheckOptions, RegistryOptions {
+export interface DoctorOptions extends CommonOptions, TrustCheckOptions, RegistryOptions, SshOptions {
   readonly registry?: readonly string[];
   readonly to?: readonly string[];
   readonly state?: string;
@@ -19,7 +21,7 @@ export interface DoctorOptions extends CommonOptions, TrustCheckOptions, Registr
 
 /** `doctor [--to ENDPOINT]...` */
 export const doctor: Action<DoctorOptions> = async (session, _args, options) => {
-  const { context, signal } = session;
+  const { context, emit, signal } = session;
   const errors: PackferryError[] = [];
   const trust = await trustChecks(session, options);
   errors.push(...trust.flatMap(({ error }) => (error === undefined ? [] : [error])));
@@ -30,8 +32,9 @@ export const doctor: Action<DoctorOptions> = async (session, _args, options) => 
   const registries = await registryChecks(session, options, errors);
   const named = options.to ?? [];
   const endpoints = named.length === 0 ? ['docker:', 'podman:'] : named;
+  const ssh = sshAccess(session, options);
   const diagnosing = endpoints.map((endpoint) =>
-    diagnoseEngine(endpoint, { environment: context.env, signal }),
+    diagnoseEngine(endpoint, { environment: context.env, ssh, emit, signal }),
   );
   const diagnoses = await Promise.all(diagnosing);
   // Of those that nobody named one is enough.

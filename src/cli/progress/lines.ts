@@ -5,7 +5,7 @@ import { visible } from '../text/visible.ts';
 import { formatSeconds, type Standing } from './meter.ts';
 import { countItems, isBlob, itemName, taskWords } from './words.ts';
 
-/** What is worth a line in a log. Blobs get theirs only when they are wanted: images are what people asked for. */
+/** What is worth a line in a log. Blobs and details get theirs only when they are wanted: images are what people asked for. */
 export function lineOf(event: Event, blobs: boolean): string | undefined {
   switch (event.type) {
     case 'planned':
@@ -21,6 +21,7 @@ export function lineOf(event: Event, blobs: boolean): string | undefined {
     case 'image-complete':
       return imageLine(event);
     case 'note':
+      if (event.level === 'detail' && !blobs) return undefined;
       return `${event.level === 'warning' ? 'warning: ' : ''}${visible(event.message)}`;
     case 'waiting':
       return waitingLine(event);

@@ -2,7 +2,7 @@ import { pipeline } from 'node:stream/promises';
 import { PackferryError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import { plainWords } from '../../core/plain-words.ts';
-import type { RemoteExit, SshConnection } from '../../ssh/connection.ts';
+import type { HostConnection, RemoteExit } from '../../ssh/host-connection.ts';
 import { saysFull } from '../engine-words.ts';
 
 /** A script that ended with another status than 0. */
@@ -29,7 +29,7 @@ export interface ScriptOptions {
  * `ScriptFailed`, the abort reason, what `exec` throws, `E_LIMIT_EXCEEDED`.
  */
 export async function runScript(
-  connection: SshConnection,
+  connection: HostConnection,
   script: string,
   args: readonly string[],
   { input = [], signal, onOutput }: ScriptOptions = {},
@@ -59,7 +59,7 @@ export async function runScript(
   return Buffer.concat(chunks).toString('utf8');
 }
 
-function tooLong({ name }: SshConnection): PackferryError {
+function tooLong({ name }: HostConnection): PackferryError {
   return new PackferryError('E_LIMIT_EXCEEDED', `${name}: a command there says more than it may`, {
     hint: 'Look into the folder for staging there, and remove what packferry has not put into it.',
   });

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { LastingConnection } from '../../ssh/lasting.ts';
-import type { SshConnection } from '../../ssh/connection.ts';
+import type { HostConnection } from '../../ssh/host-connection.ts';
 import { runScript, scriptFault, ScriptFailed, type ScriptOptions } from './far-command.ts';
 import * as scripts from './scripts.ts';
 
@@ -165,7 +165,7 @@ export class FarFolder {
   }
 
   #script(
-    connection: SshConnection,
+    connection: HostConnection,
     script: string,
     args: readonly string[],
     options: ScriptOptions,

@@ -8,6 +8,8 @@ export function patientEngine(engine: Engine, lasting: LastingConnection): Engin
     facts: engine.facts,
     imageIds: (signal) => lasting.use(() => engine.imageIds(signal)),
     inspect: (key, signal) => lasting.use(() => engine.inspect(key, signal)),
+    inspectMany: (ids, signal) => lasting.use(() => engine.inspectMany(ids, signal)),
+    freeIn: engine.freeIn,
     tag: (id, name, signal) => lasting.use(() => engine.tag(id, name, signal)),
     untag: (name, signal) => lasting.use(() => engine.untag(name, signal)),
     load: (archive, request) => engine.load(archive, request),

@@ -1,11 +1,15 @@
+import type { Duplex } from 'node:stream';
+import { PackferryError } from '../../core/errors.ts';
 import type { ImageTarget } from '../../core/ports.ts';
-import type { SshConnection } from '../../ssh/connection.ts';
+import type { HostConnection } from '../../ssh/host-connection.ts';
 import { LastingConnection, type LastingOptions } from '../../ssh/lasting.ts';
-import type { DockerConnection } from '../docker-connection.ts';
+import type { EngineConnection } from '../connect-engine.ts';
 import { openDockerTarget } from '../docker-target.ts';
-import { engineOn, type EngineOnHost } from '../ssh-connection.ts';
+import { connectionBy, wayOn } from '../ssh-connection.ts';
 import type { SshEndpoint } from '../ssh-endpoint.ts';
-import { engineCommand } from '../ssh-ways.ts';
+import { startThere } from '../ssh-command.ts';
+import { freeThere } from '../ssh-room.ts';
+import { engineCommand, type Way } from '../ssh-ways.ts';
 import { patientEngine } from './patient-engine.ts';
 import { Stage } from './stage.ts';
 
@@ -28,27 +32,42 @@ export async function openStagedTarget(endpoint: SshEndpoint, options: StagedOpt
   const { dir, emit, signal } = options;
   const { name, as } = endpoint;
   const lasting = await LastingConnection.open(endpoint.destination, options);
-  const ways = new WeakMap<SshConnection, Promise<EngineOnHost>>();
-  const onHost = (connection: SshConnection): Promise<EngineOnHost> => {
-    const way = ways.get(connection) ?? engineOn(connection, endpoint, options);
+  const ways = new WeakMap<HostConnection, Promise<Way>>();
+  const onHost = (connection: HostConnection): Promise<Way> => {
+    const way = ways.get(connection) ?? wayOn(connection, endpoint, options);
     ways.set(connection, way);
     return way;
   };
   try {
-    const { socket } = await lasting.use(onHost);
+    const first = await lasting.use(onHost);
     const stage = new Stage({
       ...{ name, lasting, dir, emit },
       loader: ({ facts }) => [
-        ...engineCommand(facts.product === 'podman' ? 'podman' : 'docker', as, socket),
+        ...engineCommand(facts.product === 'podman' ? 'podman' : 'docker', as, first.socket),
         'load',
       ],
     });
-    const connection: DockerConnection = {
-      ...{ name, kind: 'stream' },
-      connect: () => lasting.use(async (current) => (await onHost(current)).connect()),
-      // Closed by the stage, which may still have to remove what it left.
+    // Closed by the stage, which may still have to remove what it left.
+    const shared = {
       close: () => undefined,
+      freeIn: (folder: string) => lasting.use((current) => freeThere(current, folder)),
     };
+    const connect = (): Promise<Duplex> =>
+      lasting.use(async (current) => {
+        const engine = connectionBy(await onHost(current), current, endpoint);
+        if (engine.kind === 'stream') return engine.connect();
+        throw new PackferryError('E_ENGINE_UNREACHABLE', `${name}: its API is not reached any more`, {
+          hint: 'Run the same command again: what is there already is not sent twice.',
+        });
+      });
+    const connection: EngineConnection =
+      first.kind === 'command'
+        ? {
+            ...first.command,
+            startThere: (argv) => lasting.use((current) => startThere(current, argv)),
+            ...shared,
+          }
+        : { name, kind: 'stream', connect, ...shared };
     return await lasting.use(() =>
       openDockerTarget(connection, {
         ...{ signal, inspectWithin: askWithin },

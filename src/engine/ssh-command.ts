@@ -1,0 +1,36 @@
+import { PassThrough } from 'node:stream';
+import { messageOf } from '../core/errors.ts';
+import type { Ending, RunningCommand } from '../core/running-command.ts';
+import type { HostConnection } from '../ssh/host-connection.ts';
+
+/** Starts a command on another machine, as `startCommand` does here. Throws what `HostConnection.exec` throws. */
+export async function startThere(
+  connection: HostConnection,
+  argv: readonly string[],
+): Promise<RunningCommand> {
+  const stderr = new PassThrough();
+  let settle: (ending: Ending) => void = () => undefined;
+  let fail: (fault: Error) => void = () => undefined;
+  const ended = new Promise<Ending>((resolve, reject) => {
+    settle = resolve;
+    fail = reject;
+  });
+  // Whoever stops it may not wait for its end.
+  ended.catch(() => undefined);
+  const stream = await connection.exec(
+    argv,
+    ({ status }) => {
+      stderr.end();
+      settle(status ?? 'a signal');
+      return undefined;
+    },
+    (words) => void stderr.write(words),
+  );
+  const lost = (fault?: Error): void => {
+    stderr.destroy();
+    fail(fault ?? new Error(`${argv.join(' ')} was stopped`));
+  };
+  stream.once('error', (fault) => lost(fault instanceof Error ? fault : new Error(messageOf(fault))));
+  stream.once('close', () => lost());
+  return { stdin: stream, stdout: stream, stderr, ended, stop: () => void stream.destroy() };
+}
