@@ -17,6 +17,7 @@ export interface Run extends Measured {
 export interface Compared {
   readonly scenario: string;
   readonly hosts: number;
+  readonly knownBase: boolean;
   readonly roundTrip: number;
   /** Bytes of the blobs, each once, that the engine of a host lacked. */
   readonly missing: number;
@@ -57,7 +58,8 @@ export async function compare(scenario: Scenario, options: CompareOptions): Prom
     for (const way of ways) await withFreshHosts(scenario, options, (hosts) => once(way, hosts));
   }
   return {
-    ...{ scenario: scenario.name, hosts: scenario.hosts, roundTrip: scenario.roundTrip ?? 0 },
+    ...{ scenario: scenario.name, hosts: scenario.hosts, knownBase: scenario.knownBase },
+    roundTrip: scenario.roundTrip ?? 0,
     missing: scenario.knownBase ? lackedBytes(inputs) : bundle.bytes,
     ways: ways.map((way) => {
       const own = runs.get(way) ?? [];

@@ -20,6 +20,7 @@ export class DelayLine {
     this.#to = to;
     this.#delay = delay;
     from.on('data', (bytes: Buffer) => {
+      if (to.destroyed) return;
       count(bytes.length);
       this.#travelling.push({ arrives: performance.now() + delay, bytes });
       this.#travellingBytes += bytes.length;
@@ -34,7 +35,12 @@ export class DelayLine {
       this.#isBlocked = false;
       this.#deliver();
     });
-    to.on('close', () => clearTimeout(this.#timer));
+    to.on('close', () => {
+      clearTimeout(this.#timer);
+      // What still comes is for nobody.
+      this.#travelling.length = 0;
+      from.resume();
+    });
   }
 
   #deliver(): void {

@@ -31,9 +31,7 @@ export function sshTable(compared: readonly Compared[]): string {
 /** What the figures mean, one line each. */
 export function sshWords(compared: readonly Compared[]): string[] {
   const lines: string[] = [];
-  const [one] = compared.filter(
-    ({ hosts, roundTrip, missing }) => hosts === 1 && roundTrip === 0 && missing > 0,
-  );
+  const one = compared.find((each) => each.hosts === 1 && !each.knownBase && each.roundTrip === 0);
   for (const { scenario, hosts, missing, ways } of compared) {
     for (const { name, median } of ways.filter((way) => way.name.startsWith('packferry'))) {
       if (median.sent !== undefined && median.received !== undefined) {
