@@ -86,7 +86,8 @@ export function jobsOption(what: string, preset: number): Option {
     .env('PACKFERRY_JOBS');
 }
 
-function parseJobs(text: string): number {
+/** A number of things that are done at the same time. */
+export function parseJobs(text: string): number {
   const jobs = Number(text);
   if (!Number.isInteger(jobs) || jobs < 1 || jobs > 64)
     throw new InvalidArgumentError('A whole number from 1 to 64 is wanted.');

@@ -16,6 +16,7 @@ import { judgementOf, type JudgementOptions } from '../bundle-judgement.ts';
 import { tellUnknown, type SiteFreshness } from '../freshness.ts';
 import { trustedKeys } from '../keys.ts';
 import type { RegistryOptions } from '../network.ts';
+import { deliveryJobs } from '../delivery-jobs.ts';
 import type { PatienceOptions } from '../options.ts';
 import type { Action, CommonOptions, Session } from '../session.ts';
 import { sshAccess } from '../ssh.ts';
@@ -43,7 +44,8 @@ export const copyCommand: Action<CopyOptions> = async (session, images, options)
   const retag = (options.retag ?? []).map(parseRetag);
   const found = await deliveryTargets(session, options, targetsOf(options));
   const bundles = new VerifiedBundles(session, options);
-  const reading = { ...options, jobs: options.jobs * 3 };
+  const jobs = deliveryJobs(options.jobs, options.to ?? []);
+  const reading = { ...options, jobs: jobs * 3 };
   return withRegistries(session, { registries: new Map(), path: '' }, reading, async (registries) => {
     const sources = new Sources({
       ...{ registries, emit, signal, environment: context.env, now: context.now },
@@ -55,7 +57,7 @@ export const copyCommand: Action<CopyOptions> = async (session, images, options)
     const targets = await openTargets(found, signal);
     try {
       const { report, errors } = await copyImages({
-        ...{ names, from, sources, platform, targets, retag, emit, signal, jobs: options.jobs },
+        ...{ names, from, sources, platform, targets, retag, emit, signal, jobs },
         onExisting: onExisting(context, options),
         dryRun: options.dryRun ?? false,
         keepGoing: options.keepGoing ?? false,

@@ -15,6 +15,7 @@ import type { ImportReport } from '../../schema/reports.ts';
 import { judgementOf, type JudgementOptions } from '../bundle-judgement.ts';
 import { tellUnknown } from '../freshness.ts';
 import type { RegistryOptions } from '../network.ts';
+import { deliveryJobs } from '../delivery-jobs.ts';
 import type { PatienceOptions } from '../options.ts';
 import { confirm, isInteractive } from '../prompt.ts';
 import { withReceipt, type ReceiptOptions } from '../receipts.ts';
@@ -78,7 +79,7 @@ async function runImport(
       only,
       dryRun: options.dryRun ?? false,
       keepGoing: options.keepGoing ?? false,
-      jobs: options.jobs,
+      jobs: deliveryJobs(options.jobs, options.to ?? []),
       smoke: options.smoke ?? false,
       retag,
       onExisting: onExisting(context, options),

@@ -16,7 +16,7 @@ export interface DeliveryOptions {
   readonly onExisting: 'error' | 'keep' | 'retag' | 'overwrite';
   readonly dryRun?: boolean;
   readonly keepGoing?: boolean;
-  readonly jobs: number;
+  readonly jobs?: number;
 }
 
 /** The targets of a command line, not yet touched. */

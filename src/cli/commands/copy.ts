@@ -1,5 +1,6 @@
 import { Option } from 'commander';
-import { collectValues, jobsOption, onExistingOption, retagOption, toOption } from '../options.ts';
+import { collectValues, onExistingOption, retagOption, toOption } from '../options.ts';
+import { deliveryJobsOption } from '../delivery-jobs.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */
@@ -24,5 +25,5 @@ export const addCopy: AddCommand = (program, bind) =>
     .option('--platform <platform>', 'of images that there are for several', 'linux/amd64')
     .option('--dry-run', 'look what is missing, bring nothing')
     .option('--keep-going', 'go on with the other images when one fails')
-    .addOption(jobsOption('images that are brought', 2))
+    .addOption(deliveryJobsOption('images that are brought'))
     .action(bind(async () => (await import('../actions/copy.ts')).copyCommand));

@@ -1,12 +1,12 @@
 import {
   collectValues,
-  jobsOption,
   onExistingOption,
   passphraseOption,
   retagOption,
   siteKeyOption,
   toOption,
 } from '../options.ts';
+import { deliveryJobsOption } from '../delivery-jobs.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */
@@ -32,5 +32,5 @@ export const addImport: AddCommand = (program, bind) =>
     .option('--dry-run', 'verify and compare, load nothing')
     .option('--keep-going', 'go on with the other images when one fails')
     .option('-y, --yes', 'do not ask')
-    .addOption(jobsOption('images that are loaded', 2))
+    .addOption(deliveryJobsOption('images that are loaded'))
     .action(bind(async () => (await import('../actions/import.ts')).importCommand));
