@@ -50,7 +50,7 @@ export const ways: readonly Way[] = [
     ],
   },
   {
-    name: 'docker save of all | ssh | docker load',
+    name: 'docker save of all, ssh, docker load',
     fromEngine: true,
     needsSsh: true,
     commands: ({ bundle, saver, hosts }) =>
