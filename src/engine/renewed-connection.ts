@@ -1,5 +1,6 @@
 import type { EngineConnection } from './connect-engine.ts';
 import { PackferryError } from '../core/errors.ts';
+import type { RunningCommand } from '../core/running-command.ts';
 import type { StreamConnection } from './docker-connection.ts';
 
 /**
@@ -50,17 +51,18 @@ export function renewed(
     closeOne(current);
   };
   const freeIn = async (folder: string): Promise<number | undefined> =>
-    using(async (one) => (one.kind === first.kind && 'freeIn' in one ? one.freeIn?.(folder) : undefined));
+    using(async (one) => {
+      return one.kind === 'stream' || one.kind === 'command' ? one.freeIn?.(folder) : undefined;
+    });
   if (first.kind === 'stream') {
     const connect = (): ReturnType<typeof first.connect> =>
       using(async (one) => (one.kind === 'stream' ? one.connect() : Promise.reject(otherWay(first))));
     return { ...first, isRemote: true, connect, close, freeIn };
   }
   if (first.kind === 'command' && first.startThere !== undefined) {
-    const { startThere } = first;
     return {
       ...first,
-      startThere: (argv): ReturnType<typeof startThere> =>
+      startThere: (argv): Promise<RunningCommand> =>
         using(async (one) => {
           const start = one.kind === 'command' ? one.startThere : undefined;
           return start === undefined ? Promise.reject(otherWay(first)) : start(argv);

@@ -1,5 +1,6 @@
 import { Agent, type ClientRequest, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { ChannelStream } from '../ssh/channel-stream.ts';
 
 // Node's own hook for agents; its types leave it out.
 const inherited: unknown = Reflect.get(Agent.prototype, 'addRequest');
@@ -22,16 +23,23 @@ export class StayingAgent extends Agent {
 /** Connections at a time, and such as wait for a next request: each may be a process, or a channel of a far machine. */
 const streams = 8;
 
+/** Milliseconds that a stream waits for a next request: engines close idle ones after 5 s or more, and must not be the first. */
+const patience = 2000;
+
 /**
- * The same over connections that somebody else opens. They may be kept, where opening one takes its time; not where only so
- * many may be open: Node does not count those that are being opened, and the others would wait for kept ones for ever.
+ * The same over connections that somebody else opens. Some wait for a next request: forwarded sockets, since to open one
+ * takes a round trip; all of them if `keepAll`. Not where only so many may be open: Node does not count those that are
+ * being opened, and the others would wait for kept ones for ever.
  */
 export class StreamAgent extends StayingAgent {
   readonly #connect: () => Promise<Duplex>;
+  readonly #keepAll: boolean;
+  readonly #waiting = new WeakMap<Duplex, NodeJS.Timeout>();
 
-  constructor(connect: () => Promise<Duplex>, keepAlive: boolean) {
-    super({ keepAlive, maxSockets: streams, maxFreeSockets: streams });
+  constructor(connect: () => Promise<Duplex>, keepAll: boolean) {
+    super({ keepAlive: true, maxSockets: streams, maxFreeSockets: streams });
     this.#connect = connect;
+    this.#keepAll = keepAll;
   }
 
   override createConnection(_: unknown, opened: (fault: Error | null, stream: Duplex) => void): undefined {
@@ -42,6 +50,18 @@ export class StreamAgent extends StayingAgent {
       (stream) => (stream.destroyed ? failed(stream.errored ?? closed()) : opened(null, stream)),
       failed,
     );
+  }
+
+  override keepSocketAlive(stream: Duplex): boolean {
+    const isKept = this.#keepAll || (stream instanceof ChannelStream && stream.isForwarded);
+    // An open stream is no reason to go on running; what opened it is closed by whoever opened that.
+    if (isKept) this.#waiting.set(stream, setTimeout(() => stream.destroy(), patience).unref());
+    return isKept;
+  }
+
+  override reuseSocket(stream: Duplex, request: ClientRequest): void {
+    clearTimeout(this.#waiting.get(stream));
+    super.reuseSocket(stream, request);
   }
 }
 

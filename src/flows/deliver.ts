@@ -85,7 +85,10 @@ export async function deliverImages(
     postponed.set(next, outcome);
     return outcome.image;
   };
-  const waiting = surveyed.map((value) => ({ value, missing: layersToBring(value) }));
+  const waiting = surveyed.map((value) => {
+    const layers = layersToBring(value);
+    return { value, missing: new Set(layers.map(({ digest }) => digest)), bytes: totalSize(layers) };
+  });
   const images = await deliverInOrder(
     waiting,
     options.jobs,
@@ -125,11 +128,11 @@ function isFull(outcome: Outcome): boolean {
 }
 
 /** Layers that the image brings and that others can stand on, where the target knows layers. */
-function layersToBring(surveyed: SurveyedImage): ReadonlySet<Digest> {
+function layersToBring(surveyed: SurveyedImage): readonly Descriptor[] {
   const { image, presence } = surveyed;
-  if (presence.state === 'present' || presence.held === undefined) return new Set();
+  if (presence.state === 'present' || presence.held === undefined) return [];
   const layers = new Set(image.layers.map(({ digest }) => digest));
-  return new Set(blobsToSend([surveyed]).flatMap(({ digest }) => (layers.has(digest) ? [digest] : [])));
+  return blobsToSend([surveyed]).filter(({ digest }) => layers.has(digest));
 }
 
 type Outcome =

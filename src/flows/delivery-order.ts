@@ -5,6 +5,8 @@ export interface Waiting<T> {
   readonly value: T;
   /** Blobs that the target lacks. Empty also where the target cannot reuse what another delivery brings. */
   readonly missing: ReadonlySet<Digest>;
+  /** Bytes of them. */
+  readonly bytes: number;
 }
 
 interface Running {
@@ -14,10 +16,10 @@ interface Running {
 
 /**
  * Runs deliveries to one target, `jobs` at a time, so that every missing blob travels once: an image waits while another
- * one brings a blob that it lacks too, and finds it there afterwards. Images that lack the fewest blobs go first: these
- * are the bases, and all that stand on them then go side by side; `asGiven`: they begin in the order given. `arrived`
- * tells from an answer whether the image is there now. Answers stand in the order given. What `deliver` throws ends it: nothing more is started, what runs is
- * waited for, and the first fault is thrown.
+ * one brings a blob that it lacks too, and finds it there afterwards. Images that lack the fewest bytes go first: these
+ * are the bases, or have them there soonest, and all that stand on them then go side by side; `asGiven`: they begin in the
+ * order given. `arrived` tells from an answer whether the image is there now. Answers stand in the order given. What
+ * `deliver` throws ends it: nothing more is started, what runs is waited for, and the first fault is thrown.
  */
 export async function deliverInOrder<T, R>(
   waiting: readonly Waiting<T>[],
@@ -31,7 +33,7 @@ export async function deliverInOrder<T, R>(
   const running = new Set<Running>();
   const there = new Set<Digest>();
   const queue = [...waiting.entries()];
-  if (!asGiven) queue.sort(([, a], [, b]) => a.missing.size - b.missing.size);
+  if (!asGiven) queue.sort(([, a], [, b]) => a.bytes - b.bytes);
 
   const start = (at: number, { value, missing }: Waiting<T>): void => {
     const run = async (): Promise<void> => {

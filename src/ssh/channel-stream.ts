@@ -16,11 +16,16 @@ const buffered = 256 * 1024;
  * after they were destroyed, and never call back for what was written into a closed one.
  */
 export class ChannelStream extends Duplex {
+  /** It leads to a socket there, of which any number may be open; a command holds one of few sessions. */
+  readonly isForwarded: boolean;
   readonly #channel: ClientChannel;
 
   constructor(channel: ClientChannel, { faultAtEnd, endsWith }: ChannelStreamOptions) {
-    super({ writableHighWaterMark: buffered, readableHighWaterMark: buffered });
+    // As sockets do: whoever has heard the end of the far side has nothing more to say.
+    const allowHalfOpen = endsWith === 'close';
+    super({ writableHighWaterMark: buffered, readableHighWaterMark: buffered, allowHalfOpen });
     this.#channel = channel;
+    this.isForwarded = endsWith === 'eof';
     const finish = (): void => {
       const fault = faultAtEnd();
       if (fault === undefined) this.push(null);

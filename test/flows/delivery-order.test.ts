@@ -6,6 +6,7 @@ const blob = (name: string): Digest => `sha256:${name}`;
 const waiting = (value: string, ...missing: string[]): Waiting<string> => ({
   value,
   missing: new Set(missing.map(blob)),
+  bytes: missing.length,
 });
 
 /** Deliveries that end when the test says so. */
@@ -66,6 +67,21 @@ test('images that share nothing go at once, as many as allowed', async (t) => {
   await deliveries.end('a');
   await deliveries.end('c');
   t.is((await all).length, 3);
+});
+
+test('of images that share a base the one goes first that has it there soonest, however many layers it has', async (t) => {
+  const deliveries = new Deliveries();
+  const images = [
+    { ...waiting('large', 'os', 'a'), bytes: 900 },
+    { ...waiting('small', 'os', 'b', 'c', 'd'), bytes: 500 },
+  ];
+  const all = deliverInOrder(images, 2, deliveries.deliver, arrived);
+  await settled();
+  t.deepEqual(deliveries.running, ['small']);
+  await deliveries.end('small');
+  t.deepEqual(deliveries.running, ['large']);
+  await deliveries.end('large');
+  await all;
 });
 
 test('an image that waits does not hold up those behind it', async (t) => {

@@ -53,7 +53,7 @@ async function runOnce(tool: Tool, folder: string, inputs: Omit<Task, 'output'>)
         env: { ...env, ...ready.env },
         output,
         folders: [place, ...(ready.folders ?? [])],
-        daemon: ready.daemon,
+        ...(ready.daemon === undefined ? {} : { daemons: [ready.daemon] }),
       });
     } finally {
       await ready.stop?.();

@@ -34,7 +34,7 @@ const crypto = { ...python312, crypto: 11 };
 export const newImage = { 'python3:3.12.12.100010': { ...python312, 'python3-c': 9 } } as const;
 
 /** Nine images on few bases, as the vendor builds them: layer by layer, with the compressed size in MB. */
-const images: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+export const nineImages: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   'python3:3.11.11.100001': { ...python311, 'python3-a': 9 },
   'python3:3.12.12.100002': { ...python312, 'python3-b': 9 },
   'boto3py3:1.0.0.100003': { ...python311, boto3: 21 },
@@ -48,7 +48,7 @@ const images: Readonly<Record<string, Readonly<Record<string, number>>>> = {
 
 /** Makes images of layers with these sizes; layers of the same name are the same. */
 export async function makeImages(
-  wanted: Readonly<Record<string, Readonly<Record<string, number>>>> = images,
+  wanted: Readonly<Record<string, Readonly<Record<string, number>>>> = nineImages,
 ): Promise<ReadonlyMap<string, ComposedImage>> {
   const made = new Map<string, Promise<ComposedLayer>>();
   const layerFor = async (name: string, megabytes: number): Promise<ComposedLayer> => {

@@ -32,8 +32,10 @@ export interface MeasureOptions {
   readonly output: string;
   /** Folders that count as its disk: output, temporary files, the tool's store. */
   readonly folders: readonly string[];
-  /** A daemon that does the work, with all processes below it. */
-  readonly daemon?: number | undefined;
+  /** Daemons that do the work, each with all processes below it. */
+  readonly daemons?: readonly number[];
+  /** Waited for before the daemons' time is read: what they started for the commands has ended. */
+  readonly settled?: () => Promise<void>;
 }
 
 const memoryEvery = 20;
@@ -42,8 +44,8 @@ const diskEvery = 200;
 
 /** Runs commands one after the other and measures them together. Throws when one fails. */
 export async function measure(commands: readonly Command[], options: MeasureOptions): Promise<Measured> {
-  const { env, folders, daemon } = options;
-  const daemons = daemon === undefined ? [] : treeOf(daemon);
+  const { env, folders, settled } = options;
+  const daemons = (options.daemons ?? []).flatMap(treeOf);
   const sum = (of: (pid: number) => number): number => daemons.reduce((all, pid) => all + of(pid), 0);
   const before = {
     client: cpuOfEndedChildren(),
@@ -85,6 +87,7 @@ export async function measure(commands: readonly Command[], options: MeasureOpti
     for (const timer of timers) clearInterval(timer);
     await looking;
   }
+  await settled?.();
   const clientCpuSeconds = cpuOfEndedChildren() - before.client;
   const cpuSeconds = clientCpuSeconds + sum(cpuOf) - before.daemon;
   const written = writtenBy('self') + sum(writtenBy) - before.written;

@@ -73,7 +73,7 @@ function runner(engine: Engine, { folder }: Inputs): (commands: readonly Command
     for (const each of made) await mkdir(each, { recursive: true });
     const env = { ...cleanEnvironment(place), PACKFERRY_STATE: path.join(place, 'state') };
     try {
-      return await measure(commands, { env, output: place, folders: [], daemon: processOf(engine) });
+      return await measure(commands, { env, output: place, folders: [], daemons: [processOf(engine)] });
     } finally {
       await rm(place, { recursive: true, force: true });
     }

@@ -17,6 +17,7 @@ import { tellUnknown, type SiteFreshness } from '../freshness.ts';
 import { trustedKeys } from '../keys.ts';
 import { allHosts, type HostsOptions } from '../hosts-options.ts';
 import type { RegistryOptions } from '../network.ts';
+import { deliveryJobs } from '../delivery-jobs.ts';
 import type { PatienceOptions } from '../options.ts';
 import { paceOf } from '../pace-options.ts';
 import type { Action, CommonOptions, Outcome, Session } from '../session.ts';
@@ -72,7 +73,11 @@ async function runCopy(
   const retag = (options.retag ?? []).map(parseRetag);
   const found = await deliveryTargets(session, options, await targetsOf(session, options));
   const bundles = new VerifiedBundles(session, options, begin);
-  const reading = { ...options, jobs: options.jobs * 3 };
+  const jobs = deliveryJobs(
+    options.jobs,
+    found.map(({ url }) => url),
+  );
+  const reading = { ...options, jobs: jobs * 3 };
   return withRegistries(session, { registries: new Map(), path: '' }, reading, async (registries) => {
     const sources = new Sources({
       ...{ registries, emit, signal, environment: context.env, now: context.now },
@@ -84,7 +89,7 @@ async function runCopy(
     const targets = await openUsableTargets(found, signal, options.targetsAtOnce);
     try {
       const { report, errors } = await copyImages({
-        ...{ names, from, sources, platform, targets, retag, emit, signal, jobs: options.jobs },
+        ...{ names, from, sources, platform, targets, retag, emit, signal, jobs },
         ...paceOf(options),
         onExisting: onExisting(context, options),
         dryRun: options.dryRun ?? false,

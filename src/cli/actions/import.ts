@@ -23,6 +23,7 @@ import { judgementOf, type Judgement, type JudgementOptions } from '../bundle-ju
 import { tellUnknown } from '../freshness.ts';
 import { allHosts, type HostsOptions } from '../hosts-options.ts';
 import type { RegistryOptions } from '../network.ts';
+import { deliveryJobs } from '../delivery-jobs.ts';
 import type { PatienceOptions } from '../options.ts';
 import { paceOf } from '../pace-options.ts';
 import { confirm, isInteractive } from '../prompt.ts';
@@ -87,9 +88,12 @@ async function runImport(
     // Before a target is touched: the bundle may not hold what is asked for.
     chooseImages(bundle, only);
     const targets = await openUsableTargets(found, signal, options.targetsAtOnce);
-    return await loadInto(targets, session, { bundle, only, retag, judgement }, options, evidence).finally(
-      () => closeTargets(targets),
+    const jobs = deliveryJobs(
+      options.jobs,
+      found.map(({ url }) => url),
     );
+    const load = { bundle, only, retag, judgement, jobs };
+    return await loadInto(targets, session, load, options, evidence).finally(() => closeTargets(targets));
   } finally {
     await passing?.close();
   }
@@ -103,14 +107,14 @@ function refuseSeveral(targets: number): void {
   });
 }
 
-interface Load extends Pick<FlowOptions, 'bundle' | 'only' | 'retag'> {
+interface Load extends Pick<FlowOptions, 'bundle' | 'only' | 'retag' | 'jobs'> {
   readonly judgement: Judgement;
 }
 
 async function loadInto(
   targets: readonly ImageTarget[],
   session: Session,
-  { bundle, only, retag = [], judgement }: Load,
+  { bundle, only, retag = [], judgement, jobs }: Load,
   options: ImportOptions,
   evidence: Evidence,
 ): Promise<Outcome & { readonly report: ImportReport }> {
@@ -126,7 +130,7 @@ async function loadInto(
     only,
     dryRun: options.dryRun ?? false,
     keepGoing: options.keepGoing ?? false,
-    jobs: options.jobs,
+    jobs,
     ...paceOf(options),
     smoke: options.smoke ?? false,
     retag,

@@ -21,7 +21,8 @@ export interface SyncOptions
     CommonOptions,
     SshOptions,
     HostsOptions,
-    Pick<DeliveryOptions, 'onExisting' | 'dryRun' | 'keepGoing' | 'jobs'> {
+    Pick<DeliveryOptions, 'onExisting' | 'dryRun' | 'keepGoing'> {
+  readonly jobs: number;
   readonly images?: readonly string[];
   readonly host?: readonly string[];
   readonly from?: string;

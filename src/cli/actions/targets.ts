@@ -19,7 +19,7 @@ export interface DeliveryOptions extends PaceOptions {
   readonly onExisting: 'error' | 'keep' | 'retag' | 'overwrite';
   readonly dryRun?: boolean;
   readonly keepGoing?: boolean;
-  readonly jobs: number;
+  readonly jobs?: number;
   readonly stage?: boolean;
   readonly stageDir?: string;
 }

@@ -1,7 +1,6 @@
 import { Option } from 'commander';
 import {
   collectValues,
-  jobsOption,
   onExistingOption,
   passphraseOption,
   retagOption,
@@ -9,6 +8,7 @@ import {
   toOption,
 } from '../options.ts';
 import { stageDirOption, stageOption } from '../stage-options.ts';
+import { deliveryJobsOption } from '../delivery-jobs.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */
@@ -40,5 +40,5 @@ export const addCopy: AddCommand = (program, bind) =>
     .option('--keep-going', 'go on with the other images when one fails')
     .addOption(stageOption())
     .addOption(stageDirOption())
-    .addOption(jobsOption('images that are brought to one target', 2))
+    .addOption(deliveryJobsOption('images that are brought to one target'))
     .action(bind(async () => (await import('../actions/copy.ts')).copyCommand));

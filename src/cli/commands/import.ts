@@ -1,6 +1,5 @@
 import {
   collectValues,
-  jobsOption,
   onExistingOption,
   passphraseOption,
   retagOption,
@@ -8,6 +7,7 @@ import {
   toOption,
 } from '../options.ts';
 import { stageDirOption, stageOption } from '../stage-options.ts';
+import { deliveryJobsOption } from '../delivery-jobs.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */
@@ -39,5 +39,5 @@ export const addImport: AddCommand = (program, bind) =>
     .option('-y, --yes', 'do not ask')
     .addOption(stageOption())
     .addOption(stageDirOption())
-    .addOption(jobsOption('images that are loaded into one target', 2))
+    .addOption(deliveryJobsOption('images that are loaded into one target'))
     .action(bind(async () => (await import('../actions/import.ts')).importCommand));
