@@ -21,7 +21,8 @@ import {
 import type { ImportReport } from '../../schema/reports.ts';
 import { judgementOf, type Judgement, type JudgementOptions } from '../bundle-judgement.ts';
 import { tellUnknown } from '../freshness.ts';
-import { allHosts, type HostsOptions } from '../hosts-options.ts';
+import { allHosts } from '../hosts.ts';
+import type { HostsOptions } from '../hosts-options.ts';
 import type { RegistryOptions } from '../network.ts';
 import { deliveryJobs } from '../delivery-jobs.ts';
 import type { PatienceOptions } from '../options.ts';
