@@ -248,6 +248,7 @@ export const groups: readonly Group[] = [
       {
         add: addSync,
         ssh: true,
+        delivers: true,
         hosts: true,
         examples: [
           "packferry sync --images 'acme/*' --hosts inventory.ini --group apps --dry-run",

@@ -47,11 +47,12 @@ export function addPaceOptions(command: Command): Command {
   );
 }
 
-/** What the options say of the pace. */
-export function paceOf(options: PaceOptions & { readonly retries: number }): Pace {
+/** What the options say of the pace. `retries` where the command has the option. */
+export function paceOf(options: PaceOptions & { readonly retries?: number }): Pace {
   const { targetsAtOnce, retries, limitRate, limitRatePerTarget } = options;
   return {
-    ...{ targetsAtOnce, retries },
+    targetsAtOnce,
+    ...(retries === undefined ? {} : { retries }),
     ...(limitRate === undefined ? {} : { limitRate }),
     ...(limitRatePerTarget === undefined ? {} : { limitRatePerTarget }),
   };

@@ -32,7 +32,7 @@ export function engineFault(fault: unknown, what: string): PackferryError {
   if (code !== undefined && unreachable.has(code)) {
     return new PackferryError(
       'E_ENGINE_UNREACHABLE',
-      `${what}: the engine is out of reach: ${messageOf(fault)}`,
+      `${what}: the engine is out of reach: ${code === 'ENOENT' ? noSocket(fault) : messageOf(fault)}`,
       {
         hint: startHint,
         cause: fault,
@@ -43,6 +43,11 @@ export function engineFault(fault: unknown, what: string): PackferryError {
     hint: 'Is this the socket of Docker or Podman?',
     cause: fault,
   });
+}
+
+/** In words: it is the fault that most see first. */
+function noSocket(fault: unknown): string {
+  return messageOf(fault).replace(/^connect ENOENT /, 'there is no socket ');
 }
 
 /** The error for an engine that was reached and did not answer in time. */

@@ -22,17 +22,18 @@ export interface SurveyedTarget {
 }
 
 /**
- * Asks every target what it has of these images. Of several, those that cannot be asked are left out of what follows, and
+ * Asks every target what it has of these images, or of those that are meant for it. Of several, those that cannot be asked are left out of what follows, and
  * carry the error; when none can be asked, it is thrown.
  */
 export async function surveyTargets(
   targets: readonly ImageTarget[],
-  images: readonly LockedImage[],
+  wanted: readonly LockedImage[] | ((target: ImageTarget) => readonly LockedImage[]),
   signal: AbortSignal,
   atOnce = usualTargetsAtOnce,
 ): Promise<readonly SurveyedTarget[]> {
   const limit = pLimit(atOnce);
   const survey = async (target: ImageTarget): Promise<SurveyedTarget> => {
+    const images = typeof wanted === 'function' ? wanted(target) : wanted;
     try {
       signal.throwIfAborted();
       const answers = await target.survey(images, signal).catch((fault: unknown) => {

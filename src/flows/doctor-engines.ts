@@ -1,16 +1,12 @@
 import { asPackferryError, type PackferryError } from '../core/errors.ts';
-import type { Emit } from '../core/events.ts';
 import { formatSize } from '../core/size.ts';
 import { connectEngine, type EngineConnection } from '../engine/connect-engine.ts';
-import { findDocker, findPodman } from '../engine/docker-connection.ts';
 import type { EngineFacts } from '../engine/docker-facts.ts';
 import { engineWords } from '../engine/engine-words.ts';
 import { roomOf, takesZstd } from '../engine/engine-room.ts';
-import type { SshAccess } from '../engine/ssh-access.ts';
-import { parseSshEndpoint } from '../engine/ssh-endpoint.ts';
 import type { DoctorCheck, DoctorEngine } from '../schema/reports-doctor.ts';
 import { diagnoseSsh } from './doctor-ssh.ts';
-import { parseEndpointUrl, type EndpointRole } from './endpoint-url.ts';
+import { parseEngine, type EngineEndpointOptions } from './engine-endpoint.ts';
 
 export interface EngineDiagnosis {
   readonly engine: DoctorEngine;
@@ -18,22 +14,6 @@ export interface EngineDiagnosis {
   /** Why it cannot be used. */
   readonly error?: PackferryError;
 }
-
-export interface DiagnosisOptions {
-  /** The variables by which the engines' own clients are configured. */
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  /** How machines are reached over SSH; absent where none may be. */
-  readonly ssh?: SshAccess;
-  readonly emit: Emit;
-  readonly signal: AbortSignal;
-}
-
-const role: EndpointRole<'docker' | 'podman' | 'ssh'> = {
-  noun: 'engine',
-  schemes: ['docker', 'podman', 'ssh'],
-  examples:
-    'Engines are docker:, podman:, either with unix:///PATH, ?sudo or ?as=USER, and ssh://[USER@]HOST.',
-};
 
 /** Milliseconds that an engine may take: who asks for a diagnosis has waited before. */
 const answerWithin = 15_000;
@@ -45,19 +25,22 @@ const little = 5 * 1024 ** 3;
  * Looks for an engine and asks it what it is; changes nothing. What is wrong is in the answer. Throws the abort reason
  * only.
  */
-export async function diagnoseEngine(endpoint: string, options: DiagnosisOptions): Promise<EngineDiagnosis> {
+export async function diagnoseEngine(
+  endpoint: string,
+  options: EngineEndpointOptions,
+): Promise<EngineDiagnosis> {
   const { environment, ssh, emit, signal } = options;
   const checks: DoctorCheck[] = [];
   let engine: DoctorEngine = { endpoint };
   try {
-    const { scheme, rest } = parseEndpointUrl(endpoint, role);
+    const place = parseEngine(endpoint);
     let connection: EngineConnection;
-    if (scheme === 'ssh') {
-      const found = await diagnoseSsh(parseSshEndpoint(rest), { ssh, emit, signal }, checks);
+    if (place.far !== undefined) {
+      const found = await diagnoseSsh(place.far, { ssh, emit, signal }, checks);
       connection = found.connection;
       engine = { ...engine, way: found.way };
     } else {
-      connection = await (scheme === 'docker' ? findDocker : findPodman)(endpoint, environment);
+      connection = await place.find(environment);
     }
     engine = { ...engine, ...placeOf(connection) };
     const asked = await connectEngine(connection, answerWithin, signal);

@@ -1,8 +1,7 @@
 import type { Emit } from '../core/events.ts';
-import pLimit from 'p-limit';
-import { asPackferryError, messageOf, PackferryError } from '../core/errors.ts';
+import { asPackferryError, PackferryError } from '../core/errors.ts';
 import type { LockedImage } from '../core/image.ts';
-import type { ImageTarget, Objection } from '../core/ports.ts';
+import type { ImageTarget } from '../core/ports.ts';
 import { formatReference, parseReference } from '../core/reference.ts';
 import type { VerifiedBundle } from '../bundle/open.ts';
 import type { PassingBundle } from '../bundle/passing-bundle.ts';
@@ -17,10 +16,10 @@ import {
   type SurveyedTarget,
 } from './delivery.ts';
 import type { OnExisting } from './on-existing.ts';
-import { usualTargetsAtOnce, type Pace } from './pace.ts';
+import type { Pace } from './pace.ts';
+import { askForObjections } from './preflight.ts';
 import { bundleHead, reportSigners, reportStanding } from './report.ts';
 import { renameImages, type RetagRule } from './retag.ts';
-import { together } from './together.ts';
 
 /** What may be delivered: a bundle that was verified, or one that is verified before a target may keep anything of it. */
 export type DeliverableBundle = VerifiedBundle | PassingBundle;
@@ -127,44 +126,6 @@ export function chooseImages(bundle: SignedBundle, only: readonly string[]): Loc
     });
   }
   return all.filter(({ reference }) => wanted.has(reference));
-}
-
-/**
- * Asks targets what speaks against the delivery. Without `keepGoing` what cannot succeed is thrown, all together; else,
- * and in a dry run, it is a warning.
- */
-async function askForObjections(
-  targets: ImportPlan['targets'],
-  { dryRun, keepGoing, emit, targetsAtOnce }: ImportOptions,
-): Promise<void> {
-  const errors: PackferryError[] = [];
-  const warn = (message: string): void => emit({ type: 'note', level: 'warning', message });
-  for (const objection of (await objectionsOf(targets, targetsAtOnce)).flat()) {
-    if ('warning' in objection) warn(objection.warning);
-    else if (dryRun || keepGoing) warn(objection.error.message);
-    else errors.push(objection.error);
-  }
-  const [first] = errors;
-  if (first !== undefined) throw together(errors, `nothing was sent: ${first.message}`);
-}
-
-/** What every target says. One of several that is lost meanwhile says so again when it is brought something. */
-function objectionsOf(
-  targets: ImportPlan['targets'],
-  atOnce = usualTargetsAtOnce,
-): Promise<(readonly Objection[])[]> {
-  const limit = pLimit(atOnce);
-  const ask = async ({ target, images, error }: SurveyedTarget): Promise<readonly Objection[]> => {
-    if (error !== undefined) return [];
-    const missing = images.filter(({ presence }) => presence.state !== 'present').map(({ image }) => image);
-    try {
-      return (await target.preflight?.(missing)) ?? [];
-    } catch (fault) {
-      if (targets.length === 1) throw fault;
-      return [{ warning: messageOf(fault) }];
-    }
-  };
-  return Promise.all(targets.map((one) => limit(ask, one)));
 }
 
 function makeReport(options: ImportOptions, targets: ImportReport['targets']): ImportReport {

@@ -1,5 +1,6 @@
 import type { Digest } from '../../core/digest.ts';
 import { PackferryError } from '../../core/errors.ts';
+import { refuseForeignLayers } from '../../core/foreign-layers.ts';
 import { configFits, formatPlatform, platformMatches, type Platform } from '../../core/platform.ts';
 import { formatReference, type ImageReference } from '../../core/reference.ts';
 import { layoutName } from '../layout-names.ts';
@@ -7,8 +8,8 @@ import { incomplete, type SaveContents, type SavedImage, type SaveGap } from './
 
 /**
  * The image of a save that a reference means on a platform: by digest where it has one (then its manifest has to be the
- * registry's), else by its full name. Throws `E_IMAGE_NOT_FOUND`, `E_PLATFORM_NOT_FOUND`, or `E_IMAGE_INCOMPLETE` with
- * the blobs that the save leaves out.
+ * registry's), else by its full name. Throws `E_IMAGE_NOT_FOUND`, `E_PLATFORM_NOT_FOUND`, `E_LAYER_FOREIGN`, or
+ * `E_IMAGE_INCOMPLETE` with the blobs that the save leaves out.
  */
 export function findImage(
   archive: string,
@@ -20,8 +21,8 @@ export function findImage(
   const name = layoutName(reference);
   const isMeant = (one: SavedImage | SaveGap): boolean =>
     digest === undefined ? one.names.includes(name) : one.digests.includes(digest);
-  const isTrue = ({ manifest, missing }: SavedImage): boolean =>
-    digest === undefined || manifest !== undefined || missing.length > 0;
+  const isTrue = ({ manifest, missing, foreign }: SavedImage): boolean =>
+    digest === undefined || manifest !== undefined || missing.length + foreign.length > 0;
   const named = contents.images.filter((image) => isMeant(image) && isTrue(image));
   const gaps = contents.gaps.filter(isMeant);
   if (named.length + gaps.length === 0) throw notFound(archive, contents, reference);
@@ -36,7 +37,7 @@ export interface Asked {
   readonly reference: ImageReference;
 }
 
-/** The image of an engine's save that has the ID which was asked for. Throws `E_SOURCE_PROTOCOL`, `E_IMAGE_INCOMPLETE`. */
+/** The image of an engine's save that has the ID which was asked for. Throws `E_SOURCE_PROTOCOL`, `E_LAYER_FOREIGN`, `E_IMAGE_INCOMPLETE`. */
 export function findSaved(
   archive: string,
   { images, gaps }: SaveContents,
@@ -55,7 +56,7 @@ export function findSaved(
   );
 }
 
-/** The first image for the platform that is all there; undefined when there is none for it, not even in part. */
+/** The first image for the platform that is all there and may be carried; undefined when there is none for it, not even in part. */
 function wholeOf(
   archive: string,
   images: readonly SavedImage[],
@@ -64,12 +65,13 @@ function wholeOf(
   wanted: Platform,
 ): SavedImage | undefined {
   const fitting = images.filter(({ platform }) => configFits(platform, wanted));
-  const whole = fitting.find(({ missing }) => missing.length === 0);
+  const whole = fitting.find(({ missing, foreign }) => missing.length + foreign.length === 0);
   if (whole !== undefined) return whole;
   const gap = gaps.find(({ platform }) => platform === undefined || platformMatches(platform, wanted));
-  const missing = fitting[0]?.missing ?? gap?.missing;
-  if (missing !== undefined) throw incomplete(archive, formatReference(reference), missing);
-  return undefined;
+  const part = fitting[0] ?? gap;
+  if (part === undefined) return undefined;
+  refuseForeignLayers(part.foreign, `${formatReference(reference)}: ${archive}`);
+  throw incomplete(archive, formatReference(reference), part.missing);
 }
 
 function notFound(archive: string, { images }: SaveContents, reference: ImageReference): PackferryError {

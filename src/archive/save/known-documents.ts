@@ -1,4 +1,5 @@
 import type { Digest } from '../../core/digest.ts';
+import { foreignLayers, type WrittenLayer } from '../../core/foreign-layers.ts';
 import { parseConfig, type ImageConfig } from '../oci-documents.ts';
 import { blobPath } from '../save-documents.ts';
 import { shownName } from '../tar/archive-fault.ts';
@@ -15,9 +16,11 @@ export interface Leading {
   readonly platform: GraphManifest['platform'];
   /** The first of these manifests that can be kept. */
   readonly kept: KeptManifest | undefined;
+  /** Where none can be: layers that may not be carried, by any of them. */
+  readonly foreign: readonly WrittenLayer[];
 }
 
-const nothing: Leading = { digests: [], platform: undefined, kept: undefined };
+const nothing: Leading = { digests: [], platform: undefined, kept: undefined, foreign: [] };
 
 /**
  * The documents of a save, each read once: ten thousand entries may name one config of some MiB, and as many manifests
@@ -57,7 +60,7 @@ export class KnownDocuments {
   }
 
   /**
-   * The manifest if it can be kept: every layer is there, compressed, with the size and content that it says. That of
+   * The manifest if it can be kept: every layer may be carried and is there, compressed, with the size and content that it says. That of
    * Docker's classic store names layers that are not compressed: it was made for the save, and is made anew here.
    */
   kept(entry: GraphManifest): KeptManifest | undefined {
@@ -72,7 +75,8 @@ export class KnownDocuments {
     const digests = new Set<Digest>();
     for (const one of own) for (const digest of one.digests) digests.add(digest);
     const kept = own.map((one) => this.kept(one)).find((one) => one !== undefined);
-    return { digests: [...digests], platform: first.platform, kept };
+    const foreign = kept === undefined ? own.flatMap(({ document }) => foreignLayers(document.layers)) : [];
+    return { digests: [...digests], platform: first.platform, kept, foreign };
   }
 
   #keep({ descriptor, document }: GraphManifest): KeptManifest | undefined {
@@ -82,6 +86,7 @@ export class KnownDocuments {
     if (config?.size !== document.config.size) return undefined;
     const { diffIds } = this.config(config);
     const fits =
+      foreignLayers(document.layers).length === 0 &&
       document.layers.length === diffIds.length &&
       document.layers.every((layer, at) => {
         const file = files.get(blobPath(layer));

@@ -1,6 +1,7 @@
 import type { Digest } from '../../core/digest.ts';
 import { PackferryError } from '../../core/errors.ts';
 import type { Descriptor, LockedImage } from '../../core/image.ts';
+import type { WrittenLayer } from '../../core/foreign-layers.ts';
 import type { Platform } from '../../core/platform.ts';
 import type { SaveFile } from './save-file.ts';
 
@@ -18,6 +19,8 @@ export interface SavedImage {
   readonly digests: readonly Digest[];
   /** What the archive leaves out, by the names that it should have there. */
   readonly missing: readonly string[];
+  /** Layers that may not be carried, whether they are there or not. */
+  readonly foreign: readonly WrittenLayer[];
 }
 
 /** An image of a save that lacks even its config, so that little is known of it. */
@@ -29,6 +32,7 @@ export interface SaveGap {
   /** The file of the config, as the save calls it. */
   readonly config: string;
   readonly missing: readonly string[];
+  readonly foreign: readonly WrittenLayer[];
 }
 
 /** What a save holds. */

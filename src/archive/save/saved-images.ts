@@ -1,4 +1,5 @@
 import type { Digest } from '../../core/digest.ts';
+import { foreignLayers, type WrittenLayer } from '../../core/foreign-layers.ts';
 import { configFits } from '../../core/platform.ts';
 import { digestMismatch } from '../../core/verify-stream.ts';
 import { blobPath } from '../save-documents.ts';
@@ -51,9 +52,10 @@ function fromEntry(documents: KnownDocuments, entry: SaveEntry): Found {
   const names = namesOf(save.archive, entry);
   const written = entry.Layers ?? [];
   if (config === undefined) {
-    const { digests, platform } = documents.leadingTo(entry.Config);
+    const { digests, platform, foreign } = documents.leadingTo(entry.Config);
     const missing = missingOf(save, [entry.Config, ...written]);
-    return { gap: { names, digests, platform, config: entry.Config, missing } };
+    const sources = [...foreign, ...foreignSources(entry)];
+    return { gap: { names, digests, platform, config: entry.Config, missing, foreign: sources } };
   }
   const { diffIds, platform } = documents.config(config);
   if (written.length !== diffIds.length) {
@@ -61,7 +63,7 @@ function fromEntry(documents: KnownDocuments, entry: SaveEntry): Found {
     throw archiveFault(save.archive, entry.Config, what);
   }
   const layers = diffIds.map((diffId, at) => layerAt(save, written[at] ?? '', diffId));
-  const { digests, kept: manifest } = documents.leadingTo(blobPath(config));
+  const { digests, kept: manifest, foreign } = documents.leadingTo(blobPath(config));
   const image = {
     names,
     platform,
@@ -70,6 +72,7 @@ function fromEntry(documents: KnownDocuments, entry: SaveEntry): Found {
     manifest,
     digests,
     missing: manifest === undefined ? missingOf(save, written) : [],
+    foreign: [...foreign, ...foreignSources(entry)],
   };
   return { image };
 }
@@ -80,10 +83,12 @@ function fromGraph(documents: KnownDocuments, entry: GraphManifest): Found[] {
   const { document, digests, names } = entry;
   const files = [document.config, ...document.layers].map(blobPath);
   const missing = missingOf(save, files);
+  const foreign = foreignLayers(document.layers);
   const config = save.files.get(blobPath(document.config));
   if (config === undefined) {
-    const gap = { names, digests, platform: entry.platform, config: blobPath(document.config), missing };
-    return gap.platform?.os === 'unknown' ? [] : [{ gap }];
+    const { platform } = entry;
+    const gap = { names, digests, platform, config: blobPath(document.config), missing, foreign };
+    return platform?.os === 'unknown' ? [] : [{ gap }];
   }
   const { diffIds, platform } = documents.config(config);
   if (platform.os === 'unknown') return [];
@@ -93,7 +98,12 @@ function fromGraph(documents: KnownDocuments, entry: GraphManifest): Found[] {
   }
   const layers = document.layers.map((layer, at) => layerAt(save, blobPath(layer), diffIds[at]));
   const manifest = documents.kept(entry);
-  return [{ image: { names, platform, config, layers, manifest, digests, missing } }];
+  return [{ image: { names, platform, config, layers, manifest, digests, missing, foreign } }];
+}
+
+/** What `manifest.json` says of layers that are kept elsewhere. */
+function foreignSources({ LayerSources }: SaveEntry): readonly WrittenLayer[] {
+  return foreignLayers(Object.values(LayerSources ?? {}));
 }
 
 function missingOf(save: SaveFiles, written: readonly string[]): string[] {

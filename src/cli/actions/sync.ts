@@ -7,6 +7,7 @@ import type { SyncReport } from '../../schema/reports-hosts.ts';
 import { cacheFolderOf } from '../context.ts';
 import { allHosts } from '../hosts.ts';
 import type { HostsOptions } from '../hosts-options.ts';
+import { paceOf, type PaceOptions } from '../pace-options.ts';
 import { checkPatterns } from '../patterns.ts';
 import { confirm, isInteractive } from '../prompt.ts';
 import type { Action, CommonOptions, Session } from '../session.ts';
@@ -22,8 +23,9 @@ export interface SyncOptions
     CommonOptions,
     SshOptions,
     HostsOptions,
-    Pick<DeliveryOptions, 'onExisting' | 'dryRun' | 'keepGoing'> {
+    Pick<DeliveryOptions, 'onExisting' | 'dryRun' | 'keepGoing' | keyof PaceOptions> {
   readonly jobs: number;
+  readonly retries: number;
   readonly images?: readonly string[];
   readonly host?: readonly string[];
   readonly from?: string;
@@ -41,6 +43,8 @@ export const syncCommand: Action<SyncOptions> = async (session, _, options) => {
     options.from === undefined ? undefined : findEngine({ name: options.from, url: options.from }, access);
   const { report, errors, approved } = await syncHosts({
     ...{ patterns, authority, jobs: options.jobs, hostsAtOnce: options.jobs * 4, emit, signal },
+    ...paceOf(options),
+    loadIdle: options.targetTimeout * 1000,
     engines: hosts.map((host) => findEngine(host, access)),
     spoolDir: path.join(cacheFolderOf(context), 'spool'),
     onExisting: onExisting(context, options),
@@ -49,7 +53,7 @@ export const syncCommand: Action<SyncOptions> = async (session, _, options) => {
     approve: (plan) => approval(session, options, plan),
   });
   const summary = approved ? syncSummary(report) : 'Nothing was brought.';
-  return { report, text: syncText(report), summary, errors: sumUp(errors, options, 'brought') };
+  return { report, text: syncText(report), summary, errors: sumUp(errors, options, 'brought', report) };
 };
 
 function neededPatterns({ images }: SyncOptions): readonly string[] {

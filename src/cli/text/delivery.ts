@@ -3,6 +3,7 @@ import { formatSize } from '../../core/size.ts';
 import type { ImportedImage, TargetReport } from '../../schema/reports.ts';
 import { count } from './plural.ts';
 import { table } from './table.ts';
+import { visible } from './visible.ts';
 
 /** What commands that deliver report. */
 interface DeliveryReport {
@@ -10,11 +11,11 @@ interface DeliveryReport {
   readonly dryRun: boolean;
 }
 
-/** How every image fared at every target. */
+/** How every image fared at every target: what was sent, what was saved since it is there, and why an image failed. */
 export function deliveryTable({ targets, dryRun }: DeliveryReport): string {
   return targets
     .map(({ name, images, error }) => {
-      if (error !== undefined) return `${name}\nnothing was sent: ${error.message}`;
+      if (error !== undefined) return `${name}\n${nothing(dryRun)}: ${error.message}`;
       const rows = table(images, [
         { title: 'STATUS', value: ({ status }) => (status === 'pending' && dryRun ? 'would load' : status) },
         {
@@ -22,17 +23,29 @@ export function deliveryTable({ targets, dryRun }: DeliveryReport): string {
           align: 'right',
           value: ({ bytesSent, bytesMissing = bytesSent }) => formatSize(bytesMissing),
         },
+        { title: 'SAVED', align: 'right', value: ({ bytesSkipped }) => formatSize(bytesSkipped) },
         { title: 'IMAGE', value: nameIn },
       ]);
-      return targets.length === 1 ? rows : `${name}\n${rows}`;
+      const lines = [rows, ...images.flatMap(whyFailed)].join('\n');
+      return targets.length === 1 ? lines : `${name}\n${lines}`;
     })
     .join('\n\n');
+}
+
+function nothing(dryRun: boolean): string {
+  return dryRun ? 'nothing would be sent' : 'nothing was sent';
+}
+
+function whyFailed({ error }: ImportedImage): string[] {
+  if (error === undefined) return [];
+  const { code, message, hint } = error;
+  return [`${code}: ${message}`, ...(hint === undefined ? [] : [`  hint: ${hint}`])].map(visible);
 }
 
 /** One line per target; `what` went there. */
 export function deliverySummary(what: string, { targets, dryRun }: DeliveryReport): string[] {
   return targets.map(({ name, images, error }) => {
-    if (error !== undefined) return `${what} to ${name}: nothing was sent, it could not be asked.`;
+    if (error !== undefined) return `${what} to ${name}: ${nothing(dryRun)}, it could not be asked.`;
     const number = (status: ImportedImage['status']): number =>
       images.filter((image) => image.status === status).length;
     const parts = [

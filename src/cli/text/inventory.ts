@@ -14,6 +14,7 @@ const mostColumns = 6;
 export function inventoryText(report: InventoryReport): string {
   const hosts = answering(report);
   const rows = report.images.filter(({ state }) => state !== 'extra');
+  if (rows.length === 0) return '';
   const columns = hosts.length <= mostColumns ? hosts.map(hostColumn) : groupedColumns(hosts.length);
   return table(rows, [{ title: 'IMAGE', value: ({ reference }) => reference }, ...columns]);
 }
@@ -67,6 +68,11 @@ function short(id: string): string {
   return isDigest(id) ? shortDigest(id) : id.slice(0, 12);
 }
 
+/** Names without a registry are names of Docker Hub, which is easily overlooked with patterns. */
+export function nothingOn(hosts: number): string {
+  return `${count(hosts, 'host')} asked: no image there fits. A pattern such as 'acme/*' means docker.io/acme; what was built there is often 'localhost/**'.`;
+}
+
 /** Closing lines: how many, what is missing, what was written. */
 export function inventorySummary(report: InventoryReport, output: string | undefined): string {
   const number = (state: Row['state']): number => report.images.filter((row) => row.state === state).length;
@@ -77,6 +83,9 @@ export function inventorySummary(report: InventoryReport, output: string | undef
       ? ''
       : ` of ${against.kind} ${against.name}${against.sequence === undefined ? '' : ` ${against.sequence}`}`;
   const hosts = answering(report).length;
+  if (hosts === 0) return 'No host has answered.';
+  if (report.images.length === 0)
+    return `${nothingOn(hosts)}${output === undefined ? '' : ` Written to ${output}.`}`;
   const parts = [
     `${number('everywhere')} on every host`,
     `${number('missing')} missing somewhere`,

@@ -1,6 +1,7 @@
 import { isDigest, shortDigest } from '../../core/digest.ts';
 import { someOf } from '../../core/some-of.ts';
 import type { SyncReport } from '../../schema/reports-hosts.ts';
+import { nothingOn } from './inventory.ts';
 import { deliverySummary, deliveryTable } from './delivery.ts';
 import { count } from './plural.ts';
 import { table } from './table.ts';
@@ -10,6 +11,7 @@ type Row = SyncReport['images'][number];
 
 /** Who lacks what, then how it fared where something was brought. */
 export function syncText(report: SyncReport): string {
+  if (report.images.length === 0) return '';
   const compared = table(report.images, [
     { title: 'IMAGE', value: ({ reference }) => reference },
     { title: 'ID', value: ({ id }) => (id === undefined ? '-' : short(id)) },
@@ -34,6 +36,7 @@ function short(id: string): string {
 export function syncSummary(report: SyncReport): string {
   const { images, hosts, targets, dryRun } = report;
   const asked = hosts.filter(({ error }) => error === undefined).length;
+  if (images.length === 0) return nothingOn(asked);
   const lacking = images.filter(({ id, lacked }) => id !== undefined && lacked.length > 0).length;
   const conflicts = images.filter((image) => image.conflicts.length > 0).length;
   const parts = [

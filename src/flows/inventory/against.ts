@@ -13,6 +13,8 @@ export interface Expectation {
   readonly images: readonly LockedImage[];
 }
 
+const hint = 'Give the folder of a bundle, or a packferry.lock.json.';
+
 /**
  * What a bundle (a folder) or a lock (a file) says that there should be. The signature of a bundle is checked where keys are
  * given; nothing is brought anywhere by it. Throws what reading them throws; `E_LOCK_UNREADABLE` where nothing is there.
@@ -29,11 +31,13 @@ export async function readExpectation(given: string, options: InspectOptions): P
     const images = document.images.map((image) => lockedImageOf(image, platform));
     return { about: { kind: 'bundle', path: given, name, sequence }, images };
   }
-  const lock = await readLock(given);
+  const lock = await readLock(given).catch((fault: unknown) => {
+    if (!(fault instanceof PackferryError) || fault.code !== 'E_LOCK_INVALID') throw fault;
+    // That it is to be made anew would be bad advice: it may be another file.
+    throw new PackferryError(fault.code, fault.message, { hint, cause: fault });
+  });
   if (lock === undefined) {
-    throw new PackferryError('E_LOCK_UNREADABLE', `${given}: no such bundle or lock file`, {
-      hint: 'Give the folder of a bundle, or a packferry.lock.json.',
-    });
+    throw new PackferryError('E_LOCK_UNREADABLE', `${given}: no such bundle or lock file`, { hint });
   }
   const images = lock.images.map(({ reference, platform, manifest, config, layers, source }) => {
     return { reference, platform, manifest, config, layers, source };

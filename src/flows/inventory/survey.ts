@@ -3,12 +3,14 @@ import { asPackferryError, PackferryError } from '../../core/errors.ts';
 import type { Emit } from '../../core/events.ts';
 import type { LockedImage } from '../../core/image.ts';
 import { parseReference } from '../../core/reference.ts';
+import { connectEngine } from '../../engine/connect-engine.ts';
 import type { EngineFacts } from '../../engine/docker-facts.ts';
 import { compareHeld, type Comparison } from '../../engine/held-image.ts';
 import { listNames, type NamedImage } from '../../engine/inspect-all.ts';
 import { inTime } from '../../engine/patience.ts';
 import { sourceFault } from '../../engine/source-fault.ts';
 import type { InventoryReport } from '../../schema/reports-hosts.ts';
+import { answerWithin } from '../engine-endpoint.ts';
 import { matchesImage } from '../exclude.ts';
 import type { HostEndpoint } from '../hosts/endpoints.ts';
 import { reportError } from '../report.ts';
@@ -73,7 +75,7 @@ export async function surveyHosts(
 async function surveyHost(found: FoundEngine, options: SurveyOptions): Promise<SurveyedHost> {
   const { patterns, expected, signal } = options;
   const { host } = found;
-  const engine = await found.open(signal);
+  const engine = await connectEngine(await found.connect(signal), answerWithin, signal);
   try {
     return await inTime(host.name, listWithin, signal, async (both) => {
       const isMeant = (reference: string): boolean => isNamed(reference, patterns);

@@ -1,20 +1,16 @@
 import { PackferryError } from '../../core/errors.ts';
 import type { Emit } from '../../core/events.ts';
-import type { ImageSource, ImageTarget } from '../../core/ports.ts';
-import { defaultPlatform } from '../../core/platform.ts';
 import { lockedNameOf } from '../../core/reference.ts';
 import { reportVersion } from '../../schema/reports.ts';
 import type { SyncReport } from '../../schema/reports-hosts.ts';
-import { deliverToTargets, refuseConflicts, surveyTargets, type SurveyedTarget } from '../delivery.ts';
-import type { FoundEngine } from '../inventory/engines.ts';
+import { KeptConnections, type FoundEngine } from '../inventory/engines.ts';
 import { isLost, lostErrors, reportHosts, surveyHosts, type SurveyedHost } from '../inventory/survey.ts';
 import type { OnExisting } from '../on-existing.ts';
-import { resolveAll, throwUnresolved, unresolved } from '../resolve.ts';
-import { closeTargets, openTargets } from '../targets.ts';
+import type { Pace } from '../pace.ts';
+import { bring, type Work } from './bring.ts';
 import { giverOf, planSync, type SyncImage } from './plan.ts';
-import { sourceOfHosts } from './source.ts';
 
-export interface SyncOptions {
+export interface SyncOptions extends Pace {
   /** The hosts that are to have the same images. */
   readonly engines: readonly FoundEngine[];
   /** Whose images count; it need not be one of the hosts. */
@@ -32,6 +28,8 @@ export interface SyncOptions {
   readonly jobs: number;
   /** Hosts that are asked at the same time. */
   readonly hostsAtOnce: number;
+  /** Milliseconds that an engine may neither take nor say anything while it loads. Default: 10 minutes. */
+  readonly loadIdle?: number;
   /** Shown the plan before anything is saved or brought; false ends it. */
   readonly approve: (plan: SyncReport) => Promise<boolean>;
   readonly emit: Emit;
@@ -50,6 +48,20 @@ export interface Synced {
  * `E_TAG_CONFLICT` and left alone, unless an authority says whose image counts and `onExisting` what to do.
  */
 export async function syncHosts(options: SyncOptions): Promise<Synced> {
+  const kept = new KeptConnections();
+  const { authority, engines } = options;
+  try {
+    return await syncEngines({
+      ...options,
+      engines: engines.map((one) => kept.keep(one)),
+      authority: authority && kept.keep(authority),
+    });
+  } finally {
+    await kept.close();
+  }
+}
+
+async function syncEngines(options: SyncOptions): Promise<Synced> {
   const { engines, authority: of, patterns, hostsAtOnce, dryRun, keepGoing, emit, signal } = options;
   const isApart = of !== undefined && !engines.some(({ host }) => host.url === of.host.url);
   const survey = { patterns, expected: [], jobs: hostsAtOnce, emit, signal };
@@ -88,9 +100,6 @@ export async function syncHosts(options: SyncOptions): Promise<Synced> {
   };
 }
 
-/** The images that each host is to get. */
-type Work = readonly { readonly host: SurveyedHost; readonly images: readonly SyncImage[] }[];
-
 function workOf(
   plan: readonly SyncImage[],
   hosts: readonly SurveyedHost[],
@@ -103,43 +112,6 @@ function workOf(
       (isMoved && image.conflicts.some((group) => group.hosts.includes(host))));
   const work = hosts.map((host) => ({ host, images: plan.filter((image) => isWanted(image, host)) }));
   return work.filter(({ images }) => images.length > 0);
-}
-
-async function bring(
-  work: Work,
-  authority: SurveyedHost | undefined,
-  options: SyncOptions,
-): Promise<{ readonly targets: SyncReport['targets']; readonly errors: readonly PackferryError[] }> {
-  const { spoolDir, jobs, keepGoing, emit, signal } = options;
-  const wanted = [...new Set(work.flatMap(({ images }) => images))];
-  const openSource = ({ engine }: SurveyedHost): Promise<ImageSource> => engine.openSource(spoolDir, signal);
-  const source = sourceOfHosts(wanted, (image) => giverOf(image, authority), openSource);
-  let targets: readonly ImageTarget[] = [];
-  try {
-    const references = wanted.map(({ reference }) => ({ reference, usedBy: [] }));
-    // The source knows the platform of each image.
-    const resolving = { source, platform: defaultPlatform, jobs: jobs * 2, emit, signal };
-    const resolved = await resolveAll(references, resolving);
-    if (!keepGoing) throwUnresolved(resolved);
-    const locked = new Map(resolved.images.map(({ image }) => [image.reference, image]));
-    targets = await openTargets(
-      work.map(({ host }) => host.engine.openTarget),
-      signal,
-    );
-    const surveyed: SurveyedTarget[] = [];
-    for (const [at, target] of targets.entries()) {
-      const names = (work[at]?.images ?? []).map(({ reference }) => lockedNameOf(reference));
-      const images = names.flatMap((name) => locked.get(name) ?? []);
-      surveyed.push(...(await surveyTargets([target], images, signal)));
-    }
-    refuseConflicts(surveyed, options);
-    const failures: PackferryError[] = [];
-    const delivered = await deliverToTargets(surveyed, source, failures, options);
-    return { targets: delivered, errors: [...unresolved(resolved), ...failures] };
-  } finally {
-    await closeTargets(targets);
-    await source.close();
-  }
 }
 
 function reportImage(image: SyncImage, authority: SurveyedHost | undefined): SyncReport['images'][number] {

@@ -32,7 +32,13 @@ const saves = (): Buffer[] => Object.values(dialects).map((write) => tarOf(write
 
 const codes: readonly ErrorCode[] = [
   ...(['E_ARCHIVE_MALFORMED', 'E_DIGEST_MISMATCH', 'E_IMAGE_MALFORMED', 'E_IMAGE_INCOMPLETE'] as const),
-  ...(['E_JSON_INVALID', 'E_LIMIT_EXCEEDED', 'E_IMAGE_NOT_FOUND', 'E_PLATFORM_NOT_FOUND'] as const),
+  ...([
+    'E_JSON_INVALID',
+    'E_LIMIT_EXCEEDED',
+    'E_IMAGE_NOT_FOUND',
+    'E_PLATFORM_NOT_FOUND',
+    'E_LAYER_FOREIGN',
+  ] as const),
 ];
 
 async function* pieces(bytes: Buffer): AsyncGenerator<Buffer> {

@@ -1,0 +1,79 @@
+import type { PackferryError } from '../../core/errors.ts';
+import type { LockedImage } from '../../core/image.ts';
+import { defaultPlatform } from '../../core/platform.ts';
+import type { ImageSource, ImageTarget } from '../../core/ports.ts';
+import { lockedNameOf } from '../../core/reference.ts';
+import { openDockerTarget } from '../../engine/docker-target.ts';
+import { openEngineSource } from '../../engine/engine-source.ts';
+import type { SyncReport } from '../../schema/reports-hosts.ts';
+import { deliverToTargets, refuseConflicts, surveyTargets, warnOfLeftOut } from '../delivery.ts';
+import type { SurveyedHost } from '../inventory/survey.ts';
+import { askForObjections } from '../preflight.ts';
+import { resolveAll, throwUnresolved, unresolved } from '../resolve.ts';
+import { closeTargets, openUsableTargets, type FoundTarget } from '../targets.ts';
+import { giverOf, type SyncImage } from './plan.ts';
+import { sourceOfHosts } from './source.ts';
+import type { SyncOptions } from './sync.ts';
+
+/** The images that each host is to get. */
+export type Work = readonly { readonly host: SurveyedHost; readonly images: readonly SyncImage[] }[];
+
+/** What was brought, and all that failed. */
+export interface Brought {
+  readonly targets: SyncReport['targets'];
+  readonly errors: readonly PackferryError[];
+}
+
+/**
+ * Saves the images where they are, and brings each host its own. A host that is lost meanwhile is told, and the others
+ * get theirs.
+ */
+export async function bring(
+  work: Work,
+  authority: SurveyedHost | undefined,
+  options: SyncOptions,
+): Promise<Brought> {
+  const { spoolDir, jobs, keepGoing, emit, signal, targetsAtOnce } = options;
+  const wanted = [...new Set(work.flatMap(({ images }) => images))];
+  const openSource = async ({ engine }: SurveyedHost): Promise<ImageSource> =>
+    openEngineSource(await engine.connect(signal), { spoolDir, emit, signal });
+  const source = sourceOfHosts(wanted, (image) => giverOf(image, authority), openSource);
+  let targets: readonly ImageTarget[] = [];
+  try {
+    const references = wanted.map(({ reference }) => ({ reference, usedBy: [] }));
+    // The source knows the platform of each image.
+    const resolving = { source, platform: defaultPlatform, jobs: jobs * 2, emit, signal };
+    const resolved = await resolveAll(references, resolving);
+    if (!keepGoing) throwUnresolved(resolved);
+    const locked = new Map(resolved.images.map(({ image }) => [image.reference, image]));
+    // Hosts that cannot be opened are called by their URL, the others as their engine is.
+    const meantFor = new Map(work.map(({ host, images }) => [host.host.url, images]));
+    const found = work.map(({ host, images }): FoundTarget => {
+      const open = async (): Promise<ImageTarget> => {
+        const target = await openTarget(host, options);
+        meantFor.set(target.name, images);
+        return target;
+      };
+      return Object.assign(open, { url: host.host.url });
+    });
+    targets = await openUsableTargets(found, signal, targetsAtOnce);
+    const imagesFor = ({ name }: ImageTarget): LockedImage[] =>
+      (meantFor.get(name) ?? []).flatMap(({ reference }) => locked.get(lockedNameOf(reference)) ?? []);
+    const surveyed = await surveyTargets(targets, imagesFor, signal, targetsAtOnce);
+    warnOfLeftOut(surveyed, emit);
+    refuseConflicts(surveyed, options);
+    await askForObjections(surveyed, options);
+    const failures: PackferryError[] = [];
+    const delivered = await deliverToTargets(surveyed, source, failures, options);
+    return { targets: delivered, errors: [...unresolved(resolved), ...failures] };
+  } finally {
+    await closeTargets(targets);
+    await source.close();
+  }
+}
+
+async function openTarget({ engine }: SurveyedHost, options: SyncOptions): Promise<ImageTarget> {
+  const { loadIdle, signal } = options;
+  const patience = loadIdle === undefined ? {} : { loadIdle };
+  return openDockerTarget(await engine.connect(signal), { ...patience, signal });
+}
