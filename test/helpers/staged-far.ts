@@ -72,7 +72,7 @@ export async function withStagedEngine<T>(
         };
         const images = async (): Promise<string> => {
           const told = await engine.run(['images', '--all', '--quiet', '--no-trunc']);
-          return (typeof told === 'string' ? told : told.stdout).trim();
+          return (typeof told === 'string' ? told : told.stdout).trim().split('\n').sort().join('\n');
         };
         const url = `ssh://root@127.0.0.1:${proxy.port}?socket=${engine.socket}`;
         return use({ sshd, engine, proxy, dir, url, images, folders, files });

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import path from 'node:path';
 import { execOk } from './system-exec.ts';
@@ -188,7 +188,9 @@ exec "$sshd" -D -E "$folder/log" -f "$folder/sshd_config"`;
 
 async function writeUsers(folder: string, { sudoers = '', password, user }: SshdOptions): Promise<void> {
   const at = (name: string): string => path.join(folder, name);
-  await mkdir(at('operator'), { recursive: true });
+  // As homes are: nobody else may enter it.
+  await mkdir(at('operator'), { mode: 0o700 });
+  await chown(at('operator'), operator.uid, operator.uid);
   const passwd = [
     'root:x:0:0::/root:/bin/sh',
     'sshd:x:100:65534::/run/sshd:/usr/sbin/nologin',

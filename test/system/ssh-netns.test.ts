@@ -68,8 +68,8 @@ test.serial(
               ]);
               for (const name of ['near', 'far']) {
                 const bundle = await site.make(name, {
-                  [`docker.io/demisto/${name}:1`]: imageOf(`${name}-1`, 3_000_000),
-                  [`docker.io/demisto/${name}:2`]: imageOf(`${name}-2`, 3_000_000),
+                  [`docker.io/demisto/${name}:1`]: imageOf(`${name}-1`, 1_000_000),
+                  [`docker.io/demisto/${name}:2`]: imageOf(`${name}-2`, 1_000_000),
                 });
                 const lost = (await sshd.link?.lost()) ?? 0;
                 const to = [`ssh://${name}?socket=${engine.socket}`];
@@ -103,8 +103,8 @@ test.serial(
           withImportSite(async (site) => {
             const options = await writeHosts(sshd, [{ name: 'host' }]);
             const bundle = await site.make('bundle', {
-              'docker.io/demisto/client:1': imageOf('client-1', 3_000_000),
-              'docker.io/demisto/client:2': imageOf('client-2', 3_000_000),
+              'docker.io/demisto/client:1': imageOf('client-1', 1_000_000),
+              'docker.io/demisto/client:2': imageOf('client-2', 1_000_000),
             });
             const argv = importing(site, bundle, [`ssh://host?socket=${engine.socket}`]);
             const ssh = ['--ssh-command', 'ssh -o GlobalKnownHostsFile=none'];
@@ -123,7 +123,7 @@ test.serial(
 test.serial(
   'staged over a link that loses 5 %, with a cut: it goes on, is confirmed, and no folder stays',
   needing(needs, async (t) => {
-    const image = imageOf('staged', 9_000_000);
+    const image = imageOf('staged', 5_000_000);
     const locked = lockComposed('docker.io/demisto/staged:1', image);
     await withPodman((engine) =>
       withStagedEngine(
@@ -131,7 +131,7 @@ test.serial(
         async (far) => {
           await staged(far, async (target) => {
             let cuts = 0;
-            far.proxy.after(far.proxy.sent() + 5_000_000, () => {
+            far.proxy.after(far.proxy.sent() + 3_000_000, () => {
               cuts += 1;
               far.proxy.cut();
             });
@@ -225,14 +225,14 @@ test.serial(
               })),
             );
             const bundle = await site.make('bundle', {
-              'docker.io/demisto/fleet:1': imageOf('fleet-1', 3_000_000),
-              'docker.io/demisto/fleet:2': imageOf('fleet-2', 3_000_000),
+              'docker.io/demisto/fleet:1': imageOf('fleet-1', 2_000_000),
+              'docker.io/demisto/fleet:2': imageOf('fleet-2', 2_000_000),
             });
             const to = machines.map(({ name, query }) => `ssh://${name}?${query}`);
             const argv = [...importing(site, bundle, to), ...options, '--retries', '1'];
             const ended = new AbortController();
             const running = runCli(argv).finally(() => ended.abort());
-            while (!ended.signal.aborted && ((await first.link?.sent()) ?? 0) < 1_000_000) await delay(20);
+            while (!ended.signal.aborted && ((await first.link?.sent()) ?? 0) < 700_000) await delay(20);
             await first.link?.takeDown();
             const ran = await running;
             t.is(ran.status, 6, ran.stderr);

@@ -39,11 +39,32 @@ const refused = async (
   return error;
 };
 
+const docker = installedDocker();
+
+function installedDocker(): EngineKind {
+  const [first] = engineKinds;
+  if (first === undefined) throw new Error('no engine');
+  return first;
+}
+
+/** Its tests bring images of their own each. */
+let sharedDocker: ReturnType<typeof startEngine> | undefined;
+
+test.after.always('the engine that tests share ends', async () => {
+  await (await sharedDocker?.catch(() => undefined))?.stop();
+});
+
+async function withSharedDocker(use: (far: StagedFar) => Promise<void>): Promise<void> {
+  sharedDocker ??= startEngine(docker);
+  await withStagedEngine(await sharedDocker, use);
+}
+
 for (const kind of engineKinds) {
   test.serial(
     `staged on ${kind.name}: in full, then thin, loaded there, and no folder stays`,
     needing([...sshdNeeds, ...kind.needs], async (t) => {
-      await withStagedFar(kind, async (far) => {
+      const withFar = kind === docker ? withSharedDocker : withStagedFar.bind(undefined, kind);
+      await withFar(async (far) => {
         const base = imageOf('base', 9_000_000);
         const top = composeImage({ base, files: [{ path: 'app', content: noise('app', 3000) }] });
         const lockedBase = lockComposed(`${repository}:base`, base);
@@ -69,26 +90,6 @@ for (const kind of engineKinds) {
       });
     }),
   );
-}
-
-const docker = installedDocker();
-
-function installedDocker(): EngineKind {
-  const [first] = engineKinds;
-  if (first === undefined) throw new Error('no engine');
-  return first;
-}
-
-/** Its tests bring images of their own each. */
-let sharedDocker: ReturnType<typeof startEngine> | undefined;
-
-test.after.always('the engine that tests share ends', async () => {
-  await (await sharedDocker?.catch(() => undefined))?.stop();
-});
-
-async function withSharedDocker(use: (far: StagedFar) => Promise<void>): Promise<void> {
-  sharedDocker ??= startEngine(docker);
-  await withStagedEngine(await sharedDocker, use);
 }
 
 /** Tests that need one engine of any kind. */
