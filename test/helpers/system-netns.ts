@@ -55,8 +55,8 @@ device=$1 here=$2 there=$3 loss=$4 rate=$5 owner=$6
 ip link add lan type veth peer name "$device" netns "$PPID"
 outside() { nsenter --net="/proc/$PPID/ns/net" "$@"; }
 outside ip link set "$device" alias "$owner"
-outside ip address add "$here/30" dev "$device"
 outside ip link set "$device" gso_max_segs 1 up
+outside ip address add "$here/30" dev "$device"
 ip address add "$there/30" dev lan
 ip link set lo up
 ip link set lan gso_max_segs 1 up
@@ -138,8 +138,8 @@ function tryLink(): boolean {
     .filter(([name]) => !name.startsWith(prefix))
     .flatMap(([, addresses = []]) => addresses);
   if (process.getuid?.() !== 0 || foreign.some(({ address }) => /^198\.1[89]\./.test(address))) return false;
-  const { unshare, args } = planLink({ loss: 0.5, rate: '32mbit' });
   try {
+    const { unshare, args } = planLink({ loss: 0.5, rate: '32mbit' });
     execFileSync('unshare', [...unshare, '--', 'sh', '-c', setUpLink, 'sh', ...args], { stdio: 'ignore' });
     return true;
   } catch {

@@ -134,7 +134,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
       options.dockerSocket ?? '',
     ],
     folder,
-    isReady: () => accepts(host, port),
+    isReady: () => accepts(host, port, plan?.here),
   });
   const lineOf = async (type: string): Promise<string> => {
     const [name = '', key = ''] = (await readFile(at(`host_${type}.pub`), 'utf8')).split(' ');
@@ -228,13 +228,15 @@ function hasPenalties(sshd: string): boolean {
   return Number(major) * 100 + Number(minor) >= 908;
 }
 
-function accepts(host: string, port: number): Promise<boolean> {
+/** From an address that is not there yet nothing leaves the machine. */
+function accepts(host: string, port: number, localAddress = '127.0.0.1'): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, host);
+    const socket = connect({ host, port, localAddress, timeout: 5000 });
     socket.once('data', () => {
       socket.destroy();
       resolve(true);
     });
+    socket.once('timeout', () => socket.destroy(new Error('timeout')));
     socket.once('error', () => resolve(false));
   });
 }

@@ -12,6 +12,7 @@ import { runImport } from '../helpers/import-process.ts';
 import { withFolder } from '../helpers/bundle-fixture.ts';
 import { withImportSite } from '../helpers/import-site.ts';
 import { withSmallDisk } from '../helpers/small-disk.ts';
+import { sharedService } from '../helpers/shared-service.ts';
 import { noting } from '../helpers/ssh-user.ts';
 import {
   staged,
@@ -48,15 +49,10 @@ function installedDocker(): EngineKind {
 }
 
 /** Its tests bring images of their own each. */
-let sharedDocker: ReturnType<typeof startEngine> | undefined;
-
-test.after.always('the engine that tests share ends', async () => {
-  await (await sharedDocker?.catch(() => undefined))?.stop();
-});
+const sharedDocker = sharedService(() => startEngine(docker));
 
 async function withSharedDocker(use: (far: StagedFar) => Promise<void>): Promise<void> {
-  sharedDocker ??= startEngine(docker);
-  await withStagedEngine(await sharedDocker, use);
+  await withStagedEngine(await sharedDocker(), use);
 }
 
 for (const kind of engineKinds) {
