@@ -3,6 +3,14 @@ import { messageOf } from '../core/errors.ts';
 import type { Ending, RunningCommand } from '../core/running-command.ts';
 import type { HostConnection } from '../ssh/host-connection.ts';
 
+/**
+ * A command of another user starts in `/`, as here: rootless Podman does not start in a folder that its user may not enter,
+ * and the home of the one who logs in mostly is such a folder.
+ */
+export function fromRoot(argv: readonly string[]): readonly string[] {
+  return argv[0] === 'sudo' ? ['sh', '-c', 'cd / && exec "$@"', 'sh', ...argv] : argv;
+}
+
 /** Starts a command on another machine, as `startCommand` does here. Throws what `HostConnection.exec` throws. */
 export async function startThere(
   connection: HostConnection,
@@ -18,7 +26,7 @@ export async function startThere(
   // Whoever stops it may not wait for its end.
   ended.catch(() => undefined);
   const stream = await connection.exec(
-    argv,
+    fromRoot(argv),
     ({ status }) => {
       stderr.end();
       settle(status ?? 'a signal');

@@ -3,7 +3,7 @@ import { messageOf, PackferryError } from '../core/errors.ts';
 import type { HostConnection, RemoteExit } from '../ssh/host-connection.ts';
 import { commandFailed } from './command.ts';
 import { openByCommand, type CommandConnection } from './command-engine.ts';
-import { startThere } from './ssh-command.ts';
+import { fromRoot, startThere } from './ssh-command.ts';
 import type { SshEndpoint } from './ssh-endpoint.ts';
 
 export type Product = 'docker' | 'podman';
@@ -101,7 +101,7 @@ function dialWays(
   return places.map((place) => {
     const argv = [...engineCommand(product, as, place), 'system', 'dial-stdio'];
     const faultOf = (exit: RemoteExit): Error | undefined => dialFault(connection, argv, exit);
-    const open = (): Promise<Duplex> => connection.exec(argv, faultOf);
+    const open = (): Promise<Duplex> => connection.exec(fromRoot(argv), faultOf);
     return { name: `the command "${argv.join(' ')}"`, kind: 'dial', product, socket: place, open };
   });
 }

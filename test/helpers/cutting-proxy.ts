@@ -13,9 +13,9 @@ export interface CuttingProxy {
   readonly stall: () => void;
 }
 
-/** Calls `use` with a proxy in front of a port of 127.0.0.1, which can break or hold up what goes through it. */
+/** Calls `use` with a proxy in front of a server, which can break or hold up what goes through it. */
 export async function withCuttingProxy<T>(
-  target: number,
+  target: { readonly host: string; readonly port: number },
   use: (proxy: CuttingProxy) => Promise<T>,
 ): Promise<T> {
   const open = new Set<Socket>();
@@ -28,7 +28,7 @@ export async function withCuttingProxy<T>(
       client.on('error', () => undefined);
       return;
     }
-    const far = connect(target, '127.0.0.1');
+    const far = connect(target.port, target.host);
     for (const one of [client, far]) {
       open.add(one);
       one.on('error', () => undefined);

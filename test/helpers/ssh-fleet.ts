@@ -1,11 +1,13 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { Sshd } from './system-sshd.ts';
+import { knownName, type Sshd } from './system-sshd.ts';
 
 /** A name under which a server is reached. */
 export interface FleetHost {
   readonly name: string;
-  /** Default: that of the server itself. */
+  /** Default: the one that `writeHosts` is called for. */
+  readonly server?: Sshd;
+  /** Of 127.0.0.1, where something stands before the server. */
   readonly port?: number;
   /** Further lines of ssh_config for it. */
   readonly settings?: readonly string[];
@@ -13,14 +15,16 @@ export interface FleetHost {
 
 /** Writes ssh_config and known_hosts for these hosts; returns the options of the command line. */
 export async function writeHosts(sshd: Sshd, hosts: readonly FleetHost[]): Promise<readonly string[]> {
-  const config = hosts.map(({ name, port = sshd.port, settings = [] }) =>
-    [`Host ${name}`, 'HostName 127.0.0.1', `Port ${port}`, 'User root', ...settings].join('\n  '),
-  );
-  const known = hosts.map(({ port = sshd.port }) =>
-    sshd.hostKeys.ed25519.replace(`:${sshd.port} `, `:${port} `),
-  );
+  const entries = hosts.map(({ name, server = sshd, port, settings = [] }) => {
+    const at = port === undefined ? server : { host: '127.0.0.1', port };
+    const lines = [`Host ${name}`, `HostName ${at.host}`, `Port ${at.port}`, 'User root', ...settings];
+    return {
+      config: lines.join('\n  '),
+      known: server.hostKeys.ed25519.replace(knownName(server), knownName(at)),
+    };
+  });
   const [file, keys] = [path.join(sshd.home, 'hosts_config'), path.join(sshd.home, 'hosts_keys')];
-  await writeFile(file, `${config.join('\n')}\n`);
-  await writeFile(keys, [...new Set(known)].join(''));
+  await writeFile(file, entries.map(({ config }) => `${config}\n`).join(''));
+  await writeFile(keys, [...new Set(entries.map(({ known }) => known))].join(''));
   return ['--ssh-config', file, '--known-hosts', keys, '--identity', sshd.identity];
 }

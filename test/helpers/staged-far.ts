@@ -10,7 +10,7 @@ import { userOf } from './ssh-user.ts';
 import type { Dockerd } from './system-dockerd.ts';
 import { withEngine, type EngineKind } from './system-engine-kinds.ts';
 import type { Podman } from './system-podman.ts';
-import { makeKnown, withSshd, type Sshd, type SshdOptions } from './system-sshd.ts';
+import { knownName, makeKnown, withSshd, type Sshd, type SshdOptions } from './system-sshd.ts';
 
 /** An engine on a far machine, behind a link that can be cut. */
 export interface StagedFar {
@@ -29,46 +29,59 @@ export interface StagedFar {
   readonly files: () => Promise<readonly string[]>;
 }
 
+export interface StagedFarOptions extends SshdOptions {
+  /** The PATH of commands there. */
+  readonly path?: string;
+}
+
 /** Calls `use` with a private engine, server and link, all of which are ended afterwards. */
 export async function withStagedFar<T>(
   kind: EngineKind,
   use: (far: StagedFar) => Promise<T>,
-  options: SshdOptions & { readonly path?: string } = {},
+  options: StagedFarOptions = {},
+): Promise<T> {
+  return withEngine(kind, (engine) => withStagedEngine(engine, use, options));
+}
+
+/** The same with an engine that the caller has, and ends. */
+export async function withStagedEngine<T>(
+  engine: Dockerd | Podman,
+  use: (far: StagedFar) => Promise<T>,
+  options: StagedFarOptions = {},
 ): Promise<T> {
   const { path: programs = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', ...server } =
     options;
-  return withEngine(kind, (engine) =>
-    withSshd(
-      (sshd) =>
-        withCuttingProxy(sshd.port, async (proxy) => {
-          await chmod(engine.folder, 0o755);
-          await makeKnown(sshd);
-          await makeKnownBy(sshd, proxy.port);
-          const dir = path.join(sshd.folder, 'stage');
-          await mkdir(dir, { mode: 0o700 });
-          const root = path.join(dir, 'packferry-stage');
-          const folders = async (): Promise<string[]> => readdir(root).catch(() => []);
-          const files = async (): Promise<string[]> => {
-            const all = await Promise.all(
-              (await folders()).map(async (name) => {
-                const folder = path.join(root, name);
-                return (await readdir(folder)).map((file) => path.join(folder, file));
-              }),
-            );
-            return all.flat();
-          };
-          const images = async (): Promise<string> => {
-            const told = await engine.run(['images', '--all', '--quiet', '--no-trunc']);
-            return (typeof told === 'string' ? told : told.stdout).trim();
-          };
-          const url = `ssh://root@127.0.0.1:${proxy.port}?socket=${engine.socket}`;
-          return use({ sshd, engine, proxy, dir, url, images, folders, files });
-        }),
-      {
-        ...server,
-        config: [`SetEnv PATH=${programs}`, ...(server.config ?? [])],
-      },
-    ),
+  return withSshd(
+    (sshd) =>
+      withCuttingProxy(sshd, async (proxy) => {
+        await chmod(engine.folder, 0o755);
+        await makeKnown(sshd);
+        await makeKnownBy(sshd, proxy.port);
+        const dir = path.join(sshd.folder, 'stage');
+        await mkdir(dir, { mode: 0o700 });
+        const root = path.join(dir, 'packferry-stage');
+        const folders = async (): Promise<string[]> => readdir(root).catch(() => []);
+        const files = async (): Promise<string[]> => {
+          const all = await Promise.all(
+            (await folders()).map(async (name) => {
+              const folder = path.join(root, name);
+              return (await readdir(folder)).map((file) => path.join(folder, file));
+            }),
+          );
+          return all.flat();
+        };
+        const images = async (): Promise<string> => {
+          const told = await engine.run(['images', '--all', '--quiet', '--no-trunc']);
+          return (typeof told === 'string' ? told : told.stdout).trim().split('\n').sort().join('\n');
+        };
+        const url = `ssh://root@127.0.0.1:${proxy.port}?socket=${engine.socket}`;
+        return use({ sshd, engine, proxy, dir, url, images, folders, files });
+      }),
+    {
+      hostKeys: ['ed25519'],
+      ...server,
+      config: [`SetEnv PATH=${programs}`, ...(server.config ?? [])],
+    },
   );
 }
 
@@ -76,7 +89,7 @@ export async function withStagedFar<T>(
 async function makeKnownBy(sshd: Sshd, port: number): Promise<void> {
   const hosts = path.join(sshd.home, '.ssh', 'known_hosts');
   const known = await readFile(hosts, 'utf8');
-  await writeFile(hosts, known + known.replaceAll(`:${sshd.port} `, `:${port} `));
+  await writeFile(hosts, known + known.replaceAll(knownName(sshd), knownName({ host: '127.0.0.1', port })));
 }
 
 export interface StagedUse {

@@ -1,8 +1,9 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import path from 'node:path';
 import { execOk } from './system-exec.ts';
+import { linkOf, planLink, setUpLink, type Link, type LinkOptions } from './system-netns.ts';
 import type { OtherUser } from './system-user.ts';
 import { freePort, serviceFolder, startService, usingService, type Service } from './system-service.ts';
 import { systemTools, type Need } from './system-tools.ts';
@@ -10,8 +11,10 @@ import { systemTools, type Need } from './system-tools.ts';
 /** What tests with a real SSH server need. */
 export const sshdNeeds: readonly Need[] = ['sshd', 'ssh-keygen', 'root'];
 
-/** A private SSH server on 127.0.0.1 with users of its own. Needs `sshd`, `ssh-keygen` and root. */
+/** A private SSH server with users of its own. Needs `sshd`, `ssh-keygen` and root. */
 export interface Sshd extends Service {
+  /** 127.0.0.1, unless it is behind a link. */
+  readonly host: string;
   readonly port: number;
   /** The folder of the user who connects: `.ssh/id_ed25519` lets in every user of the server; it has no known_hosts. */
   readonly home: string;
@@ -20,6 +23,7 @@ export interface Sshd extends Service {
   readonly hostKeys: Readonly<Record<'ed25519' | 'ecdsa' | 'rsa', string>>;
   /** Has anybody tried to be let in? */
   readonly wasAsked: () => Promise<boolean>;
+  readonly link: Link | undefined;
 }
 
 export interface SshdOptions {
@@ -41,6 +45,8 @@ export interface SshdOptions {
   readonly pam?: boolean;
   /** Uses the key and home of another server. */
   readonly like?: Sshd;
+  /** It is in a network namespace of its own, at port 22 of an address of its own. Needs `network-namespaces`. */
+  readonly link?: LinkOptions;
 }
 
 /** Users of the server beside root: `operator` (1999) with a shell, and `noshell` (1998) without. */
@@ -87,16 +93,19 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   }
   const certificates = options.certified === true ? types : [];
 
-  const port = await freePort();
+  const plan = options.link === undefined ? undefined : planLink(options.link);
+  const [host, port] = plan === undefined ? ['127.0.0.1', await freePort()] : [plan.there, 22];
   const config = [
     `Port ${port}`,
-    'ListenAddress 127.0.0.1',
+    `ListenAddress ${host}`,
     ...types.map((type) => `HostKey ${at(`host_${type}`)}`),
     ...certificates.map((type) => `HostCertificate ${at(`host_${type}-cert.pub`)}`),
     `AuthorizedKeysFile ${at('authorized_keys')}`,
     'StrictModes no',
     `UsePAM ${options.pam === true ? 'yes' : 'no'}`,
-    'PidFile none',
+    `PidFile ${at('pid')}`,
+    // A session whose client was killed behind a dead link ends, too, and with it the namespace.
+    ...(plan === undefined ? [] : ['ClientAliveInterval 10']),
     'LogLevel DEBUG1',
     'PermitRootLogin prohibit-password',
     `PasswordAuthentication ${options.password === undefined || options.pam === true ? 'no' : 'yes'}`,
@@ -110,30 +119,37 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     name: 'sshd',
     command: 'unshare',
     args: [
+      ...(plan?.unshare ?? []),
       '--mount',
       '--propagation',
       'private',
       '--',
       'sh',
       '-c',
-      inside,
+      plan === undefined ? inside : setUpLink + inside,
       'sh',
+      ...(plan?.args ?? []),
       folder,
       tools.path('sshd'),
       options.dockerSocket ?? '',
     ],
     folder,
-    isReady: () => accepts(port),
+    isReady: () => accepts(host, port, plan?.here),
   });
   const lineOf = async (type: string): Promise<string> => {
     const [name = '', key = ''] = (await readFile(at(`host_${type}.pub`), 'utf8')).split(' ');
-    return `[127.0.0.1]:${port} ${name} ${key}\n`;
+    return `${knownName({ host, port })} ${name} ${key}\n`;
   };
   const hostKeys = { ed25519: '', ecdsa: '', rsa: '' };
   for (const type of types) hostKeys[type] = await lineOf(type);
+  const link = plan === undefined ? undefined : linkOf(plan, Number(await readFile(at('pid'), 'utf8')));
   return {
     ...service,
-    ...{ port, home, identity, hostKeys },
+    ...{ host, port, home, identity, hostKeys, link },
+    stop: async () => {
+      await service.stop();
+      await link?.remove();
+    },
     wasAsked: async () => (await service.log()).includes('userauth-request'),
   };
 }
@@ -141,6 +157,11 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
 /** Calls `use` with a server that is stopped afterwards. */
 export async function withSshd<T>(use: (sshd: Sshd) => Promise<T>, options: SshdOptions = {}): Promise<T> {
   return usingService(await startSshd(options), use);
+}
+
+/** How known_hosts names this address. */
+export function knownName({ host, port }: Pick<Sshd, 'host' | 'port'>): string {
+  return port === 22 ? host : `[${host}]:${port}`;
 }
 
 /** Makes the server known to the user who connects. */
@@ -167,7 +188,9 @@ exec "$sshd" -D -E "$folder/log" -f "$folder/sshd_config"`;
 
 async function writeUsers(folder: string, { sudoers = '', password, user }: SshdOptions): Promise<void> {
   const at = (name: string): string => path.join(folder, name);
-  await mkdir(at('operator'), { recursive: true });
+  // As homes are: nobody else may enter it.
+  await mkdir(at('operator'), { mode: 0o700 });
+  await chown(at('operator'), operator.uid, operator.uid);
   const passwd = [
     'root:x:0:0::/root:/bin/sh',
     'sshd:x:100:65534::/run/sshd:/usr/sbin/nologin',
@@ -205,13 +228,15 @@ function hasPenalties(sshd: string): boolean {
   return Number(major) * 100 + Number(minor) >= 908;
 }
 
-function accepts(port: number): Promise<boolean> {
+/** From an address that is not there yet nothing leaves the machine. */
+function accepts(host: string, port: number, localAddress = '127.0.0.1'): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
+    const socket = connect({ host, port, localAddress, timeout: 5000 });
     socket.once('data', () => {
       socket.destroy();
       resolve(true);
     });
+    socket.once('timeout', () => socket.destroy(new Error('timeout')));
     socket.once('error', () => resolve(false));
   });
 }

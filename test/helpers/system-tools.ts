@@ -2,6 +2,7 @@ import { accessSync, constants } from 'node:fs';
 import path from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { hasEngineRoot } from './system-engine-root.ts';
+import { hasNetworkNamespaces } from './system-netns.ts';
 
 /** Programs that system tests use. None of them is needed to build packferry or to run its other tests. */
 export type ToolName =
@@ -23,8 +24,8 @@ export type ToolName =
   | 'useradd'
   | 'newuidmap';
 
-/** What a test needs: a program, to run as root, this kind of machine, or the newer engines that `.ci/engines` brings. */
-export type Need = ToolName | 'root' | 'linux-x64' | 'newer-engines';
+/** What a test needs: a program, to run as root, this kind of machine, the newer engines that `.ci/engines` brings, or hosts behind links. */
+export type Need = ToolName | 'root' | 'linux-x64' | 'newer-engines' | 'network-namespaces';
 
 export interface SystemTools {
   readonly root: boolean;
@@ -56,6 +57,7 @@ export function systemTools(): SystemTools {
       needs.filter((need) => {
         if (need === 'root') return !root;
         if (need === 'newer-engines') return !hasEngineRoot();
+        if (need === 'network-namespaces') return !hasNetworkNamespaces();
         if (need === 'linux-x64') return `${process.platform}-${process.arch}` !== need;
         return find(need) === undefined;
       }),

@@ -5,9 +5,11 @@ import test from 'ava';
 import { composeImage, noise } from '../../bin/demo/sample-images.ts';
 import { PackferryError } from '../../src/core/errors.ts';
 import { blobsOf, totalSize } from '../../src/core/image.ts';
+import { parseSshEndpoint } from '../../src/engine/ssh-endpoint.ts';
+import { openStagedTarget } from '../../src/engine/stage/staged-target.ts';
 import { lockComposed } from '../helpers/compose.ts';
 import { overSsh, setPath, type Far } from '../helpers/ssh-engine.ts';
-import { noting } from '../helpers/ssh-user.ts';
+import { noting, userOf } from '../helpers/ssh-user.ts';
 import { writeProgram } from '../helpers/system-commands.ts';
 import type { Dockerd } from '../helpers/system-dockerd.ts';
 import { execOk } from '../helpers/system-exec.ts';
@@ -58,6 +60,20 @@ test.serial(
             there.trim().split('\n').sort(),
             [locked.config.digest, lockedBase.config.digest].sort(),
           );
+
+          // The staged pieces lie in the home of the one who logs in, where that user may not look.
+          const third = composeImage({ base, files: [{ path: 'more', content: noise('as-more', 3000) }] });
+          const lockedThird = lockComposed('docker.io/demisto/sample:more', third);
+          const endpoint = parseSshEndpoint(`//operator@127.0.0.1:${sshd.port}?${query}`);
+          const options = { me: userOf(sshd), acceptNew: false, emit, signal: new AbortController().signal };
+          const target = await openStagedTarget(endpoint, options);
+          try {
+            await target.survey([lockedThird]);
+            await target.deliver(lockedThird, composedSource([third]));
+            t.like(await target.confirm(lockedThird), { confirmed: true, id: lockedThird.config.digest });
+          } finally {
+            await target.close();
+          }
 
           // The user who logs in may not do this as anybody else.
           const other = overSsh(far, () => Promise.resolve(), {

@@ -247,7 +247,7 @@ dockerTest(
   async (t, far) => {
     const image = imageOf('large', 24_000_000);
     const locked = lockComposed(`${repository}:large`, image);
-    await withCuttingProxy(far.sshd.port, async (proxy) => {
+    await withCuttingProxy(far.sshd, async (proxy) => {
       // The proxy has a port of its own, under which the server has to be known, too.
       const hosts = path.join(far.sshd.home, '.ssh', 'known_hosts');
       const known = await readFile(hosts, 'utf8');

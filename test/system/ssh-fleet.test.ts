@@ -33,7 +33,7 @@ test.serial(
     const images = composed.map((image, at) => lockComposed(`docker.io/demisto/cut:${at}`, image));
     await withPodman((engine) =>
       withSshd((sshd) =>
-        withCuttingProxy(sshd.port, async (proxy) => {
+        withCuttingProxy(sshd, async (proxy) => {
           await writeHosts(sshd, [{ name: 'host', port: proxy.port }]);
           const me = userOf(sshd, {
             configFile: path.join(sshd.home, 'hosts_config'),
@@ -130,7 +130,7 @@ test.serial(
     await withPodmans(2, ([stuck, good]) =>
       withSshd((sshd) =>
         withImportSite((site) =>
-          withCuttingProxy(sshd.port, async (proxy) => {
+          withCuttingProxy(sshd, async (proxy) => {
             if (stuck === undefined || good === undefined) throw new Error('no engines');
             const names = ['one', 'two'].map((name) => `docker.io/demisto/hang:${name}`);
             const bundle = await site.make(

@@ -12,9 +12,16 @@ import { runImport } from '../helpers/import-process.ts';
 import { withFolder } from '../helpers/bundle-fixture.ts';
 import { withImportSite } from '../helpers/import-site.ts';
 import { withSmallDisk } from '../helpers/small-disk.ts';
+import { sharedService } from '../helpers/shared-service.ts';
 import { noting } from '../helpers/ssh-user.ts';
-import { staged, stagedImport, withStagedFar, type StagedFar } from '../helpers/staged-far.ts';
-import { engineKinds, type EngineKind } from '../helpers/system-engine-kinds.ts';
+import {
+  staged,
+  stagedImport,
+  withStagedEngine,
+  withStagedFar,
+  type StagedFar,
+} from '../helpers/staged-far.ts';
+import { engineKinds, startEngine, type EngineKind } from '../helpers/system-engine-kinds.ts';
 import { composedSource } from '../helpers/system-images.ts';
 import { operator, sshdNeeds } from '../helpers/system-sshd.ts';
 import { needing } from '../helpers/system-tools.ts';
@@ -33,11 +40,27 @@ const refused = async (
   return error;
 };
 
+const docker = installedDocker();
+
+function installedDocker(): EngineKind {
+  const [first] = engineKinds;
+  if (first === undefined) throw new Error('no engine');
+  return first;
+}
+
+/** Its tests bring images of their own each. */
+const sharedDocker = sharedService(() => startEngine(docker));
+
+async function withSharedDocker(use: (far: StagedFar) => Promise<void>): Promise<void> {
+  await withStagedEngine(await sharedDocker(), use);
+}
+
 for (const kind of engineKinds) {
   test.serial(
     `staged on ${kind.name}: in full, then thin, loaded there, and no folder stays`,
     needing([...sshdNeeds, ...kind.needs], async (t) => {
-      await withStagedFar(kind, async (far) => {
+      const withFar = kind === docker ? withSharedDocker : withStagedFar.bind(undefined, kind);
+      await withFar(async (far) => {
         const base = imageOf('base', 9_000_000);
         const top = composeImage({ base, files: [{ path: 'app', content: noise('app', 3000) }] });
         const lockedBase = lockComposed(`${repository}:base`, base);
@@ -65,20 +88,12 @@ for (const kind of engineKinds) {
   );
 }
 
-const docker = installedDocker();
-
-function installedDocker(): EngineKind {
-  const [first] = engineKinds;
-  if (first === undefined) throw new Error('no engine');
-  return first;
-}
-
 /** Tests that need one engine of any kind. */
 function stageTest(title: string, use: (t: ExecutionContext, far: StagedFar) => Promise<void>): void {
   test.serial(
     title,
     needing([...sshdNeeds, ...docker.needs], async (t) => {
-      await withStagedFar(docker, (far) => use(t, far));
+      await withSharedDocker((far) => use(t, far));
     }),
   );
 }
@@ -115,11 +130,12 @@ stageTest(
     await withImportSite(async (site) => {
       const bundle = await site.make('bundle', { [`${repository}:killed`]: imageOf('killed', 24_000_000) });
       const argv = stagedImport(far, site, bundle);
+      const before = await far.images();
       const start = far.proxy.sent();
       const killed = await runImport(argv, { when: (act) => far.proxy.after(start + 16_000_000, act) });
       t.is(killed.signal, 'SIGKILL');
       t.is((await far.folders()).length, 1);
-      t.is(await far.images(), '');
+      t.is(await far.images(), before);
       const second = far.proxy.sent();
       const done = await runImport(argv);
       t.is(done.status, 0, done.lines.join('\n'));
@@ -128,7 +144,7 @@ stageTest(
         done.lines.some((line) => line.includes('going on')),
         done.lines.join('\n'),
       );
-      t.not(await far.images(), '');
+      t.not(await far.images(), before);
       t.deepEqual(await far.folders(), []);
     });
   },
@@ -140,12 +156,13 @@ stageTest(
     await withImportSite(async (site) => {
       const bundle = await site.make('bundle', { [`${repository}:stopped`]: imageOf('stopped', 24_000_000) });
       const argv = stagedImport(far, site, bundle);
+      const before = await far.images();
       const start = far.proxy.sent();
       const when = (act: () => void): void => far.proxy.after(start + 9_000_000, act);
       const stopped = await runImport(argv, { when, signal: 'SIGINT' });
       t.is(stopped.status, 130, stopped.lines.join('\n'));
       t.deepEqual(await far.folders(), []);
-      t.is(await far.images(), '');
+      t.is(await far.images(), before);
     });
   },
 );
@@ -214,6 +231,7 @@ stageTest(
       return dir;
     };
 
+    const before = await far.images();
     const planted = await at('planted');
     await mkdir(path.join(planted, 'packferry-stage'), { mode: 0o700 });
     await chown(path.join(planted, 'packferry-stage'), operator.uid, operator.uid);
@@ -234,12 +252,12 @@ stageTest(
     await refused(t, 'E_TARGET_UNWRITABLE', deliver(seen));
 
     await refused(t, 'E_TARGET_UNWRITABLE', deliver(path.join(far.sshd.folder, 'nowhere')));
-    t.is(await far.images(), '');
+    t.is(await far.images(), before);
 
     // In a folder like /tmp others cannot take it away.
     const sticky = await at('sticky', 0o1777);
     await deliver(sticky);
-    t.not(await far.images(), '');
+    t.not(await far.images(), before);
   },
 );
 
@@ -250,7 +268,7 @@ test.serial(
       // Mounted before the server starts, which has a view of its own of what is mounted.
       await withSmallDisk(t, folder, 2048, async (dir) => {
         await chmod(dir, 0o755);
-        await withStagedFar(docker, async (far) => {
+        await withSharedDocker(async (far) => {
           const image = imageOf('no-room', 6_000_000);
           const locked = lockComposed(`${repository}:no-room`, image);
           const before = far.proxy.sent();

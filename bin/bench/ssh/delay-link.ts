@@ -1,4 +1,4 @@
-// A long way to a server on this machine, as a process of its own: `node delay-link.js PORT ROUNDTRIP` (milliseconds).
+// A long way to a server as a process of its own: `node delay-link.js PORT ROUNDTRIP [HOST]` (milliseconds; 127.0.0.1).
 // Prints the port that it listens on, then, for every line on its standard input, how many bytes have set out towards the
 // server and back since the last time (`DelayLinkBytes`). Ends with its standard input.
 //
@@ -15,14 +15,15 @@ export interface DelayLinkBytes {
   readonly received: number;
 }
 
-const [port = 0, roundTrip = 0] = process.argv.slice(2).map(Number);
+const [port = 0, roundTrip = 0] = process.argv.slice(2, 4).map(Number);
+const host = process.argv[4] ?? '127.0.0.1';
 let sent = 0;
 let received = 0;
 
 const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (client) => {
   client.on('error', () => undefined);
   void (roundTrip === 0 ? Promise.resolve() : delay(roundTrip)).then(() => {
-    const upstream = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    const upstream = connect({ port, host, allowHalfOpen: true });
     new DelayLine(client, upstream, roundTrip / 2, (bytes) => (sent += bytes));
     new DelayLine(upstream, client, roundTrip / 2, (bytes) => (received += bytes));
     for (const [socket, other] of [

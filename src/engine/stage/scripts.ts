@@ -68,13 +68,14 @@ export const hashes = lines(
 
 /**
  * `ID PARTS COMMAND...`, in the folder. Hands the parts to a command, one behind the other; at the first that is missing
- * the stream ends, so that the last one, without which engines keep nothing, is not given.
+ * the stream ends, so that the last one, without which engines keep nothing, is not given. The command runs in `/`: it may be
+ * one of a user who may not enter the folder.
  */
 export const feed = lines(
   'd=$1; l=$2; shift 2;',
   '{ for p in $l; do b=${p%:*}; n=${p#*:}; i=0;',
   'while [ "$i" -lt "$n" ]; do cat -- "$b.$i" || exit 1; i=$((i+1)); printf . >> "$d.fed"; done; done; }',
-  '| "$@"; printf "%s\\n" "$?" > "$d.s"; mv -f -- "$d.s" "$d.status"',
+  '| (cd / && exec "$@"); printf "%s\\n" "$?" > "$d.s"; mv -f -- "$d.s" "$d.status"',
 );
 
 /**
