@@ -16,6 +16,7 @@ import { resolveAll, throwUnresolved, unresolved } from './resolve.ts';
 import { renameImages, type RetagRule } from './retag.ts';
 import type { SourceEndpoint } from './source-endpoint.ts';
 import type { Sources } from './sources.ts';
+import { straightThrough } from './straight-through.ts';
 
 export interface CopyOptions extends Pace {
   /** References, or patterns of what the sources list. */
@@ -55,7 +56,7 @@ export async function copyImages(options: CopyOptions): Promise<Copied> {
   const { from, sources, platform, emit, signal, jobs, dryRun, keepGoing } = options;
   const links = from.map((endpoint) => ({ endpoint, open: () => sources.open(endpoint) }));
   const chain = new Chain(links, tellingOnce(emit));
-  const source: ImageSource = {
+  const chained: ImageSource = {
     name: from.map(({ url }) => url).join(', '),
     resolve: (reference, wanted, stop) => chain.resolve(reference, wanted, { signal: stop }),
     openBlob: (image, blob, opening) => chain.openBlob(image, blob, opening),
@@ -63,6 +64,7 @@ export async function copyImages(options: CopyOptions): Promise<Copied> {
     close: () => Promise.resolve(),
   };
   const references = await namedImages(options);
+  const source = (await straightThrough(references, from, options.targets, sources)) ?? chained;
   const wanted = references.map((reference) => ({ reference, usedBy: [] }));
   const resolved = await resolveAll(wanted, { source, platform, jobs: jobs * 2, emit, signal });
   if (!keepGoing && !dryRun) throwUnresolved(resolved);
@@ -83,8 +85,16 @@ export async function copyImages(options: CopyOptions): Promise<Copied> {
   return { report, errors: [...errors, ...failures] };
 }
 
-function reported({ reference, manifest, config, source }: LockedImage): CopyReport['images'][number] {
-  return { reference, manifest, config, source };
+function reported({
+  reference,
+  manifest,
+  config,
+  source,
+  isUnpacked,
+}: LockedImage): CopyReport['images'][number] {
+  if (isUnpacked !== true) return { reference, manifest, config, source };
+  const { mediaType, digest } = config;
+  return { reference, config: { mediaType, digest }, source };
 }
 
 /** What the names mean, each image once. Throws what is wrong with them, and patterns that fit nothing. */
