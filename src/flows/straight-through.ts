@@ -1,38 +1,32 @@
 import type { ImageSource, ImageTarget } from '../core/ports.ts';
-import { lockedNameOf, type ImageReference } from '../core/reference.ts';
 import type { SourceEndpoint } from './source-endpoint.ts';
-import type { Sources } from './sources.ts';
 
 /**
- * The engine from which images go straight into another one, where both call images by their config: it resolves to images
- * that are unpacked, and has nothing saved for it. Undefined where they need to have manifests: with several sources or
- * targets, other targets, and names that have digests.
+ * Can images go from engines straight to these targets? Several would each want a save of their own, and most other
+ * targets need manifests: for these an image is saved once and given one.
  */
-export async function straightThrough(
-  references: readonly ImageReference[],
-  from: readonly SourceEndpoint[],
-  targets: readonly ImageTarget[],
-  sources: Sources,
-): Promise<ImageSource | undefined> {
-  const [endpoint, ...others] = from;
-  const [target, ...more] = targets;
-  if (endpoint === undefined || others.length > 0 || more.length > 0 || target?.takesSaves !== true)
-    return undefined;
-  if (!engines.has(endpoint.scheme) || references.some(({ digest }) => digest !== undefined))
-    return undefined;
-  const source = await sources.open(endpoint);
-  const { unpacked } = source;
-  if (unpacked === undefined) return undefined;
-  return {
-    name: endpoint.url,
-    resolve: async (reference, platform, signal) => {
-      const image = await unpacked.resolve(reference, platform, signal);
-      return { ...image, reference: lockedNameOf(reference), source: endpoint.url };
-    },
-    openBlob: (image, blob, options) => source.openBlob(image, blob, options),
-    unpacked,
-    close: () => Promise.resolve(),
-  };
+export function takeStraight(targets: readonly ImageTarget[]): boolean {
+  return targets.length === 1 && targets.every(({ takesSaves }) => takesSaves === true);
 }
 
-const engines: ReadonlySet<SourceEndpoint['scheme']> = new Set(['docker', 'podman', 'ssh']);
+/** Are the images of such a source those of an engine? */
+export function isEngine({ scheme }: SourceEndpoint): boolean {
+  return scheme === 'docker' || scheme === 'podman' || scheme === 'ssh';
+}
+
+/**
+ * A source that has nothing saved where its images can go straight to a target: they are resolved as they lie there. Names
+ * with digests are looked for among the manifests all the same.
+ */
+export function withoutSaving(source: ImageSource): ImageSource {
+  const { unpacked } = source;
+  if (unpacked === undefined) return source;
+  return {
+    name: source.name,
+    resolve: (reference, platform, signal) =>
+      (reference.digest === undefined ? unpacked : source).resolve(reference, platform, signal),
+    openBlob: (image, blob, options) => source.openBlob(image, blob, options),
+    unpacked,
+    close: () => source.close(),
+  };
+}
