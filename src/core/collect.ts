@@ -2,7 +2,11 @@ import type { Readable } from 'node:stream';
 import { PackferryError } from './errors.ts';
 
 /** Reads a stream into memory, up to `maxBytes`; more is `E_LIMIT_EXCEEDED` and destroys the stream. */
-export async function collect(stream: Readable, maxBytes: number, name: string): Promise<Buffer> {
+export async function collect(
+  stream: Readable | AsyncIterable<Buffer>,
+  maxBytes: number,
+  name: string,
+): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let total = 0;
   for await (const chunk of stream as AsyncIterable<Buffer>) {

@@ -26,6 +26,12 @@ export interface LockedImage {
   readonly layers: readonly Layer[];
   /** The endpoint that answered, e.g. `registry://docker.io`. */
   readonly source: string;
+  /**
+   * Set for an image as an engine has it, which unpacks images and forgets their manifests: `manifest` then stands for the
+   * config, each layer is its own content without compression (`digest` is `diffId`), and sizes are no more than what the
+   * engine counts, spread evenly.
+   */
+  readonly isUnpacked?: true;
   /** Why its makers have given it up, perhaps an empty text; absent: they have not, as far as it says. */
   readonly deprecated?: string;
 }

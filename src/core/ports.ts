@@ -15,6 +15,18 @@ export interface BlobOptions {
   readonly onServed?: (host: string) => void;
 }
 
+export interface SaveOptions {
+  readonly signal?: AbortSignal;
+}
+
+/** The images of an engine as they lie there, unpacked and without manifests. */
+export interface UnpackedImages {
+  /** As `ImageSource.resolve`, without having anything saved: the image is `isUnpacked`. Takes no digest. */
+  resolve(reference: ImageReference, platform: Platform, signal?: AbortSignal): Promise<LockedImage>;
+  /** The bytes of a save of such an image, a tar archive of which nothing is verified. They throw what they cannot give. */
+  openSave(image: LockedImage, options?: SaveOptions): AsyncIterable<Buffer>;
+}
+
 /** Something that images can be taken from: a registry, a bundle, an OCI layout folder, an engine. */
 export interface ImageSource {
   /** The endpoint URL, for reports. */
@@ -29,6 +41,8 @@ export interface ImageSource {
    * yet verified: every consumer hashes them as they move (`verified` in verify-stream.ts).
    */
   openBlob(image: LockedImage, blob: Descriptor, options?: BlobOptions): Promise<Readable>;
+  /** Set by engines that call images by their config: what goes straight on to a target that `takesSaves`. */
+  readonly unpacked?: UnpackedImages;
   /** The names of all images that it has; absent where it cannot tell. */
   listImages?(): Promise<readonly ImageReference[]>;
   /**
@@ -104,6 +118,8 @@ export interface ImageTarget {
   nameOf?(image: LockedImage): string;
   /** Set by engines: they keep no name without a tag, and an image that has none can only be run by its ID. */
   readonly tagsOnly?: boolean;
+  /** Set by engines to which images that are `isUnpacked` can be brought, from the saves of other engines. */
+  readonly takesSaves?: boolean;
   /** One answer per image, in the same order. Throws when the target cannot be asked. */
   survey(images: readonly LockedImage[], signal?: AbortSignal): Promise<readonly Presence[]>;
   /**

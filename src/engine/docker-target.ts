@@ -26,6 +26,7 @@ import { HeldLayers } from './held-layers.ts';
 import { nameImage, removeName, removeNameless } from './image-names.ts';
 import { inTime } from './patience.ts';
 import { objectionsOf } from './preflight.ts';
+import { relayImage } from './relay-image.ts';
 import { smokeImage } from './smoke.ts';
 
 export interface DockerTargetOptions {
@@ -83,6 +84,7 @@ const gone: ReadonlySet<ErrorCode> = new Set(['E_ENGINE_UNREACHABLE', 'E_SSH_UNR
 class DockerTarget implements ImageTarget {
   readonly name: string;
   readonly tagsOnly = true;
+  readonly takesSaves: boolean;
   readonly #engine: Engine;
   readonly #patience: Patience;
   readonly #staging: Staging | undefined;
@@ -96,6 +98,8 @@ class DockerTarget implements ImageTarget {
     this.#staging = staging;
     this.#engine = engine;
     this.#held = new HeldLayers(engine.facts);
+    // The containerd store calls images by manifests, which nobody knows of such an image.
+    this.takesSaves = engine.facts.idOf === 'config' && staging === undefined;
   }
 
   async survey(images: readonly LockedImage[], signal?: AbortSignal): Promise<readonly Presence[]> {
@@ -189,6 +193,12 @@ class DockerTarget implements ImageTarget {
     source: ImageSource,
     options: DeliverOptions,
   ): Promise<Delivery> {
+    if (image.isUnpacked === true) {
+      const whyNot = (send: () => Promise<void>): Promise<string | undefined> =>
+        this.#whyNot(image, send, options.signal);
+      const { loadIdle } = this.#patience;
+      return relayImage(this.#engine, image, source, { ...options, held: without, loadIdle, whyNot });
+    }
     const bytes = totalSize(blobsOf(image));
     const refused = without.size === 0 ? undefined : await this.#sendThin(image, without, source, options);
     if (without.size > 0 && refused === undefined) {
@@ -208,8 +218,7 @@ class DockerTarget implements ImageTarget {
     return { bytesSent: bytes, bytesSkipped: 0, ...(refused === undefined ? {} : { sentInFull: refused }) };
   }
 
-  /** Undefined when the engine now has exactly this image; else why it does not. Other faults are thrown. */
-  async #sendThin(
+  #sendThin(
     image: LockedImage,
     without: ReadonlySet<Digest>,
     source: ImageSource,
@@ -219,10 +228,19 @@ class DockerTarget implements ImageTarget {
       this.#engine.facts.product === 'podman'
         ? planStubArchive(image, without)
         : planArchive([this.#asSent(image)], { commitRecord: 'last', without });
+    return this.#whyNot(image, () => this.#send(image, plan, source, options), options.signal);
+  }
+
+  /** Sends some of an image. Undefined when the engine now has exactly this image; else why it does not. Other faults are thrown. */
+  async #whyNot(
+    image: LockedImage,
+    send: () => Promise<void>,
+    signal: AbortSignal | undefined,
+  ): Promise<string | undefined> {
     try {
-      await this.#send(image, plan, source, options);
-      if (this.#namesLast) return await this.#nameSent(image, options.signal);
-      const answer = await this.confirm(image, options.signal);
+      await send();
+      if (this.#namesLast) return await this.#nameSent(image, signal);
+      const answer = await this.confirm(image, signal);
       return answer.confirmed ? undefined : answer.reason;
     } catch (fault) {
       const isRefusal = fault instanceof PackferryError && fault.code === 'E_LOAD_FAILED';

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { emitArchive } from '../archive/emit.ts';
 import type { ArchivePlan } from '../archive/plan.ts';
 import type { Digest } from '../core/digest.ts';
@@ -20,26 +21,38 @@ export interface LoadOptions extends DeliverOptions {
  * thrown is the first cause: the abort reason, the fault of the source, or `E_LOAD_FAILED`, `E_ENGINE_UNREACHABLE`,
  * `E_ENGINE_DENIED`, `E_ENGINE_PROTOCOL` naming the image.
  */
-export async function loadImage(
+export function loadImage(
   engine: Engine,
   image: LockedImage,
   plan: ArchivePlan,
   source: ImageSource,
   options: LoadOptions,
 ): Promise<void> {
-  const { signal, onBytes, loadIdle, promised } = options;
+  const { signal, onBytes, promised } = options;
+  const open = (alive: () => void): Readable =>
+    emitArchive(plan, {
+      openBlob: (blob, unwanted) => source.openBlob(image, blob, { signal: unwanted }),
+      name: image.reference,
+      promised,
+      ...(signal === undefined ? {} : { signal }),
+      onBytes: (bytes) => {
+        alive();
+        onBytes?.(bytes);
+      },
+    });
+  return loadArchive(engine, image, open, options);
+}
+
+/** Streams the archive into an engine that `open` gives; it calls `alive` whenever it goes on. Throws as `loadImage` does. */
+export async function loadArchive(
+  engine: Engine,
+  image: LockedImage,
+  open: (alive: () => void) => Readable,
+  { signal, loadIdle }: Pick<LoadOptions, 'signal' | 'loadIdle'>,
+): Promise<void> {
   const ended = new AbortController();
   const idle = watchIdle(loadIdle);
-  const archive = emitArchive(plan, {
-    openBlob: (blob, unwanted) => source.openBlob(image, blob, { signal: unwanted }),
-    name: image.reference,
-    promised,
-    ...(signal === undefined ? {} : { signal }),
-    onBytes: (bytes) => {
-      idle.alive();
-      onBytes?.(bytes);
-    },
-  });
+  const archive = open(idle.alive);
   // Without a listener a fault would end the process; it is read from `errored` below.
   archive.on('error', () => undefined);
   try {
@@ -51,7 +64,7 @@ export async function loadImage(
     throw archive.errored ?? fault;
   } finally {
     idle.stop();
-    // Closes what is still open on both sides: the connection, and the blob that was being read.
+    // Closes what is still open on both sides: the connection, and what was being read.
     ended.abort();
     archive.destroy();
   }

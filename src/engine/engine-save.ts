@@ -4,7 +4,6 @@ import type { Digest } from '../core/digest.ts';
 import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
 import type { Engine } from './engine.ts';
 import { engineFault } from './engine-fault.ts';
-import { watchIdle } from './patience.ts';
 
 export interface SaveOptions {
   /** The image's reference, for messages. */
@@ -13,53 +12,63 @@ export interface SaveOptions {
   readonly saveIdle: number;
   readonly signal: AbortSignal | undefined;
   /** Bytes that have come so far. */
-  readonly onBytes: (bytes: number) => void;
+  readonly onBytes?: (bytes: number) => void;
 }
 
 /**
- * Has an engine save one image, by its ID, into the spool. By ID nobody can put another image under the name meanwhile.
- * Errors: the abort reason; `E_IMAGE_NOT_FOUND` when it is gone; `E_ENGINE_UNREACHABLE` for a connection that breaks
- * or stands still; `E_ENGINE_DENIED`, `E_ENGINE_PROTOCOL`; those of `receiveSave`.
+ * The bytes of the save of one image, by its ID: so nobody can put another image under the name meanwhile. The save begins
+ * with the first byte that is asked for. Only time in which the engine is waited for counts against `saveIdle`. Errors: the
+ * abort reason; `E_IMAGE_NOT_FOUND` when it is gone; `E_ENGINE_UNREACHABLE` for a connection that breaks or stands still;
+ * `E_ENGINE_DENIED`, `E_ENGINE_PROTOCOL`.
  */
-export async function saveImage(
+export async function* saveStream(
   engine: Engine,
   id: Digest,
-  spool: Spool,
-  options: SaveOptions,
-): Promise<ReceivedSave> {
-  const { image, saveIdle, signal } = options;
+  { image, saveIdle, signal, onBytes }: SaveOptions,
+): AsyncGenerator<Buffer> {
   const name = `${image}: ${engine.name}`;
-  const idle = watchIdle(saveIdle);
+  const idle = new AbortController();
   const ended = new AbortController();
   const stop = AbortSignal.any([ended.signal, idle.signal, ...(signal === undefined ? [] : [signal])]);
+  const waitFor = async <T>(work: Promise<T>): Promise<T> => {
+    const timer = setTimeout(() => idle.abort(), saveIdle);
+    try {
+      return await work;
+    } catch (fault) {
+      signal?.throwIfAborted();
+      if (idle.signal.aborted) throw standsStill(name, saveIdle);
+      throw connectionFault(fault, name);
+    } finally {
+      clearTimeout(timer);
+    }
+  };
   try {
-    const answer = await engine.save(id, image, stop);
-    const content = counted(answer, (bytes) => {
-      idle.alive();
-      options.onBytes(bytes);
-    });
-    return await receiveSave(content, spool, { name, signal: stop });
-  } catch (fault) {
-    signal?.throwIfAborted();
-    if (idle.signal.aborted) throw standsStill(name, saveIdle);
-    throw connectionFault(fault, name);
+    const answer = await waitFor(engine.save(id, image, stop));
+    const chunks = answer[Symbol.asyncIterator]();
+    let bytes = 0;
+    for (let step = await waitFor(chunks.next()); !step.done; step = await waitFor(chunks.next())) {
+      bytes += step.value.length;
+      onBytes?.(bytes);
+      yield step.value;
+    }
   } finally {
-    idle.stop();
     // Closes the connection when reading ended early.
     ended.abort();
   }
 }
 
-async function* counted(
-  answer: AsyncIterable<Buffer>,
-  onBytes: (bytes: number) => void,
-): AsyncGenerator<Buffer> {
-  let bytes = 0;
-  for await (const chunk of answer) {
-    bytes += chunk.length;
-    onBytes(bytes);
-    yield chunk;
-  }
+/** Has an engine save one image into the spool. Errors: those of `saveStream` and `receiveSave`. */
+export function saveImage(
+  engine: Engine,
+  id: Digest,
+  spool: Spool,
+  options: SaveOptions,
+): Promise<ReceivedSave> {
+  const { image, signal } = options;
+  return receiveSave(saveStream(engine, id, options), spool, {
+    name: `${image}: ${engine.name}`,
+    ...(signal === undefined ? {} : { signal }),
+  });
 }
 
 function standsStill(name: string, milliseconds: number): PackferryError {

@@ -9,7 +9,7 @@ import { isDigest, type Digest } from '../core/digest.ts';
 import { silent, type Emit } from '../core/events.ts';
 import type { Descriptor, LockedImage } from '../core/image.ts';
 import { formatPlatform, type Platform } from '../core/platform.ts';
-import type { BlobOptions, ImageSource } from '../core/ports.ts';
+import type { BlobOptions, ImageSource, UnpackedImages } from '../core/ports.ts';
 import { formatReference, lockedNameOf, parseReference, type ImageReference } from '../core/reference.ts';
 import { formatSize } from '../core/size.ts';
 import type { SpooledImage } from '../schema/spool.ts';
@@ -21,6 +21,7 @@ import { listNames } from './inspect-all.ts';
 import type { Inspection } from './inspection.ts';
 import { inTime } from './patience.ts';
 import { sourceFault } from './source-fault.ts';
+import { unpackedImages } from './unpacked-images.ts';
 
 export interface EngineSourceOptions {
   /** A folder for what the engine's images became, shared with other engines; made when it is missing. */
@@ -73,6 +74,7 @@ type Settings = Required<Pick<EngineSourceOptions, 'inspectWithin' | 'saveIdle' 
 
 class EngineSource implements ImageSource {
   readonly name: string;
+  readonly unpacked?: UnpackedImages;
   readonly #engine: Engine;
   readonly #spool: Spool;
   readonly #settings: Settings;
@@ -84,6 +86,7 @@ class EngineSource implements ImageSource {
     this.#engine = engine;
     this.#spool = spool;
     this.#settings = settings;
+    if (engine.facts.idOf === 'config') this.unpacked = unpackedImages(engine, settings);
   }
 
   async resolve(reference: ImageReference, platform: Platform, signal?: AbortSignal): Promise<LockedImage> {

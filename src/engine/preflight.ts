@@ -78,11 +78,12 @@ async function roomObjections(engine: Engine, sizes: readonly Missing[]): Promis
   const bytes = totalSize([...blobs.values()]);
   // The engine first writes the archive of an image to a folder for temporary files, which usually is on the same disk.
   const largest = Math.max(0, ...sizes.map(({ missing }) => totalSize([...missing])));
-  const likely = Math.ceil(bytes * unpacking) + largest;
+  const isUnpacked = sizes.some(({ image }) => image.isUnpacked === true);
+  const likely = Math.ceil(bytes * (isUnpacked ? 1 : unpacking)) + largest;
   const has = `${room.folder} of ${name} has ${formatSize(room.free)} free`;
   const hint = `Free space there ("${facts.product} system df" tells what is used), or bring fewer images at a time: --image.`;
-  // The content of the containerd store may lie on another disk than the rest.
-  const isCertain = facts.idOf === 'config' && !compressing.has(facts.driver ?? '');
+  // The content of the containerd store may lie on another disk than the rest; sizes of unpacked layers are estimates.
+  const isCertain = facts.idOf === 'config' && !isUnpacked && !compressing.has(facts.driver ?? '');
   if (bytes > room.free && isCertain) {
     const message = `${has}, and ${formatSize(bytes)} are to be sent, which take some ${formatSize(likely)} when they are unpacked`;
     return [{ error: new PackferryError('E_TARGET_FULL', message, { hint }) }];

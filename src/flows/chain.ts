@@ -3,7 +3,7 @@ import { asPackferryError, PackferryError, type ErrorCode } from '../core/errors
 import type { Emit } from '../core/events.ts';
 import type { Descriptor, LockedImage } from '../core/image.ts';
 import type { Platform } from '../core/platform.ts';
-import type { BlobOptions, ImageSource } from '../core/ports.ts';
+import type { BlobOptions, ImageSource, SaveOptions } from '../core/ports.ts';
 import { lockedNameOf, type ImageReference } from '../core/reference.ts';
 import type { TagList, TagSource } from '../registry/tags.ts';
 import type { SourceEndpoint } from './source-endpoint.ts';
@@ -83,6 +83,14 @@ export class Chain {
     if ('value' in found) return found.value;
     // What the others say of a blob that they never promised is of no use.
     throw found.errors[0]?.error ?? noneHas(image.reference, []);
+  }
+
+  /** The save of an unpacked image, from where it came: another engine may have another image under its name. */
+  async *openSave(image: LockedImage, options: SaveOptions = {}): AsyncGenerator<Buffer> {
+    const link = this.#links.find(({ endpoint }) => endpoint.url === image.source);
+    const { unpacked } = (await link?.open()) ?? {};
+    if (unpacked === undefined) throw noneHas(image.reference, []);
+    yield* unpacked.openSave(image, options);
   }
 
   /** Parts are asked for where all are registries: whoever steps in must give just the part, too. */

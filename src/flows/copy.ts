@@ -7,7 +7,8 @@ import type { ImageSource, ImageTarget } from '../core/ports.ts';
 import { lockedNameOf, parseReference, type ImageReference } from '../core/reference.ts';
 import { someOf } from '../core/some-of.ts';
 import { reportVersion, type CopyReport, type ImportedImage } from '../schema/reports.ts';
-import { Chain, tellingOnce } from './chain.ts';
+import { alreadyThere } from './already-there.ts';
+import { Chain, tellingOnce, type ChainLink } from './chain.ts';
 import { deliverToTargets, refuseConflicts, surveyTargets, warnOfLeftOut } from './delivery.ts';
 import { matchesImage } from './exclude.ts';
 import type { OnExisting } from './on-existing.ts';
@@ -16,6 +17,7 @@ import { resolveAll, throwUnresolved, unresolved } from './resolve.ts';
 import { renameImages, type RetagRule } from './retag.ts';
 import type { SourceEndpoint } from './source-endpoint.ts';
 import type { Sources } from './sources.ts';
+import { isEngine, takeStraight, withoutSaving } from './straight-through.ts';
 
 export interface CopyOptions extends Pace {
   /** References, or patterns of what the sources list. */
@@ -53,16 +55,20 @@ export interface Copied {
  */
 export async function copyImages(options: CopyOptions): Promise<Copied> {
   const { from, sources, platform, emit, signal, jobs, dryRun, keepGoing } = options;
-  const links = from.map((endpoint) => ({ endpoint, open: () => sources.open(endpoint) }));
-  const chain = new Chain(links, tellingOnce(emit));
-  const source: ImageSource = {
-    name: from.map(({ url }) => url).join(', '),
-    resolve: (reference, wanted, stop) => chain.resolve(reference, wanted, { signal: stop }),
-    openBlob: (image, blob, opening) => chain.openBlob(image, blob, opening),
-    splits: (image) => chain.splits(image),
-    close: () => Promise.resolve(),
-  };
+  const linksBy = (change: (source: ImageSource) => ImageSource): ChainLink[] =>
+    from.map((endpoint) => ({ endpoint, open: async () => change(await sources.open(endpoint)) }));
+  const unsaved = linksBy(withoutSaving);
+  const isStraight = takeStraight(options.targets);
+  const chain = new Chain(isStraight ? unsaved : linksBy(asItIs), tellingOnce(emit));
   const references = await namedImages(options);
+  const there = isStraight
+    ? new Map<string, LockedImage>()
+    : await settledImages(references, unsaved, options);
+  const source: ImageSource = {
+    ...sourceBy(chain, from),
+    resolve: async (reference, wanted, stop) =>
+      there.get(lockedNameOf(reference)) ?? chain.resolve(reference, wanted, { signal: stop }),
+  };
   const wanted = references.map((reference) => ({ reference, usedBy: [] }));
   const resolved = await resolveAll(wanted, { source, platform, jobs: jobs * 2, emit, signal });
   if (!keepGoing && !dryRun) throwUnresolved(resolved);
@@ -83,8 +89,49 @@ export async function copyImages(options: CopyOptions): Promise<Copied> {
   return { report, errors: [...errors, ...failures] };
 }
 
-function reported({ reference, manifest, config, source }: LockedImage): CopyReport['images'][number] {
-  return { reference, manifest, config, source };
+function asItIs(source: ImageSource): ImageSource {
+  return source;
+}
+
+/** What of the images of engines need not be saved since all of several engines have it. */
+async function settledImages(
+  references: readonly ImageReference[],
+  unsaved: readonly ChainLink[],
+  options: CopyOptions,
+): Promise<ReadonlyMap<string, LockedImage>> {
+  const { targets, from, sources } = options;
+  const areEngines = from.every(isEngine) && targets.every(({ takesSaves }) => takesSaves === true);
+  if (!areEngines) return new Map();
+  const opened = await Promise.allSettled(from.map((endpoint) => sources.open(endpoint)));
+  if (!opened.every((one) => one.status === 'fulfilled' && one.value.unpacked !== undefined))
+    return new Map();
+  const source = sourceBy(new Chain(unsaved, () => undefined), from);
+  return alreadyThere(references, { ...options, source });
+}
+
+function sourceBy(chain: Chain, from: readonly SourceEndpoint[]): ImageSource {
+  const resolve: ImageSource['resolve'] = (reference, wanted, signal) =>
+    chain.resolve(reference, wanted, { signal });
+  return {
+    name: from.map(({ url }) => url).join(', '),
+    resolve,
+    openBlob: (image, blob, opening) => chain.openBlob(image, blob, opening),
+    splits: (image) => chain.splits(image),
+    unpacked: { resolve, openSave: (image, opening) => chain.openSave(image, opening) },
+    close: () => Promise.resolve(),
+  };
+}
+
+function reported({
+  reference,
+  manifest,
+  config,
+  source,
+  isUnpacked,
+}: LockedImage): CopyReport['images'][number] {
+  if (isUnpacked !== true) return { reference, manifest, config, source };
+  const { mediaType, digest } = config;
+  return { reference, config: { mediaType, digest }, source };
 }
 
 /** What the names mean, each image once. Throws what is wrong with them, and patterns that fit nothing. */

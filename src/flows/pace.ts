@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { RateLimit, limited } from './rate-limit.ts';
 import type { ImageSource } from '../core/ports.ts';
 import { withBlobs } from './with-blobs.ts';
@@ -30,8 +31,15 @@ export function limitedSources({
     const own = limitRatePerTarget === undefined ? [] : [new RateLimit(limitRatePerTarget)];
     const limits = [...own, ...total];
     if (limits.length === 0) return source;
-    return withBlobs(source, async (image, blob, options) =>
-      limited(await source.openBlob(image, blob, options), limits),
+    const { unpacked } = source;
+    return withBlobs(
+      source,
+      async (image, blob, options) => limited(await source.openBlob(image, blob, options), limits),
+      unpacked && {
+        ...unpacked,
+        openSave: (image, options) =>
+          limited(Readable.from(unpacked.openSave(image, options), { objectMode: false }), limits),
+      },
     );
   };
 }

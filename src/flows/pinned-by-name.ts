@@ -23,6 +23,7 @@ export function pinnedByName(source: ImageSource): ImageSource {
     ...(source.listImages === undefined
       ? {}
       : { listImages: () => source.listImages?.() ?? Promise.resolve([]) }),
+    ...(source.unpacked === undefined ? {} : { unpacked: source.unpacked }),
     openBlob: (image, blob, options) => source.openBlob(image, blob, options),
     close: () => source.close(),
   };

@@ -67,10 +67,19 @@ export function renameImages(images: readonly LockedImage[], rules: readonly Ret
     const original = (image: LockedImage): LockedImage => {
       return { ...image, reference: before.get(image.reference) ?? image.reference };
     };
+    const { unpacked } = source;
     return {
       name: source.name,
       resolve: (reference, platform, signal) => source.resolve(reference, platform, signal),
       openBlob: (image, blob, options) => source.openBlob(original(image), blob, options),
+      ...(unpacked === undefined
+        ? {}
+        : {
+            unpacked: {
+              resolve: (reference, platform, signal) => unpacked.resolve(reference, platform, signal),
+              openSave: (image, options) => unpacked.openSave(original(image), options),
+            },
+          }),
       splits: (image) => source.splits?.(original(image)) ?? false,
       close: () => source.close(),
     };

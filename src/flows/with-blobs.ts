@@ -1,11 +1,16 @@
 import type { ImageSource } from '../core/ports.ts';
 
-/** A source whose blobs are opened in another way. All else stays. */
-export function withBlobs(source: ImageSource, openBlob: ImageSource['openBlob']): ImageSource {
+/** A source whose blobs, and saves, are opened in another way. All else stays. */
+export function withBlobs(
+  source: ImageSource,
+  openBlob: ImageSource['openBlob'],
+  unpacked: ImageSource['unpacked'] = source.unpacked,
+): ImageSource {
   return {
     name: source.name,
     resolve: (reference, platform, signal) => source.resolve(reference, platform, signal),
     openBlob,
+    ...(unpacked === undefined ? {} : { unpacked }),
     ...(source.splits === undefined ? {} : { splits: (image) => source.splits?.(image) ?? false }),
     close: () => source.close(),
   };

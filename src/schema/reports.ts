@@ -237,7 +237,14 @@ export const copyReport = z.object({
   dryRun: z.boolean(),
   /** What was found: where, and by which digest. Nobody has signed it but for what comes from a bundle. */
   images: z.array(
-    z.object({ reference: z.string(), manifest: descriptor, config: descriptor, source: z.string() }),
+    z.object({
+      reference: z.string(),
+      /** Absent for an image that went from engine to engine: they forget manifests. */
+      manifest: descriptor.exactOptional(),
+      /** Its digest is the image ID. Without a manifest nobody knows its size before it is read. */
+      config: z.object({ ...descriptor.shape, size: size.exactOptional() }),
+      source: z.string(),
+    }),
   ),
   targets: z.array(deliveredTo),
   /** One for each bundle that is a source. */

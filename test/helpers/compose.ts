@@ -8,6 +8,7 @@ import type { ExecutionContext } from 'ava';
 import { composedBlobs, layersOf, type ComposedImage } from '../../bin/demo/compose-image.ts';
 import { composeImage, noise } from '../../bin/demo/sample-images.ts';
 import type { Descriptor, LockedImage } from '../../src/core/image.ts';
+import { mediaTypes } from '../../src/core/media-types.ts';
 import type { ImageSource } from '../../src/core/ports.ts';
 import { systemCodeOf } from '../../src/core/errors.ts';
 
@@ -30,6 +31,16 @@ export function lockComposed(reference: string, image: ComposedImage): LockedIma
     config: config.descriptor,
     layers: layersOf(image),
     source: 'memory:',
+  };
+}
+
+/** A composed image as an engine has it that calls images by their config. */
+export function lockUnpacked(reference: string, image: ComposedImage): LockedImage {
+  const { config, platform, layers } = image;
+  const descriptor = { ...config.descriptor, mediaType: mediaTypes.ociConfig, size: 0 };
+  return {
+    ...{ reference, platform, manifest: descriptor, config: descriptor, source: 'memory:', isUnpacked: true },
+    layers: layers.map(({ diffId }) => ({ mediaType: mediaTypes.ociLayer, digest: diffId, size: 0, diffId })),
   };
 }
 

@@ -172,7 +172,7 @@ function usage(message: string, [from = 'bundle:DIR']: readonly string[] = []): 
 function copyText(report: CopyReport): string {
   const found = table(report.images, [
     { title: 'IMAGE', value: ({ reference }) => reference },
-    { title: 'DIGEST', value: ({ manifest }) => manifest.digest },
+    { title: 'DIGEST', value: ({ manifest, config }) => (manifest ?? config).digest },
     { title: 'FROM', value: ({ source }) => source },
   ]);
   return [found, deliveryTable(report)].join('\n\n');
