@@ -28,7 +28,7 @@ test('every command that asks registries takes every option that hints may name'
   const asking = commands.filter(({ options }) => options.some(({ long }) => long === '--ca-file'));
   t.deepEqual(
     asking.map((command) => command.name()),
-    ['plan', 'lock', 'export', 'outdated', 'update', 'login', 'import', 'copy'],
+    ['plan', 'lock', 'export', 'outdated', 'update', 'login', 'import', 'copy', 'build', 'doctor'],
   );
   for (const command of asking) {
     const options = command.options.map(({ long }) => long);
