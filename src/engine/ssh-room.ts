@@ -6,12 +6,16 @@ export async function freeThere(connection: HostConnection, folder: string): Pro
   try {
     // The form of POSIX: XCU, df, "-P".
     const { status, stdout } = await connection.run(['df', '-P', '-k', '--', folder]);
-    const line = stdout.trim().split('\n').at(-1) ?? '';
-    const [, available] = /\s\d+\s+\d+\s+(\d{1,15})\s+\d+%\s/.exec(line) ?? [];
-    return status === 0 && available !== undefined ? Number(available) * 1024 : undefined;
+    return status === 0 ? freeBytes(stdout.trimEnd().split('\n')) : undefined;
   } catch (fault) {
     if (fault instanceof PackferryError && fault.code !== 'E_USAGE') throw fault;
     // No shell there, or a path that cannot be handed on.
     return undefined;
   }
+}
+
+/** Free bytes, of what `df -P -k` printed; undefined where that says nothing. */
+export function freeBytes(lines: readonly string[]): number | undefined {
+  const [, kib] = /^\S.* +[0-9]+ +[0-9]+ +([0-9]+) +[0-9]+% +\/.*$/.exec(lines.at(-1) ?? '') ?? [];
+  return kib === undefined ? undefined : Number(kib) * 1024;
 }

@@ -152,7 +152,11 @@ async function namedImages({ names, from, sources }: CopyOptions): Promise<reado
 
 function fitting(pattern: string, listed: readonly ImageReference[]): readonly ImageReference[] {
   const fault = globFault(pattern);
-  if (fault !== undefined) throw new PackferryError('E_USAGE', `${JSON.stringify(pattern)}: ${fault}`);
+  if (fault !== undefined) {
+    throw new PackferryError('E_USAGE', `${JSON.stringify(pattern)}: ${fault}`, {
+      hint: "Patterns are such as 'demisto/*' or 'demisto/python3:3.12*'.",
+    });
+  }
   const images = listed.filter((reference) => matchesImage(pattern, reference));
   if (images.length > 0) return images;
   const there = someOf(listed.map(lockedNameOf));

@@ -87,7 +87,9 @@ export class LastingConnection {
     while (!this.#connection.isOpen) {
       this.#options.signal.throwIfAborted();
       if (this.#isClosed)
-        throw new PackferryError('E_SSH_UNREACHABLE', `${this.#connection.name}: it was closed`);
+        throw new PackferryError('E_SSH_UNREACHABLE', `${this.#connection.name}: it was closed`, {
+          hint: 'Run the same command again: it goes on where it stopped.',
+        });
       this.#connecting ??= this.#reconnect().finally(() => (this.#connecting = undefined));
       await this.#connecting;
     }

@@ -1,6 +1,7 @@
 import test from 'ava';
 import { PackferryError } from '../../src/core/errors.ts';
-import { checkOwn, freeBytes, readRoot } from '../../src/engine/stage/far-place.ts';
+import { freeBytes } from '../../src/engine/ssh-room.ts';
+import { checkOwn, readRoot } from '../../src/engine/stage/far-place.ts';
 
 const printed = (root: string, ...above: readonly string[]): string =>
   ['1000 1000 /home/op/.cache/packferry-stage', root, ...above].map((line) => `${line}\n`).join('');

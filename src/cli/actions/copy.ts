@@ -16,14 +16,10 @@ import { judgementOf, type JudgementOptions } from '../bundle-judgement.ts';
 import { tellUnknown, type SiteFreshness } from '../freshness.ts';
 import { trustedKeys } from '../keys.ts';
 import { allHosts } from '../hosts.ts';
-import type { HostsOptions } from '../hosts-options.ts';
-import type { RegistryOptions } from '../network.ts';
 import { deliveryJobs } from '../delivery-jobs.ts';
-import type { PatienceOptions } from '../options.ts';
 import { paceOf } from '../pace-options.ts';
 import type { Action, CommonOptions, Outcome, Session } from '../session.ts';
 import { sshAccess } from '../ssh.ts';
-import type { SshOptions } from '../ssh-options.ts';
 import { deliverySummary, deliveryTable, sumUp } from '../text/delivery.ts';
 import { count } from '../text/plural.ts';
 import { table } from '../text/table.ts';
@@ -33,16 +29,7 @@ import { withReceipts, type ReceiptOptions } from '../receipts.ts';
 import { withRegistries } from './sources.ts';
 import { deliveryTargets, onExisting, type DeliveryOptions } from './targets.ts';
 
-export interface CopyOptions
-  extends
-    CommonOptions,
-    RegistryOptions,
-    PatienceOptions,
-    SshOptions,
-    HostsOptions,
-    DeliveryOptions,
-    JudgementOptions,
-    ReceiptOptions {
+export interface CopyOptions extends CommonOptions, DeliveryOptions, JudgementOptions, ReceiptOptions {
   readonly from?: readonly string[];
   readonly all?: boolean;
   readonly platform: string;

@@ -22,30 +22,17 @@ import type { ImportReport } from '../../schema/reports.ts';
 import { judgementOf, type Judgement, type JudgementOptions } from '../bundle-judgement.ts';
 import { tellUnknown } from '../freshness.ts';
 import { allHosts } from '../hosts.ts';
-import type { HostsOptions } from '../hosts-options.ts';
-import type { RegistryOptions } from '../network.ts';
 import { deliveryJobs } from '../delivery-jobs.ts';
-import type { PatienceOptions } from '../options.ts';
 import { paceOf } from '../pace-options.ts';
 import { confirm, isInteractive } from '../prompt.ts';
 import { withReceipt, type ReceiptOptions } from '../receipts.ts';
 import type { Action, CommonOptions, Outcome, Session } from '../session.ts';
-import type { SshOptions } from '../ssh-options.ts';
 import { deliveryTargets, onExisting, type DeliveryOptions } from './targets.ts';
 import { count } from '../text/plural.ts';
 import { deliverySummary, deliveryTable, sumUp } from '../text/delivery.ts';
 import { visible } from '../text/visible.ts';
 
-export interface ImportOptions
-  extends
-    CommonOptions,
-    RegistryOptions,
-    PatienceOptions,
-    SshOptions,
-    HostsOptions,
-    DeliveryOptions,
-    JudgementOptions,
-    ReceiptOptions {
+export interface ImportOptions extends CommonOptions, DeliveryOptions, JudgementOptions, ReceiptOptions {
   readonly image?: readonly string[];
   readonly packsTo?: string;
   readonly singlePass?: boolean;

@@ -4,6 +4,7 @@ import type { OnExisting } from '../../flows/on-existing.ts';
 import { findTargets, type FoundTarget } from '../../flows/targets.ts';
 import { readPlace } from '../../registry/credentials/stored.ts';
 import type { Context } from '../context.ts';
+import type { HostsOptions } from '../hosts-options.ts';
 import type { RegistryOptions } from '../network.ts';
 import type { PatienceOptions } from '../options.ts';
 import type { PaceOptions } from '../pace-options.ts';
@@ -13,7 +14,8 @@ import type { SshOptions } from '../ssh-options.ts';
 import { registrySourceOptions } from './registries.ts';
 
 /** Options of commands that bring images to targets. */
-export interface DeliveryOptions extends PaceOptions {
+export interface DeliveryOptions
+  extends PaceOptions, RegistryOptions, PatienceOptions, SshOptions, HostsOptions {
   readonly to?: readonly string[];
   readonly retag?: readonly string[];
   readonly onExisting: 'error' | 'keep' | 'retag' | 'overwrite';

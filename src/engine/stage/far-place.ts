@@ -69,9 +69,3 @@ function listed(line: string, what: string): Listed {
 function unsafe(message: string): PackferryError {
   return new PackferryError('E_TARGET_UNWRITABLE', message, { hint });
 }
-
-/** Free bytes, of what `df -P -k` printed; undefined where that says nothing. */
-export function freeBytes(lines: readonly string[]): number | undefined {
-  const [, kib] = /^\S.* +[0-9]+ +[0-9]+ +([0-9]+) +[0-9]+% +\/.*$/.exec(lines.at(-1) ?? '') ?? [];
-  return kib === undefined ? undefined : Number(kib) * 1024;
-}

@@ -12,10 +12,11 @@ import type { LastingConnection } from '../../ssh/lasting.ts';
 import type { Engine } from '../engine.ts';
 import type { LoadOptions } from '../engine-load.ts';
 import { loadFailed } from '../load-answer.ts';
+import { freeBytes } from '../ssh-room.ts';
 import { watchIdle } from '../patience.ts';
 import { runScript, scriptFault } from './far-command.ts';
 import { FarFolder, type FarEnding } from './far-folder.ts';
-import { checkOwn, freeBytes, readRoot, type StageRoot } from './far-place.ts';
+import { checkOwn, readRoot, type StageRoot } from './far-place.ts';
 import * as scripts from './scripts.ts';
 import { bytesToBring, listOf, sendParts, type Chunks } from './send-parts.ts';
 

@@ -21,7 +21,9 @@ export function sourceOfHosts(
     const image = byName.get(lockedNameOf(reference));
     const giver = image === undefined ? undefined : giverOf(image);
     if (image !== undefined && giver !== undefined) return { image, giver };
-    throw new PackferryError('E_IMAGE_NOT_FOUND', `${lockedNameOf(reference)}: no host gives it`);
+    throw new PackferryError('E_IMAGE_NOT_FOUND', `${lockedNameOf(reference)}: no host gives it`, {
+      hint: 'It was there when the hosts were asked. Run sync again.',
+    });
   };
   return {
     name: 'hosts',

@@ -116,7 +116,13 @@ class RegistryTarget implements ImageTarget {
     const asking = { writer: this.#writer, what: text, signal };
     const held = await getManifest({ path, name: holder }, asking);
     if (held?.digest !== holder) {
-      throw new PackferryError('E_TARGET_PROTOCOL', `${text}: ${this.name} does not give ${holder} any more`);
+      throw new PackferryError(
+        'E_TARGET_PROTOCOL',
+        `${text}: ${this.name} does not give ${holder} any more`,
+        {
+          hint: 'Somebody else may have removed it. Run the same command again.',
+        },
+      );
     }
     await putManifest({ path, name: tag }, held, asking);
   }

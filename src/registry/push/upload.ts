@@ -76,8 +76,10 @@ export class Upload {
         await this.#askReached(error);
       }
       if (this.#reached < start || this.#reached > end) {
+        const hint =
+          'Look into the log of the registry, or of a proxy before it, and run the same command again.';
         const message = `${this.#options.what}: the registry says that it has ${this.#reached} bytes of it`;
-        throw new LostUpload(new PackferryError('E_TARGET_PROTOCOL', message));
+        throw new LostUpload(new PackferryError('E_TARGET_PROTOCOL', message, { hint }));
       }
       tries = this.#reached > before ? 0 : tries + 1;
       if (tries > this.#options.writer.policy.retries) this.#fail(`takes no more than ${before} bytes of it`);
