@@ -170,7 +170,11 @@ export async function makeKnown(...servers: readonly Sshd[]): Promise<void> {
     await writeFile(path.join(home, '.ssh', 'known_hosts'), Object.values(hostKeys).join(''), { flag: 'a' });
 }
 
-/** sshd keeps a folder for its helpers, and takes its users from /etc. */
+/**
+ * sshd keeps a folder for its helpers, and takes its users from /etc. That is covered by a copy as a whole: a mount on a
+ * single file is gone as soon as anybody outside puts another file in its place, as useradd does. The copy may lack what
+ * came or went meanwhile.
+ */
 const inside = `set -e
 folder=$1 sshd=$2 docker=$3
 if [ -n "$docker" ]; then
@@ -179,11 +183,13 @@ if [ -n "$docker" ]; then
   mount --bind "$docker" /run/docker.sock
 fi
 mkdir -p /run/sshd
-mount --bind "$folder/passwd" /etc/passwd
-mount --bind "$folder/group" /etc/group
-mount --bind "$folder/shadow" /etc/shadow
-if [ -e /etc/pam.d/sshd ]; then mount --bind "$folder/pam" /etc/pam.d/sshd; fi
-if [ -e /etc/sudoers ]; then mount --bind "$folder/sudoers" /etc/sudoers; fi
+mkdir "$folder/etc"
+chmod 755 "$folder/etc"
+cp -a /etc/. "$folder/etc" 2> /dev/null || true
+mkdir -p "$folder/etc/pam.d"
+for name in passwd group shadow sudoers; do cp -a "$folder/$name" "$folder/etc/$name"; done
+cp -a "$folder/pam" "$folder/etc/pam.d/sshd"
+mount --bind "$folder/etc" /etc
 exec "$sshd" -D -E "$folder/log" -f "$folder/sshd_config"`;
 
 async function writeUsers(folder: string, { sudoers = '', password, user }: SshdOptions): Promise<void> {

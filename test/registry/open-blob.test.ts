@@ -35,7 +35,7 @@ async function readFrom(
   wanted: Descriptor = blob,
 ): Promise<Buffer> {
   const server = await scripted(t, script);
-  const source = sourceFor(t, { timeouts: { body: 50 } });
+  const source = sourceFor(t, { timeouts: { body: 1000 } });
   const stream = await source.openBlob(imageAt(server.host), wanted, { from });
   return collect(stream, 1_000_000, 'blob');
 }

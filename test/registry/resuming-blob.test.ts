@@ -122,7 +122,7 @@ test('a reset in the middle, and one before the next answer', survives, inTurn(c
   third,
 ]);
 test('a stall in the middle', survives, inTurn(stallsAt(third), good), [0, third], {
-  timeouts: { body: 50 },
+  timeouts: { body: 1000 },
 });
 test(
   'a stall before the answer',
@@ -130,7 +130,7 @@ test(
   inTurn(() => undefined, good),
   [0, 0],
   {
-    timeouts: { headers: 50 },
+    timeouts: { headers: 1000 },
   },
 );
 test('a truncated answer of unknown length', survives, inTurn(endsAt(third), good), [0, third]);
