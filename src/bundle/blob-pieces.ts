@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import type { Readable } from 'node:stream';
+import { abortWith } from '../core/abort-with.ts';
 import { eachChunk } from '../core/each-chunk.ts';
 import { sizeMismatch } from '../core/verify-stream.ts';
 import { copyToOtherPlaces, type BlobJob } from './blob-job.ts';
@@ -60,14 +61,14 @@ export class BlobPieces implements SharedWork {
   #fetched = 0;
 
   constructor(options: PiecesOptions) {
-    const { job, from, kept, signal } = options;
+    const { job, from, kept } = options;
     this.#options = options;
     this.#there = joined([{ from: 0, to: from }, ...kept]);
     this.#kept = kept;
     this.#gaps = gapsIn({ from, to: job.blob.size }, kept);
     this.#bytes = from + lengthOf(kept);
     this.#isHopeful = kept.length > 0;
-    this.#signal = AbortSignal.any([signal, this.#stop.signal]);
+    this.#signal = this.#stop.signal;
     // Everybody who helps listens.
     setMaxListeners(0, this.#signal);
   }
@@ -84,16 +85,19 @@ export class BlobPieces implements SharedWork {
 
   /** Fetches all of it, with whoever helps. */
   async fetch(): Promise<void> {
+    const { job, signal } = this.#options;
+    const letGo = abortWith(this.#stop, signal);
     try {
       // An empty blob is asked for too: the source is to say that it is there.
       do await this.#fetchNext();
       while (this.#gaps.length > 0);
       await Promise.all(this.#helpers);
-      for (const stretch of this.#kept) await copyToOtherPlaces(this.#options.job, stretch, this.#signal);
+      for (const stretch of this.#kept) await copyToOtherPlaces(job, stretch, this.#signal);
     } catch (fault) {
       this.#stop.abort();
       throw this.#fault ?? fault;
     } finally {
+      letGo();
       // Nobody may write any more when the archives are closed.
       await Promise.allSettled(this.#helpers);
     }
@@ -119,19 +123,20 @@ export class BlobPieces implements SharedWork {
     // Before the first answer nobody knows whether parts can be had: all is asked for, and is cut short when they can.
     // What was kept came in parts, so one is asked for; a source that knows no end of it is cut short as well.
     const cut = new AbortController();
-    const signal = AbortSignal.any([this.#signal, cut.signal]);
+    const letGo = abortWith(cut, this.#signal);
     const guess = this.#isHopeful ? this.#claimPart() : undefined;
     this.#isHopeful = false;
     this.#isAsking = true;
     try {
       const { from, to } = guess ?? { from: this.#gaps[0]?.from ?? job.blob.size, to: job.blob.size };
-      const content = await open(from, to, signal);
+      const content = await open(from, to, cut.signal);
       const piece = guess ?? (splits() ? this.#claimPart() : this.#claimRest());
       this.#isAsking = false;
       crew.wake();
       const wanted = piece.to < job.blob.size ? firstOf(content, piece.to - piece.from) : content;
       await this.#take(piece, wanted);
     } finally {
+      letGo();
       cut.abort(enough);
     }
   }
