@@ -12,6 +12,7 @@ import { ArchiveMeter, measure, type Measured } from './archive-size.ts';
 export function packVolumes(images: readonly LockedImage[], limit: number): LockedImage[][] {
   const left = images.map((image) => measure(image)).sort(largestFirst);
   refuseTooLarge(left, limit);
+  if (fitTogether(left, limit)) return left.length === 0 ? [] : [[...images].sort(byReference)];
   const volumes: LockedImage[][] = [];
   for (let first = left.shift(); first !== undefined; first = left.shift()) {
     volumes.push(fillVolume(first, left, limit));
@@ -26,6 +27,16 @@ export function onePerImage(images: readonly LockedImage[], limit: number): Lock
     limit,
   );
   return [...images].sort(byReference).map((image) => [image]);
+}
+
+/** Then there is nothing to choose, which takes long for many images. */
+function fitTogether(images: readonly Measured<LockedImage>[], limit: number): boolean {
+  const meter = new ArchiveMeter();
+  return images.every((image) => {
+    const { size } = meter.sizeWith(image);
+    meter.add(image);
+    return size <= limit;
+  });
 }
 
 /** Takes out of `left` what goes into a volume with `first`. */

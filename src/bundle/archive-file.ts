@@ -11,8 +11,6 @@ import { partName } from './names.ts';
 const readSize = 256 * 1024;
 /** Bytes after which the disk is set to work: at the end, little is left to wait for. */
 const syncEvery = 64 * 1024 * 1024;
-/** Bytes that are worth a message to the thread that hashes. */
-const hashEvery = 2 * 1024 * 1024;
 /** Small writes that are under way at the same time. */
 const writesAtOnce = 32;
 
@@ -25,20 +23,20 @@ export class ArchiveFile {
   readonly volume: PlannedVolume;
   readonly #dir: string;
   readonly #file: FileHandle;
+  readonly #hashes: HashThread;
   readonly #hash: GrowingHash;
   readonly #finished = new Set<Digest>();
   /** Which planned entry comes next behind the finished front. */
   #next = 0;
-  /** How far the hash was told to go. */
-  #reached = 0;
   #unsynced = 0;
   #syncing: Promise<void> = Promise.resolve();
 
-  private constructor(dir: string, volume: PlannedVolume, file: FileHandle, hash: GrowingHash) {
+  private constructor(dir: string, volume: PlannedVolume, file: FileHandle, hashes: HashThread) {
     this.#dir = dir;
     this.volume = volume;
     this.#file = file;
-    this.#hash = hash;
+    this.#hashes = hashes;
+    this.#hash = hashes.file(file.fd, { rank: 1 });
   }
 
   /**
@@ -59,7 +57,7 @@ export class ArchiveFile {
       await file.close();
       throw fault;
     }
-    return new ArchiveFile(dir, volume, file, hashes.file(file.fd));
+    return new ArchiveFile(dir, volume, file, hashes);
   }
 
   /** Writes bytes of a blob, chunk after chunk, at an absolute place of the file. */
@@ -86,17 +84,17 @@ export class ArchiveFile {
     }
   }
 
+  /** Starts the hash of a blob as it stands in its place. It comes before that of the file, which waits for blobs. */
+  hashFrom(offset: number): GrowingHash {
+    return this.#hashes.file(this.#file.fd, { from: offset });
+  }
+
   /** Says that a blob stands in its place, verified. The hash of the whole file moves on as far as it can. */
   finish(digest: Digest): void {
     const { entries, endOffset } = this.volume.plan;
     this.#finished.add(digest);
-    const from = this.#next;
     while (this.#next < entries.length && this.#isReady(entries[this.#next])) this.#next += 1;
-    if (this.#next === from) return;
-    const reached = entries[this.#next]?.headerOffset ?? endOffset;
-    if (reached - this.#reached < hashEvery) return;
-    this.#reached = reached;
-    this.#hash.reach(reached);
+    this.#hash.reach(entries[this.#next]?.headerOffset ?? endOffset);
   }
 
   #isReady(entry: PlannedEntry | undefined): boolean {

@@ -1,6 +1,7 @@
 import type { Digest } from '../core/digest.ts';
 import type { Descriptor, LockedImage } from '../core/image.ts';
 import type { ArchiveFile } from './archive-file.ts';
+import type { Stretch } from './stretches.ts';
 
 /** One blob that has to get into its places; fetched once, however many archives hold it. */
 export interface BlobJob {
@@ -57,4 +58,22 @@ export function labelOfJob({ blob, image, references }: BlobJob): string {
   const [kind = 'layer'] = kinds.find(([, { digest }]) => digest === blob.digest) ?? [];
   const others = references.length > 1 ? ` and ${references.length - 1} more` : '';
   return `${kind} of ${image.reference.replace(/^docker\.io\/(library\/)?/, '')}${others}`;
+}
+
+/**
+ * Brings what an earlier run had written to the first place of a blob to the others: they may have missed it when the
+ * machine went down.
+ */
+export async function copyToOtherPlaces(
+  { places }: BlobJob,
+  { from, to }: Stretch,
+  signal: AbortSignal,
+): Promise<void> {
+  const [first, ...others] = places;
+  if (first === undefined || others.length === 0) return;
+  let at = from;
+  for await (const piece of first.archive.read(first.offset + from, first.offset + to, signal)) {
+    for (const { archive, offset } of others) await archive.write([piece], offset + at);
+    at += piece.length;
+  }
 }

@@ -1,21 +1,22 @@
-import type { Hash } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import type { Readable } from 'node:stream';
+import { abortWith } from '../core/abort-with.ts';
 import { eachChunk } from '../core/each-chunk.ts';
 import { sizeMismatch } from '../core/verify-stream.ts';
-import type { BlobJob } from './blob-job.ts';
+import { copyToOtherPlaces, type BlobJob } from './blob-job.ts';
 import type { Crew, SharedWork } from './crew.ts';
-import { gapsIn, lengthOf, type Stretch } from './stretches.ts';
+import type { GrowingHash } from './hash-thread.ts';
+import { frontOf, gapsIn, joined, lengthOf, within, type Stretch } from './stretches.ts';
 import { WriteBehind } from './write-behind.ts';
 
 export interface PiecesOptions {
   readonly job: BlobJob;
-  /** Byte to start at: what comes before stands in the places, and is hashed. */
+  /** Byte to start at: what comes before stands in the places. */
   readonly from: number;
   /** What stands in the first place beyond that, from an earlier run. Used only where parts can be asked for. */
   readonly kept: readonly Stretch[];
-  /** Gets every byte of the rest, in order. */
-  readonly hash: Hash;
+  /** Told how far the first place is filled without a gap. */
+  readonly hash: Pick<GrowingHash, 'reach'>;
   readonly crew: Crew;
   /** May parts of the blob be asked for, as far as is known by now? */
   readonly splits: () => boolean;
@@ -36,9 +37,8 @@ const enough = new Error('no more of it is wanted');
 const tellEvery = 512 * 1024;
 
 /**
- * Fetches the rest of a blob, in one piece or in several side by side. The hash follows the front: what comes at the
- * front is hashed as it moves; what was fetched ahead of it, in this run or in an earlier one, is read back from its
- * place once the front has reached it, so that the hash sees what stands there.
+ * Fetches the rest of a blob, in one piece or in several side by side. The hash follows from the first byte on as far as
+ * no gap is left, and reads what stands in the first place, whether it came in this run or in an earlier one.
  */
 export class BlobPieces implements SharedWork {
   readonly #options: PiecesOptions;
@@ -53,25 +53,22 @@ export class BlobPieces implements SharedWork {
   #isAsking = false;
   /** Parts were given to an earlier run. */
   #isHopeful: boolean;
-  /** All that comes before is hashed and stands in the places; the piece that starts here is hashed as it moves. */
-  #front: number;
+  /** What stands in the first place. */
+  #there: readonly Stretch[];
+  /** Of it, what an earlier run had written beyond the start: the other places may lack it. */
+  #kept: readonly Stretch[];
   #bytes: number;
   #fetched = 0;
-  /** What stands in the places beyond the front. */
-  readonly #ahead = new Map<number, Stretch>();
-  readonly #kept: Set<Stretch>;
-  #following: Promise<void> = Promise.resolve();
 
   constructor(options: PiecesOptions) {
-    const { job, from, kept, signal } = options;
+    const { job, from, kept } = options;
     this.#options = options;
-    this.#front = from;
+    this.#there = joined([{ from: 0, to: from }, ...kept]);
+    this.#kept = kept;
     this.#gaps = gapsIn({ from, to: job.blob.size }, kept);
     this.#bytes = from + lengthOf(kept);
-    this.#kept = new Set(kept);
     this.#isHopeful = kept.length > 0;
-    for (const stretch of kept) this.#ahead.set(stretch.from, stretch);
-    this.#signal = AbortSignal.any([signal, this.#stop.signal]);
+    this.#signal = this.#stop.signal;
     // Everybody who helps listens.
     setMaxListeners(0, this.#signal);
   }
@@ -88,18 +85,21 @@ export class BlobPieces implements SharedWork {
 
   /** Fetches all of it, with whoever helps. */
   async fetch(): Promise<void> {
+    const { job, signal } = this.#options;
+    const letGo = abortWith(this.#stop, signal);
     try {
       // An empty blob is asked for too: the source is to say that it is there.
       do await this.#fetchNext();
       while (this.#gaps.length > 0);
       await Promise.all(this.#helpers);
-      await this.#following;
+      for (const stretch of this.#kept) await copyToOtherPlaces(job, stretch, this.#signal);
     } catch (fault) {
       this.#stop.abort();
       throw this.#fault ?? fault;
     } finally {
+      letGo();
       // Nobody may write any more when the archives are closed.
-      await Promise.allSettled([...this.#helpers, this.#following]);
+      await Promise.allSettled(this.#helpers);
     }
   }
 
@@ -123,19 +123,20 @@ export class BlobPieces implements SharedWork {
     // Before the first answer nobody knows whether parts can be had: all is asked for, and is cut short when they can.
     // What was kept came in parts, so one is asked for; a source that knows no end of it is cut short as well.
     const cut = new AbortController();
-    const signal = AbortSignal.any([this.#signal, cut.signal]);
+    const letGo = abortWith(cut, this.#signal);
     const guess = this.#isHopeful ? this.#claimPart() : undefined;
     this.#isHopeful = false;
     this.#isAsking = true;
     try {
       const { from, to } = guess ?? { from: this.#gaps[0]?.from ?? job.blob.size, to: job.blob.size };
-      const content = await open(from, to, signal);
+      const content = await open(from, to, cut.signal);
       const piece = guess ?? (splits() ? this.#claimPart() : this.#claimRest());
       this.#isAsking = false;
       crew.wake();
       const wanted = piece.to < job.blob.size ? firstOf(content, piece.to - piece.from) : content;
       await this.#take(piece, wanted);
     } finally {
+      letGo();
       cut.abort(enough);
     }
   }
@@ -154,45 +155,34 @@ export class BlobPieces implements SharedWork {
     const rest = { from: this.#gaps[0]?.from ?? job.blob.size, to: job.blob.size };
     crew.done(lengthOf(this.#gaps));
     this.#gaps = [];
-    const dropped = [...this.#kept].filter(({ from }) => from > rest.from);
-    for (const { from } of dropped) this.#ahead.delete(from);
-    this.#bytes -= lengthOf(dropped);
+    const before = { from: 0, to: rest.from };
+    this.#bytes -= lengthOf(this.#kept) - lengthOf(within(this.#kept, before));
+    this.#kept = within(this.#kept, before);
+    this.#there = within(this.#there, before);
     return rest;
   }
 
   /** Brings a piece to its places. */
   async #take(piece: Stretch, content: AsyncIterable<Buffer>): Promise<void> {
-    const isFront = piece.from === this.#front;
     const behind = new WriteBehind(this.#options.job.places, piece.from);
     try {
-      await this.#pass(piece, content, isFront, behind);
+      await this.#pass(piece, content, behind);
     } finally {
       // Also what came before a fault: the next run goes on from there.
       await behind.flush();
-      this.#options.onWritten({ from: piece.from, to: behind.written });
+      this.#wrote({ from: piece.from, to: behind.written });
     }
-    if (isFront) this.#front = piece.to;
-    else this.#ahead.set(piece.from, piece);
-    this.#following = this.#following.then(() => this.#follow());
-    // Met by fetch().
-    this.#following.catch(() => undefined);
   }
 
-  async #pass(
-    { from, to }: Stretch,
-    content: AsyncIterable<Buffer>,
-    isFront: boolean,
-    behind: WriteBehind,
-  ): Promise<void> {
-    const { job, hash, name, onBytes, onWritten } = this.#options;
+  async #pass({ from, to }: Stretch, content: AsyncIterable<Buffer>, behind: WriteBehind): Promise<void> {
+    const { job, name, onBytes } = this.#options;
     let at = from;
     let told = from;
     await eachChunk(content, (chunk) => {
       at += chunk.length;
       if (at > to) throw sizeMismatch(name(), job.blob.size, 'more');
-      if (isFront) hash.update(chunk);
       const waiting = behind.put(chunk);
-      if (behind.written - told >= tellEvery) onWritten({ from, to: (told = behind.written) });
+      if (behind.written - told >= tellEvery) this.#wrote({ from, to: (told = behind.written) });
       this.#bytes += chunk.length;
       this.#fetched += chunk.length;
       onBytes(this.#bytes);
@@ -201,24 +191,11 @@ export class BlobPieces implements SharedWork {
     if (at !== to) throw sizeMismatch(name(), job.blob.size, String(at));
   }
 
-  /** Hashes what was fetched ahead and is now at the front. */
-  async #follow(): Promise<void> {
-    const { job, hash } = this.#options;
-    const [place, ...others] = job.places;
-    for (let next = this.#ahead.get(this.#front); next !== undefined; next = this.#ahead.get(this.#front)) {
-      if (place === undefined) return;
-      this.#ahead.delete(next.from);
-      let at = next.from;
-      for await (const piece of place.archive.read(place.offset + at, place.offset + next.to, this.#signal)) {
-        hash.update(piece);
-        // The other places may have missed what an earlier run wrote, when the machine went down.
-        if (this.#kept.has(next)) {
-          for (const { archive, offset } of others) await archive.write([piece], offset + at);
-        }
-        at += piece.length;
-      }
-      this.#front = next.to;
-    }
+  #wrote(stretch: Stretch): void {
+    const { hash, onWritten } = this.#options;
+    onWritten(stretch);
+    this.#there = joined([...this.#there, stretch]);
+    hash.reach(frontOf(this.#there));
   }
 }
 

@@ -1,17 +1,19 @@
-import { createHash } from 'node:crypto';
 import { messageOf, PackferryError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import type { ImageSource } from '../core/ports.ts';
 import { digestMismatch } from '../core/verify-stream.ts';
-import { labelOfJob, nameOfJob, type BlobJob } from './blob-job.ts';
+import { copyToOtherPlaces, labelOfJob, nameOfJob, type BlobJob } from './blob-job.ts';
 import { BlobPieces } from './blob-pieces.ts';
 import type { Crew } from './crew.ts';
+import type { GrowingHash } from './hash-thread.ts';
 import type { Journal } from './journal.ts';
 import type { BlobLender } from './lender.ts';
 import { lengthOf, within, type Stretch } from './stretches.ts';
 
 /** Bytes between two journal lines of a blob that is lent. */
 const noteEvery = 512 * 1024;
+/** Bytes of what stands there that are hashed before people are told how far it is. */
+const readBackStep = 4 * 1024 * 1024;
 
 export interface FillOptions {
   readonly source: ImageSource;
@@ -63,20 +65,24 @@ function isWrongContent(fault: unknown): boolean {
 class Filling {
   readonly #job: BlobJob;
   readonly #options: FillOptions;
-  readonly #hash = createHash('sha256');
+  /** Of what stands in the first place. */
+  readonly #hash: GrowingHash;
   /** Whose bytes stand in the places, in order. */
   readonly #lentBy: BlobLender[] = [];
   readonly #servedBy: string[] = [];
   /** Parts that the source was asked for. */
   #parts = 0;
-  /** So many bytes from the first one on are hashed and stand in the places. */
+  /** So many bytes from the first one on stand in the places. */
   #bytes = 0;
   /** Is there something in it that an earlier run had written? */
   #isOwn = false;
 
   constructor(job: BlobJob, options: FillOptions) {
+    const [first] = job.places;
+    if (first === undefined) throw new Error(`${nameOfJob(job)} has no place`);
     this.#job = job;
     this.#options = options;
+    this.#hash = first.archive.hashFrom(first.offset);
   }
 
   /** Do the bytes come from more than one answer of one source? */
@@ -86,19 +92,18 @@ class Filling {
 
   /** Takes what stands in the first place already and goes on from where it is. */
   async readBack(): Promise<void> {
-    const [first, ...others] = this.#job.places;
-    const { blob } = this.#job;
-    const next = within(this.#options.written, { from: this.#bytes, to: blob.size })[0];
-    if (first === undefined || next?.from !== this.#bytes) return;
+    const { written, signal } = this.#options;
+    const next = within(written, { from: this.#bytes, to: this.#job.blob.size })[0];
+    if (next?.from !== this.#bytes) return;
     this.#isOwn = true;
     this.#tellStart(this.#bytes);
-    for await (const piece of first.archive.read(
-      first.offset + next.from,
-      first.offset + next.to,
-      this.#options.signal,
-    )) {
-      // The other places may have missed bytes when the machine went down: they get what is hashed here.
-      await this.#put(piece, others);
+    while (this.#bytes < next.to) {
+      const to = Math.min(next.to, this.#bytes + readBackStep);
+      await copyToOtherPlaces(this.#job, { from: this.#bytes, to }, signal);
+      this.#bytes = to;
+      this.#hash.reach(to);
+      await this.#hash.caughtUp();
+      signal.throwIfAborted();
       this.#tellPresent();
     }
   }
@@ -117,7 +122,7 @@ class Filling {
     let noted = from;
     try {
       for await (const chunk of this.#readLent(lender)) {
-        await this.#put(chunk.subarray(0, held - this.#bytes), this.#job.places);
+        await this.#put(chunk.subarray(0, held - this.#bytes));
         this.#tellPresent();
         if (this.#bytes - noted < noteEvery) continue;
         noted = this.#bytes;
@@ -229,16 +234,17 @@ class Filling {
     }
   }
 
-  async #put(bytes: Buffer, places: BlobJob['places']): Promise<void> {
-    this.#hash.update(bytes);
-    for (const { archive, offset } of places) await archive.write([bytes], offset + this.#bytes);
+  async #put(bytes: Buffer): Promise<void> {
+    for (const { archive, offset } of this.#job.places) await archive.write([bytes], offset + this.#bytes);
     this.#bytes += bytes.length;
+    this.#hash.reach(this.#bytes);
   }
 
   async #finish(): Promise<void> {
     const { blob, places } = this.#job;
     const { journal, lenders } = this.#options;
-    const got = `sha256:${this.#hash.digest('hex')}`;
+    this.#hash.reach(blob.size);
+    const got = `sha256:${await this.#hash.digest()}`;
     if (got !== blob.digest) throw digestMismatch(this.#whole(), blob.digest, got);
     for (const lender of lenders) {
       if (lender.taken === undefined || lender.held(blob) === 0) continue;

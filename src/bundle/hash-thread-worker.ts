@@ -1,49 +1,106 @@
-// The thread behind hash-thread.ts: reads files from their start on as far as it is told to, and hashes them.
+// The thread behind hash-thread.ts: reads stretches of files as far as it is told to, and hashes them.
 import { createHash, type Hash } from 'node:crypto';
 import { readSync } from 'node:fs';
-import { parentPort } from 'node:worker_threads';
+import { parentPort, receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 
-/** Hash the file on to a place, or say what came out. `id` is one file; its descriptor must stay open meanwhile. */
-export type HashRequest =
-  | { readonly id: number; readonly fd: number; readonly to: number }
-  | { readonly id: number; readonly ended: true };
+/** Hash one stretch of a file on to a place. `id` is the stretch; the descriptor must stay open meanwhile. */
+export interface HashRequest {
+  readonly id: number;
+  readonly fd: number;
+  /** Where in the file the stretch starts. */
+  readonly from: number;
+  readonly to: number;
+  /** Of stretches that nobody waits for, the lowest comes first. */
+  readonly rank: number;
+  /** What is to be answered there: that it was reached, or the hash, which ends with it. */
+  readonly answer?: 'reached' | 'digest';
+}
 
-/** sha256 in hex, or why there is none. */
-export type HashAnswer =
-  { readonly id: number; readonly hex: string } | { readonly id: number; readonly fault: Error };
+/** That it was reached, the sha256 in hex, or why there is none. */
+export type HashAnswer = { readonly id: number } & (
+  { readonly reached: true } | { readonly hex: string } | { readonly fault: Error }
+);
 
-interface Progress {
+interface Stretch {
   readonly hash: Hash;
   reached: number;
+  /** The last one. */
+  request: HashRequest;
+  isAnswered: boolean;
   fault?: Error;
 }
 
-const files = new Map<number, Progress>();
+const stretches = new Map<number, Stretch>();
 const buffer = Buffer.allocUnsafe(1024 * 1024);
 
-parentPort?.on('message', (request: HashRequest) => {
-  const { id } = request;
-  const file = files.get(id) ?? { hash: createHash('sha256'), reached: 0 };
-  files.set(id, file);
-  if ('to' in request) {
-    advance(file, request.fd, request.to);
-    return;
-  }
-  files.delete(id);
-  const answer: HashAnswer =
-    file.fault === undefined ? { id, hex: file.hash.digest('hex') } : { id, fault: file.fault };
-  parentPort?.postMessage(answer);
-});
+if (parentPort !== null) serve(parentPort);
 
-function advance(file: Progress, fd: number, to: number): void {
-  try {
-    while (file.reached < to) {
-      const read = readSync(fd, buffer, 0, Math.min(buffer.length, to - file.reached), file.reached);
-      if (read === 0) throw new Error('the file became shorter while it was read');
-      file.hash.update(buffer.subarray(0, read));
-      file.reached += read;
+function serve(port: MessagePort): void {
+  port.on('message', (request: HashRequest) => {
+    take(request);
+    for (let next = mostUrgent(); next !== undefined; next = mostUrgent()) {
+      advance(next);
+      const answer = answerOf(next);
+      if (answer !== undefined) port.postMessage(answer);
+      // What was asked for meanwhile may be more urgent than what is under way.
+      for (let more = receive(port); more !== undefined; more = receive(port)) take(more);
     }
-  } catch (fault) {
-    file.fault ??= fault instanceof Error ? fault : new Error(String(fault));
+  });
+}
+
+function receive(port: MessagePort): HashRequest | undefined {
+  const received = receiveMessageOnPort(port) as { readonly message: HashRequest } | undefined;
+  return received?.message;
+}
+
+function take(request: HashRequest): void {
+  const { id, from } = request;
+  const isAnswered = request.answer === undefined;
+  const known = stretches.get(id);
+  if (known === undefined)
+    stretches.set(id, { hash: createHash('sha256'), reached: from, request, isAnswered });
+  else Object.assign(known, { request, isAnswered });
+}
+
+function mostUrgent(): Stretch | undefined {
+  let best: Stretch | undefined;
+  for (const each of stretches.values()) {
+    if (each.isAnswered && isThere(each)) continue;
+    if (best === undefined || rankOf(each) < rankOf(best)) best = each;
   }
+  return best;
+}
+
+/** Somebody stands still until he has an answer. */
+function rankOf({ request, isAnswered }: Stretch): number {
+  return isAnswered ? request.rank : -1;
+}
+
+function isThere({ reached, request, fault }: Stretch): boolean {
+  return reached >= request.to || fault !== undefined;
+}
+
+/** Goes on by one step. */
+function advance(stretch: Stretch): void {
+  if (isThere(stretch)) return;
+  const { fd, to } = stretch.request;
+  try {
+    const read = readSync(fd, buffer, 0, Math.min(buffer.length, to - stretch.reached), stretch.reached);
+    if (read === 0) throw new Error('the file became shorter while it was read');
+    stretch.hash.update(buffer.subarray(0, read));
+    stretch.reached += read;
+  } catch (fault) {
+    stretch.fault = fault instanceof Error ? fault : new Error(String(fault));
+  }
+}
+
+/** What there is to say now; undefined when nobody has asked, or it is too early. */
+function answerOf(stretch: Stretch): HashAnswer | undefined {
+  const { request, fault, hash } = stretch;
+  if (stretch.isAnswered || !isThere(stretch)) return undefined;
+  const { id, answer } = request;
+  stretch.isAnswered = true;
+  if (answer === 'digest') stretches.delete(id);
+  if (fault !== undefined) return { id, fault };
+  return answer === 'digest' ? { id, hex: hash.digest('hex') } : { id, reached: true };
 }

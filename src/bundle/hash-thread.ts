@@ -2,10 +2,12 @@ import { Worker } from 'node:worker_threads';
 import { hashThreadProgram } from './hash-thread-program.ts';
 import type { HashAnswer, HashRequest } from './hash-thread-worker.ts';
 
-/** The sha256 of one file that grows from its start on. */
+/** The sha256 of a stretch of a file that grows from its start on. */
 export interface GrowingHash {
-  /** The file is final up to this byte. Returns at once. */
+  /** The stretch is final up to this byte, counted from its start. Returns at once. */
   reach(to: number): void;
+  /** Waits until all that was reached is hashed. */
+  caughtUp(): Promise<void>;
   /** sha256 in hex of all that was reached. Ends the hash. */
   digest(): Promise<string>;
 }
@@ -15,14 +17,17 @@ interface Waiting {
   readonly reject: (fault: Error) => void;
 }
 
+/** Bytes that are worth a message. */
+const sendEvery = 1024 * 1024;
+
 /**
  * A thread that hashes files while others fill them. What was written a moment ago is still in the memory of the
- * operating system, so that reading it back costs little, and the hashing no time of the thread that fetches.
+ * operating system, so that reading it back costs a tenth of hashing it, and the thread that fetches does neither.
  */
 export class HashThread {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
-  #files = 0;
+  #stretches = 0;
   #fault: Error | undefined;
 
   constructor() {
@@ -35,8 +40,8 @@ export class HashThread {
     this.#worker.on('message', (answer: HashAnswer) => {
       const waiting = this.#waiting.get(answer.id);
       this.#waiting.delete(answer.id);
-      if ('hex' in answer) waiting?.resolve(answer.hex);
-      else waiting?.reject(answer.fault);
+      if ('fault' in answer) waiting?.reject(answer.fault);
+      else waiting?.resolve('hex' in answer ? answer.hex : '');
     });
     this.#worker.on('error', (fault: Error) => {
       this.#end(fault);
@@ -48,23 +53,39 @@ export class HashThread {
     this.#worker.unref();
   }
 
-  /** Starts the hash of a file, whose descriptor must stay open until `digest` has answered or the thread is closed. */
-  file(fd: number): GrowingHash {
-    const id = (this.#files += 1);
+  /**
+   * Starts the hash of what stands in a file from a byte on. The descriptor must stay open until `digest` has answered or
+   * the thread is closed. Where several have to wait, one with a lower `rank` is worked on first.
+   */
+  file(
+    fd: number,
+    { from = 0, rank = 0 }: { readonly from?: number; readonly rank?: number } = {},
+  ): GrowingHash {
+    const id = (this.#stretches += 1);
+    let to = from;
+    let sent = from;
+    const ask = (answer: NonNullable<HashRequest['answer']>): Promise<string> =>
+      new Promise((resolve, reject) => {
+        if (this.#fault !== undefined) {
+          reject(this.#fault);
+          return;
+        }
+        this.#waiting.set(id, { resolve, reject });
+        this.#worker.ref();
+        sent = to;
+        this.#send({ id, fd, from, to, rank, answer });
+      });
     return {
-      reach: (to) => {
-        this.#send({ id, fd, to });
+      reach: (length) => {
+        to = from + length;
+        if (to - sent < sendEvery) return;
+        sent = to;
+        this.#send({ id, fd, from, to, rank });
       },
-      digest: () =>
-        new Promise((resolve, reject) => {
-          if (this.#fault !== undefined) {
-            reject(this.#fault);
-            return;
-          }
-          this.#waiting.set(id, { resolve, reject });
-          this.#worker.ref();
-          this.#send({ id, ended: true });
-        }),
+      caughtUp: async () => {
+        await ask('reached');
+      },
+      digest: () => ask('digest'),
     };
   }
 

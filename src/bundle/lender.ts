@@ -4,7 +4,7 @@ import type { Descriptor } from '../core/image.ts';
 
 /**
  * Something on this machine that has blobs: an unfinished export of other content, another bundle. Lenders are asked
- * before the network. What they give is hashed while it moves; a copy that turns out damaged is told and fetched.
+ * before the network. What they give is hashed where it was put; a copy that turns out damaged is told and fetched.
  */
 export interface BlobLender {
   /** What lends, for messages, e.g. `the unfinished export` or `bundle:/media/usb`. */

@@ -51,8 +51,10 @@ function checkStructure(text: string, name: string): void {
     parts += 1;
     if (parts > limits.jsonParts) throw invalid(name, `more than ${limits.jsonParts} keys and values`);
   };
-  for (let found = mark.exec(text); found !== null; found = mark.exec(text)) {
-    const [part] = found;
+  // `exec` would make an object for each of them.
+  while (mark.test(text)) {
+    const at = mark.lastIndex - 1;
+    const part = text.charAt(at);
     if (part === ',') count();
     if (part === '{' || part === '[') {
       count();
@@ -61,12 +63,12 @@ function checkStructure(text: string, name: string): void {
     } else if (part === '}' || part === ']') {
       scopes.pop();
     } else if (part === '"') {
-      mark.lastIndex = endOfString(text, found.index, name);
+      mark.lastIndex = endOfString(text, at, name);
       const isKey = previous === '{' || previous === ',';
       const keys = isKey ? scopes.at(-1) : undefined;
       if (keys !== undefined) {
         count();
-        noteKey(keys, text.slice(found.index, mark.lastIndex), name);
+        noteKey(keys, text.slice(at, mark.lastIndex), name);
       }
     }
     previous = part;

@@ -5,10 +5,7 @@ import type { Emit } from '../core/events.ts';
 import type { LockedImage } from '../core/image.ts';
 import type { ImageSource } from '../core/ports.ts';
 import { formatReference, parseReference, type ImageReference } from '../core/reference.ts';
-import { findDocker, findPodman } from '../engine/docker-connection.ts';
-import { openEngineSource } from '../engine/engine-source.ts';
-import { sshSource, type SshAccess } from '../engine/ssh-access.ts';
-import { parseSshEndpoint } from '../engine/ssh-endpoint.ts';
+import type { SshAccess } from '../engine/ssh-access.ts';
 import type { TagSource } from '../registry/tags.ts';
 import type { AllowedSigners } from '../trust/allowed-signers.ts';
 import { pinnedByName } from './pinned-by-name.ts';
@@ -62,7 +59,7 @@ export class Sources {
 }
 
 async function openSource({ scheme, rest }: SourceEndpoint, options: SourcesOptions): Promise<OpenSource> {
-  const { registries, environment, ssh, trustedKeys, now, emit, spoolDir, signal } = options;
+  const { registries, trustedKeys, now, emit, spoolDir, signal } = options;
   switch (scheme) {
     case 'registry':
       return rest === '' ? below(registries) : below(registries, rest);
@@ -72,15 +69,11 @@ async function openSource({ scheme, rest }: SourceEndpoint, options: SourcesOpti
       return options.openBundle?.(rest) ?? openBundleFolder(rest, { trustedKeys, now, emit });
     case 'docker-archive':
       return pinnedByName(await openDockerArchive(rest, { spoolDir, emit, signal }));
-    case 'ssh': {
-      const connection = await sshSource(parseSshEndpoint(rest), { ssh, emit, signal });
-      return pinnedByName(await openEngineSource(connection, { spoolDir, emit, signal }));
-    }
+    case 'ssh':
     case 'docker':
     case 'podman': {
-      const find = scheme === 'docker' ? findDocker : findPodman;
-      const connection = await find(`${scheme}:${rest}`, environment);
-      return pinnedByName(await openEngineSource(connection, { spoolDir, emit, signal }));
+      const { openEngine } = await import('./engine-source.ts');
+      return openEngine(scheme, rest, options);
     }
   }
 }

@@ -30,6 +30,73 @@ test('files that grow side by side are hashed as far as they are final', async (
   });
 });
 
+test('blobs in one file are hashed from where they stand, whoever is asked for first', async (t) => {
+  await withFolder(async (folder) => {
+    const thread = new HashThread();
+    const content = randomBytes(5_000_000);
+    const name = path.join(folder, 'archive');
+    await writeFile(name, content);
+    const file = await open(name);
+    const sha256 = (from: number, to: number): string =>
+      createHash('sha256').update(content.subarray(from, to)).digest('hex');
+    try {
+      const whole = thread.file(file.fd, { rank: 1 });
+      const [long, short, empty] = [100, 3_000_000, 4_000_000].map((from) => thread.file(file.fd, { from }));
+      whole.reach(content.length);
+      long?.reach(2_500_000);
+      short?.reach(7);
+      t.is(await empty?.digest(), sha256(0, 0));
+      t.is(await short?.digest(), sha256(3_000_000, 3_000_007));
+      t.is(await long?.digest(), sha256(100, 2_500_100));
+      t.is(await whole.digest(), sha256(0, content.length));
+    } finally {
+      await thread.close();
+      await file.close();
+    }
+  });
+});
+
+test('who waits for what was reached can go on from there', async (t) => {
+  await withFolder(async (folder) => {
+    const thread = new HashThread();
+    const file = await open(path.join(folder, 'grows'), 'wx+');
+    try {
+      const hash = thread.file(file.fd);
+      await file.write('abc', 0);
+      hash.reach(3);
+      await hash.caughtUp();
+      // What was hashed is not read again.
+      await file.write('xyzdef', 0);
+      hash.reach(6);
+      await hash.caughtUp();
+      t.is(await hash.digest(), createHash('sha256').update('abcdef').digest('hex'));
+    } finally {
+      await thread.close();
+      await file.close();
+    }
+  });
+});
+
+test('a fault is told to everybody who asks, and harms no other hash', async (t) => {
+  await withFolder(async (folder) => {
+    const name = path.join(folder, 'short');
+    await writeFile(name, 'abc');
+    const thread = new HashThread();
+    const file = await open(name);
+    try {
+      const [bad, good] = [thread.file(file.fd), thread.file(file.fd, { from: 1 })];
+      bad.reach(4);
+      good.reach(2);
+      await t.throwsAsync(bad.caughtUp(), { message: /shorter/ });
+      await t.throwsAsync(bad.digest(), { message: /shorter/ });
+      t.is(await good.digest(), createHash('sha256').update('bc').digest('hex'));
+    } finally {
+      await thread.close();
+      await file.close();
+    }
+  });
+});
+
 test('a file that is shorter than it should be has no hash', async (t) => {
   await withFolder(async (folder) => {
     const name = path.join(folder, 'short');

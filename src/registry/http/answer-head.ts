@@ -21,6 +21,8 @@ const headerLine =
 /** Fifteen digits are a number without loss. */
 const digits = /^[0-9]{1,15}$/;
 
+const emptyLine = '\r\n\r\n';
+
 /** Collects the bytes of a head, as they come, until it is whole. */
 export class HeadReader {
   #text = '';
@@ -28,8 +30,11 @@ export class HeadReader {
   /** Takes the next bytes; undefined as long as more are needed. `rest` is what comes behind the head. */
   take(bytes: Buffer): { readonly head: AnswerHead; readonly rest: Buffer } | undefined {
     const before = this.#text.length;
-    const text = this.#text + bytes.toString('latin1', 0, limits.answerHead + 4);
-    const end = text.indexOf('\r\n\r\n');
+    // Most of what comes with a head is the body, which is not to become text.
+    const empty = bytes.indexOf(emptyLine);
+    const most = empty < 0 ? limits.answerHead : Math.min(empty, limits.answerHead);
+    const text = this.#text + bytes.toString('latin1', 0, most + emptyLine.length);
+    const end = text.indexOf(emptyLine);
     if (end > limits.answerHead || (end < 0 && text.length > limits.answerHead)) {
       throw malformed(`the head of the answer is over the limit of ${limits.answerHead} bytes`);
     }

@@ -1,5 +1,6 @@
 import { connect as connectPlain, isIP, type OnReadOpts, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { abortWith } from '../../core/abort-with.ts';
 import { portOf } from '../../core/hosts.ts';
 import { SlabReader } from '../../core/slabs.ts';
 import { HttpFault } from './http-fault.ts';
@@ -44,18 +45,12 @@ export async function openSocket(
   const timer = setTimeout(() => {
     limit.abort(new HttpFault('HTTP_CONNECT_TIMEOUT', 'the connection timed out'));
   }, timeout);
-  const stop = ({ target }: { readonly target: EventTarget | null }): void => {
-    limit.abort(target instanceof AbortSignal ? target.reason : undefined);
-  };
-  for (const signal of signals) {
-    signal.addEventListener('abort', stop);
-    if (signal.aborted) limit.abort(signal.reason);
-  }
+  const links = signals.map((signal) => abortWith(limit, signal));
   try {
     return await open(line, limit.signal);
   } finally {
     clearTimeout(timer);
-    for (const signal of signals) signal.removeEventListener('abort', stop);
+    for (const letGo of links) letGo();
   }
 }
 
