@@ -80,7 +80,10 @@ export class SaveMeetings {
   ): AsyncGenerator<Buffer, void> {
     const key = keyOf(image);
     // A second time: what was sent first was refused, or its connection broke.
-    if (!state.wants.delete(key)) return yield* this.#unpacked.openSave(image, options);
+    if (!state.wants.delete(key)) {
+      yield* this.#unpacked.openSave(image, options);
+      return;
+    }
     const meeting = this.#meetings.get(key) ?? this.#call(key, image);
     const place = meeting.save.join();
     meeting.members.add(state);

@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { openOciLayout } from '../../src/archive/oci-layout.ts';
@@ -13,6 +13,7 @@ import type { Engine } from '../../src/engine/engine.ts';
 import { buildImage } from '../../src/flows/build/build.ts';
 import { readRecipe } from '../../src/flows/build/recipe.ts';
 import { buildBase } from '../helpers/build-base.ts';
+import { contentOf } from '../helpers/built-content.ts';
 import { MemoryOutput, runCli, type RunOptions } from '../helpers/cli-run.ts';
 import { lockComposed, tempDir } from '../helpers/compose.ts';
 import { noting } from '../helpers/ssh-user.ts';
@@ -36,28 +37,12 @@ async function withBase(
   { engine, target }: EngineBench,
   use: (api: Engine, endpoint: string) => Promise<void>,
 ): Promise<void> {
-  const image = await buildBase('soc');
+  const image = await buildBase({ user: 'soc' });
   await target.deliver(lockComposed(base, image), composedSource([image]));
   const endpoint = `docker:unix://${engine.socket}`;
   const api = await connectEngine(await findDocker(endpoint, {}), 30_000);
   t.teardown(() => api.close());
   await use(api, endpoint);
-}
-
-/** A file of an image, on one line. The newer Podman runs no container on some machines: there the image is mounted. */
-async function contentOf(
-  { engine, kind }: EngineBench,
-  api: Engine,
-  image: string,
-  file: string,
-): Promise<string> {
-  if (kind.product === 'docker' || !('command' in engine)) {
-    const { words } = await api.run({ image, command: ['cat', file], signal: AbortSignal.timeout(60_000) });
-    return words;
-  }
-  const mounted = (await engine.run(['image', 'mount', image])).trim();
-  const text = await readFile(path.join(mounted, file), 'utf8').catch(() => 'no such file');
-  return text.trim().replaceAll(/\s+/g, ' ');
 }
 
 engineTest(
@@ -91,10 +76,10 @@ engineTest(
         'io.packferry.packages': 'libxml2',
         'io.packferry.wheels': `${longWheel}@${digestOf('a longer wheel')}, ${wheel}@${digestOf('a wheel')}`,
       });
-      t.is(await contentOf(bench, api, report.id, '/apk.log'), '<add> <--no-cache> <libxml2>');
+      t.is(await contentOf(bench, api, report.id, '/apk.log'), 'uid=0 <add> <--no-cache> <libxml2>');
       t.regex(
         await contentOf(bench, api, report.id, '/pip.log'),
-        /<--no-index> <--find-links=\/packferry\/wheels> <requests\[socks\]==2\.32\.3> <tomli ; python_version < '3\.11'> <check>$/,
+        /<--no-index> <--find-links=\/packferry\/wheels> <requests\[socks\]==2\.32\.3> <tomli ; python_version < '3\.11'> uid=0 <check>$/,
       );
       // All of both files came there, and is gone.
       const files = await contentOf(bench, api, report.id, '/pip.files');
@@ -192,7 +177,7 @@ for (const kind of engineKinds.filter(({ product }) => product === 'podman')) {
         const report = await buildImage({ ...more, recipe });
         const bench = { kind, engine, target };
         t.is((await api.inspect(name))?.Id, report.id);
-        t.is(await contentOf(bench, api, report.id ?? '', '/apk.log'), '<add> <--no-cache> <libxml2>');
+        t.is(await contentOf(bench, api, report.id ?? '', '/apk.log'), 'uid=0 <add> <--no-cache> <libxml2>');
         t.regex(notes.notes(), /STEP 1\/\d+: FROM/);
         const broken = await readRecipe({ ...empty, name: 'acme/broken', base, python: ['broken'] }, signal);
         const error = await t.throwsAsync(buildImage({ ...more, recipe: broken }), {
