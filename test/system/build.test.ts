@@ -15,6 +15,7 @@ import { readRecipe } from '../../src/flows/build/recipe.ts';
 import { buildBase } from '../helpers/build-base.ts';
 import { contentOf } from '../helpers/built-content.ts';
 import { MemoryOutput, runCli, type RunOptions } from '../helpers/cli-run.ts';
+import { writeKey } from '../helpers/cli-site.ts';
 import { lockComposed, tempDir } from '../helpers/compose.ts';
 import { noting } from '../helpers/ssh-user.ts';
 import { commandEnvironmentOf } from '../helpers/system-commands.ts';
@@ -120,10 +121,29 @@ engineTest(
 
       const dir = await tempDir(t);
       const env = { XDG_CACHE_HOME: path.join(dir, 'cache') };
-      const first = await build(['--python', 'requests==1.0', '--to', `oci:${dir}/out`], { env });
+      await writeKey(path.join(dir, 'key'), path.join(dir, 'allowed_signers'));
+      const signed = ['--key', path.join(dir, 'key')];
+      const bundle = path.join(dir, 'bundle');
+      // What is in the way of the bundle is told while there is nothing to lose.
+      for (const [wrong, code] of [
+        [['--export', bundle], 'E_USAGE'],
+        [['--bundle-name', 'tools'], 'E_USAGE'],
+        [['--export', path.join(dir, 'allowed_signers'), ...signed], 'E_OUTPUT_EXISTS'],
+        [['--export', bundle, '--key', path.join(dir, 'allowed_signers')], 'E_KEY_'],
+      ] as const) {
+        const refused = await build(['--python', 'requests==1.0', ...wrong], { env });
+        t.true(refused.stderr.includes(`error[${code}`), refused.stderr);
+        t.is(await api.inspect(name), undefined);
+      }
+      const places = ['--to', `oci:${dir}/out`, '--export', bundle, ...signed, '--bundle-name', 'tools'];
+      const first = await build(['--python', 'requests==1.0', ...places], { env });
       t.is(first.status, 0, first.stderr);
       const old = await api.inspect(name);
       t.true(first.stdout.includes(old?.Id ?? 'no ID'), first.stdout);
+      t.true(first.stderr.includes(`Wrote tools `), first.stderr);
+      const carried = await runCli(['inspect', bundle, '--json']);
+      t.is(carried.status, 0, carried.stderr);
+      t.true(carried.stdout.includes(old?.Id ?? 'no ID'), carried.stdout);
       const copied = await openOciLayout(path.join(dir, 'out'));
       const locked = await copied.resolve(parseReference(name), defaultPlatform);
       t.deepEqual(
