@@ -65,7 +65,10 @@ async function relay(
 }
 
 /** Time in which the save is waited for, which may be that of other targets, is none of the engine that loads. */
-async function* blameless(save: AsyncIterable<Buffer>, { alive, suspend }: IdleWatch): AsyncGenerator<Buffer> {
+async function* blameless(
+  save: AsyncIterable<Buffer>,
+  { alive, suspend }: IdleWatch,
+): AsyncGenerator<Buffer> {
   suspend();
   for await (const bytes of save) {
     alive();

@@ -127,7 +127,10 @@ farTest(
     proxy.after(proxy.sent() + 3_000_000, () => proxy.cut());
     const sending = await build(wanted);
     t.is(sending.status, 6, sending.stderr);
-    t.regex(sending.stderr, /error\[E_(?:ENGINE|SSH)_UNREACHABLE\]: localhost\/acme\/tool:1\.0: not built: .*(?:lost|broke)/);
+    t.regex(
+      sending.stderr,
+      /error\[E_(?:ENGINE|SSH)_UNREACHABLE\]: localhost\/acme\/tool:1\.0: not built: .*(?:lost|broke)/,
+    );
     t.is(await api.inspect(name), undefined);
 
     const stderr = new MemoryOutput();
@@ -135,7 +138,10 @@ farTest(
     await stderr.shows(': falling asleep');
     proxy.cut();
     t.is((await running).status, 6);
-    t.regex(stderr.text, /error\[E_(?:ENGINE|SSH)_UNREACHABLE\]: localhost\/acme\/tool:1\.0: not built: .*(?:lost|broke)/);
+    t.regex(
+      stderr.text,
+      /error\[E_(?:ENGINE|SSH)_UNREACHABLE\]: localhost\/acme\/tool:1\.0: not built: .*(?:lost|broke)/,
+    );
     t.is(await api.inspect(name), undefined);
     const again = await build(wanted);
     t.is(again.status, 0, again.stderr);
