@@ -243,6 +243,7 @@ export const groups: readonly Group[] = [
           "packferry build localhost/acme/tool:1.0 --python 'stix2==3.0.1' --package libxml2 --on ssh://root@xsoar.example",
           'packferry build acme/tool:1.0 --from demisto/python3:3.12.13.11694875 --requirements requirements.txt --wheels wheels',
           "packferry build acme/tool:1.0 --python 'requests==2.32.3' --to ssh://root@app2.example --to registry://registry.example",
+          "packferry build localhost/acme/tool:1.0 --python 'requests==2.32.3' --wheels wheels --export /media/usb/tool --key ~/.ssh/packferry",
         ],
       },
       {

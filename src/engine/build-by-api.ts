@@ -1,4 +1,5 @@
 import { collect } from '../core/collect.ts';
+import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { readBuildAnswer } from './build-answer.ts';
 import { buildFailed, type BuildRequest } from './build-image.ts';
@@ -30,6 +31,17 @@ export async function buildByApi(
       : buildFailed(image, words, []);
   } catch (fault) {
     signal.throwIfAborted();
-    throw context.errored ?? engineFault(fault, `${image}: ${api.name}`);
+    throw context.errored ?? brokenOff(fault, image, api.name) ?? engineFault(fault, `${image}: ${api.name}`);
   }
+}
+
+/** The connection ended before the build did; undefined for other faults. */
+function brokenOff(fault: unknown, image: string, engine: string): PackferryError | undefined {
+  const code = systemCodeOf(fault);
+  if (code !== 'ECONNRESET' && code !== 'EPIPE') return undefined;
+  const message = `${image}: not built: the connection to ${engine} broke: ${messageOf(fault)}`;
+  return new PackferryError('E_ENGINE_UNREACHABLE', message, {
+    hint: "Nothing stands under its name. Look at the network and into the engine's log, then run again.",
+    cause: fault,
+  });
 }

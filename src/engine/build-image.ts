@@ -95,7 +95,8 @@ const known: readonly KnownWords[] = [
     hint: 'It is not there, or only for another Python or platform. A folder is filled for one by "pip download --only-binary=:all: --python-version 3.12 --platform manylinux2014_x86_64 -d DIR NAME" (musllinux_1_2_x86_64 for Alpine).',
   },
   {
-    pattern: /unable to locate package|no such package|unable to find a match|no match for argument/i,
+    pattern:
+      /unable to locate package|no such package|unable to find a match|no match for argument|no package matches/i,
     hint: 'The base has no package of this name in its repositories.',
   },
   {

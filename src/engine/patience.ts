@@ -22,8 +22,10 @@ export async function inTime<T>(
 /** Fires when there has been no sign of life for a while. */
 export interface IdleWatch {
   readonly signal: AbortSignal;
-  /** Starts the wait anew. */
+  /** Starts the wait anew, also one that was suspended. */
   readonly alive: () => void;
+  /** It is somebody else who is waited for: does not fire before there is a sign of life. */
+  readonly suspend: () => void;
   /** Ends the watch, whether it fired or not. */
   readonly stop: () => void;
 }
@@ -31,12 +33,19 @@ export interface IdleWatch {
 /** Starts to watch. */
 export function watchIdle(milliseconds: number): IdleWatch {
   const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(), milliseconds);
+  let isSuspended = false;
+  const timer = setTimeout(() => {
+    if (!isSuspended) controller.abort();
+  }, milliseconds);
   return {
     signal: controller.signal,
     alive: () => {
-      // Refreshing a timer that has fired would start it again.
+      isSuspended = false;
+      // Refreshing a timer that has fired starts it again.
       if (!controller.signal.aborted) timer.refresh();
+    },
+    suspend: () => {
+      isSuspended = true;
     },
     stop: () => clearTimeout(timer),
   };

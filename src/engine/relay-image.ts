@@ -5,6 +5,7 @@ import type { LockedImage } from '../core/image.ts';
 import type { DeliverOptions, Delivery, ImageSource } from '../core/ports.ts';
 import type { Engine } from './engine.ts';
 import { loadArchive } from './engine-load.ts';
+import type { IdleWatch } from './patience.ts';
 
 export interface RelayImageOptions extends Pick<DeliverOptions, 'signal' | 'onBytes'> {
   /** Diff IDs of layers that the engine has, as far as is known. */
@@ -46,19 +47,33 @@ async function relay(
   if (unpacked === undefined) throw new TypeError(`${name} saves no images`);
   let relayed: Relayed = { sent: 0, skipped: 0 };
   const stopping = signal === undefined ? {} : { signal };
-  const open = (alive: () => void): Readable =>
+  const open = (idle: IdleWatch): Readable =>
     relayArchive(image, {
-      openSave: (unwanted) => unpacked.openSave(image, { signal: unwanted }),
+      openSave: (unwanted) => blameless(unpacked.openSave(image, { signal: unwanted }), idle),
       name: `${image.reference}: ${image.source}`,
       without,
       heldAs: engine.facts.product === 'podman' ? 'empty file' : 'nothing',
       ...stopping,
       onRelayed: (so) => {
         relayed = so;
-        alive();
+        idle.alive();
         onBytes?.(so.sent);
       },
     });
   await loadArchive(engine, image, open, { loadIdle, ...stopping });
   return relayed;
+}
+
+/** Time in which the save is waited for, which may be that of other targets, is none of the engine that loads. */
+async function* blameless(
+  save: AsyncIterable<Buffer>,
+  { alive, suspend }: IdleWatch,
+): AsyncGenerator<Buffer> {
+  suspend();
+  for await (const bytes of save) {
+    alive();
+    yield bytes;
+    suspend();
+  }
+  alive();
 }

@@ -58,7 +58,7 @@ export async function copyImages(options: CopyOptions): Promise<Copied> {
   const linksBy = (change: (source: ImageSource) => ImageSource): ChainLink[] =>
     from.map((endpoint) => ({ endpoint, open: async () => change(await sources.open(endpoint)) }));
   const unsaved = linksBy(withoutSaving);
-  const isStraight = takeStraight(options.targets);
+  const isStraight = takeStraight(options.targets, options.targetsAtOnce);
   const chain = new Chain(isStraight ? unsaved : linksBy(asItIs), tellingOnce(emit));
   const references = await namedImages(options);
   const there = isStraight

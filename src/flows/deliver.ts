@@ -30,6 +30,8 @@ export interface DeliveryOptions extends Pace {
   readonly emit: Emit;
   /** Told how each image fared at each target as soon as that is known, for evidence. */
   readonly onImage?: (target: string, image: ImportedImage) => void;
+  /** Told that an image begins to be brought; what it returns is called when that has ended. */
+  readonly onAttempt?: (image: LockedImage) => () => void;
   readonly signal: AbortSignal;
 }
 
@@ -61,9 +63,14 @@ export async function deliverImages(
   const { signal, dryRun, keepGoing } = options;
   const emit = dryRun ? silent : options.emit;
   const attempt = async (one: SurveyedImage): Promise<Outcome> => {
-    const delivered = await deliverOne(target, one, source, { ...options, emit });
-    const isTried = options.smoke === true && !dryRun && !('error' in delivered);
-    return isTried ? smoke(target, one.image, delivered.image, { emit, signal }) : delivered;
+    const ended = options.onAttempt?.(one.image);
+    try {
+      const delivered = await deliverOne(target, one, source, { ...options, emit });
+      const isTried = options.smoke === true && !dryRun && !('error' in delivered);
+      return isTried ? await smoke(target, one.image, delivered.image, { emit, signal }) : delivered;
+    } finally {
+      ended?.();
+    }
   };
   const close = (outcome: Outcome): ImportedImage => {
     const { image } = outcome;

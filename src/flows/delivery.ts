@@ -10,6 +10,7 @@ import { deliverImages, pending, type DeliveryOptions, type SurveyedImage } from
 import { isSettled } from './on-existing.ts';
 import { limitedSources, usualTargetsAtOnce } from './pace.ts';
 import { reportError } from './report.ts';
+import { SaveMeetings } from './save-meetings.ts';
 import { sharedSource } from './shared-reading.ts';
 import { together } from './together.ts';
 
@@ -99,6 +100,8 @@ export async function deliverToTargets(
   const emit = dryRun ? silent : options.emit;
   const isMany = surveyed.length > 1;
   const shared = isMany ? sharedSource(source) : source;
+  const { unpacked } = source;
+  const meetings = isMany && unpacked !== undefined ? new SaveMeetings(shared, unpacked) : undefined;
   const limitedSource = limitedSources(options);
   const limit = pLimit(targetsAtOnce);
   const deliver = async (one: SurveyedTarget): Promise<Delivered> => {
@@ -106,8 +109,14 @@ export async function deliverToTargets(
     if (error !== undefined) return leftOut(one, error, options);
     signal.throwIfAborted();
     const failures: PackferryError[] = [];
+    const attendee = meetings?.attend(images.map(({ image }) => image));
+    const from = limitedSource(attendee?.source ?? shared);
     const telling = isMany ? { ...options, emit: emitFor(target, options.emit) } : options;
-    const delivered = await deliverImages(target, images, limitedSource(shared), failures, telling);
+    const attempting = attendee === undefined ? {} : { onAttempt: attendee.attempt };
+    const delivered = await deliverImages(target, images, from, failures, {
+      ...telling,
+      ...attempting,
+    }).finally(() => attendee?.leave());
     const named = isMany ? failures.map((failure) => naming(target, failure)) : failures;
     return { report: { name: target.name, images: delivered }, failures: named };
   };

@@ -1,12 +1,14 @@
 import type { ImageSource, ImageTarget } from '../core/ports.ts';
+import { usualTargetsAtOnce } from './pace.ts';
 import type { SourceEndpoint } from './source-endpoint.ts';
 
 /**
- * Can images go from engines straight to these targets? Several would each want a save of their own, and most other
- * targets need manifests: for these an image is saved once and given one.
+ * Can images go from engines straight to these targets? All have to load at the same time, since an engine saves an image
+ * as a whole: those that come later would want it saved once more. Other targets than engines need manifests. For these
+ * an image is saved into a file once, and given one.
  */
-export function takeStraight(targets: readonly ImageTarget[]): boolean {
-  return targets.length === 1 && targets.every(({ takesSaves }) => takesSaves === true);
+export function takeStraight(targets: readonly ImageTarget[], targetsAtOnce = usualTargetsAtOnce): boolean {
+  return targets.length <= targetsAtOnce && targets.every(({ takesSaves }) => takesSaves === true);
 }
 
 /** Are the images of such a source those of an engine? */

@@ -94,7 +94,9 @@ export async function openUsableTargets(
 /** Stands for a target that could not be opened. */
 function unusable(name: string, error: PackferryError): ImageTarget {
   const refuse = (): Promise<never> => Promise.reject(error);
-  return { name, survey: refuse, deliver: refuse, confirm: refuse, close: () => Promise.resolve() };
+  const close = (): Promise<void> => Promise.resolve();
+  // It gets nothing, so the others may get theirs in any way.
+  return { name, takesSaves: true, survey: refuse, deliver: refuse, confirm: refuse, close };
 }
 
 /** Closes all, also when one of them fails to. */

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { deliveredTo } from './reports.ts';
+import { deliveredTo, exportReport } from './reports.ts';
 import { digest, platform } from './parts.ts';
 import { reportVersion } from './versions.ts';
 
@@ -18,5 +18,7 @@ export const buildReport = z.object({
   dockerfile: z.string(),
   /** Where it was brought afterwards. */
   targets: z.array(deliveredTo),
+  /** The bundle that it was written into, as `export` tells of it. */
+  bundle: exportReport.exactOptional(),
 });
 export type BuildReport = z.infer<typeof buildReport>;

@@ -5,6 +5,8 @@ export interface CountingSocket {
   readonly socket: string;
   /** Bytes that clients have sent to the server since the last call. */
   readonly sent: () => number;
+  /** Bytes that clients have got of the server so far. */
+  readonly received: () => number;
 }
 
 export interface Cut {
@@ -23,6 +25,7 @@ export async function withCountingSocket<T>(
 ): Promise<T> {
   let total = 0;
   let told = 0;
+  let answered = 0;
   let isCut = false;
   const server = createServer({ allowHalfOpen: true }, (client) => {
     const upstream = connect({ path: target, allowHalfOpen: true });
@@ -39,7 +42,7 @@ export async function withCountingSocket<T>(
       }
     });
     client.on('end', () => upstream.end());
-    upstream.pipe(client);
+    upstream.on('data', (chunk: Buffer) => (answered += chunk.length)).pipe(client);
     client.on('error', () => upstream.destroy());
     client.on('close', () => upstream.destroy());
     upstream.on('error', () => client.destroy());
@@ -55,6 +58,7 @@ export async function withCountingSocket<T>(
         told = total;
         return since;
       },
+      received: () => answered,
     });
   } finally {
     server.close();

@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { openOciLayout } from '../../src/archive/oci-layout.ts';
@@ -13,7 +13,9 @@ import type { Engine } from '../../src/engine/engine.ts';
 import { buildImage } from '../../src/flows/build/build.ts';
 import { readRecipe } from '../../src/flows/build/recipe.ts';
 import { buildBase } from '../helpers/build-base.ts';
+import { contentOf } from '../helpers/built-content.ts';
 import { MemoryOutput, runCli, type RunOptions } from '../helpers/cli-run.ts';
+import { writeKey } from '../helpers/cli-site.ts';
 import { lockComposed, tempDir } from '../helpers/compose.ts';
 import { noting } from '../helpers/ssh-user.ts';
 import { commandEnvironmentOf } from '../helpers/system-commands.ts';
@@ -36,28 +38,12 @@ async function withBase(
   { engine, target }: EngineBench,
   use: (api: Engine, endpoint: string) => Promise<void>,
 ): Promise<void> {
-  const image = await buildBase('soc');
+  const image = await buildBase({ user: 'soc' });
   await target.deliver(lockComposed(base, image), composedSource([image]));
   const endpoint = `docker:unix://${engine.socket}`;
   const api = await connectEngine(await findDocker(endpoint, {}), 30_000);
   t.teardown(() => api.close());
   await use(api, endpoint);
-}
-
-/** A file of an image, on one line. The newer Podman runs no container on some machines: there the image is mounted. */
-async function contentOf(
-  { engine, kind }: EngineBench,
-  api: Engine,
-  image: string,
-  file: string,
-): Promise<string> {
-  if (kind.product === 'docker' || !('command' in engine)) {
-    const { words } = await api.run({ image, command: ['cat', file], signal: AbortSignal.timeout(60_000) });
-    return words;
-  }
-  const mounted = (await engine.run(['image', 'mount', image])).trim();
-  const text = await readFile(path.join(mounted, file), 'utf8').catch(() => 'no such file');
-  return text.trim().replaceAll(/\s+/g, ' ');
 }
 
 engineTest(
@@ -91,10 +77,10 @@ engineTest(
         'io.packferry.packages': 'libxml2',
         'io.packferry.wheels': `${longWheel}@${digestOf('a longer wheel')}, ${wheel}@${digestOf('a wheel')}`,
       });
-      t.is(await contentOf(bench, api, report.id, '/apk.log'), '<add> <--no-cache> <libxml2>');
+      t.is(await contentOf(bench, api, report.id, '/apk.log'), 'uid=0 <add> <--no-cache> <libxml2>');
       t.regex(
         await contentOf(bench, api, report.id, '/pip.log'),
-        /<--no-index> <--find-links=\/packferry\/wheels> <requests\[socks\]==2\.32\.3> <tomli ; python_version < '3\.11'> <check>$/,
+        /<--no-index> <--find-links=\/packferry\/wheels> <requests\[socks\]==2\.32\.3> <tomli ; python_version < '3\.11'> uid=0 <check>$/,
       );
       // All of both files came there, and is gone.
       const files = await contentOf(bench, api, report.id, '/pip.files');
@@ -135,10 +121,29 @@ engineTest(
 
       const dir = await tempDir(t);
       const env = { XDG_CACHE_HOME: path.join(dir, 'cache') };
-      const first = await build(['--python', 'requests==1.0', '--to', `oci:${dir}/out`], { env });
+      await writeKey(path.join(dir, 'key'), path.join(dir, 'allowed_signers'));
+      const signed = ['--key', path.join(dir, 'key')];
+      const bundle = path.join(dir, 'bundle');
+      // What is in the way of the bundle is told while there is nothing to lose.
+      for (const [wrong, code] of [
+        [['--export', bundle], 'E_USAGE'],
+        [['--bundle-name', 'tools'], 'E_USAGE'],
+        [['--export', path.join(dir, 'allowed_signers'), ...signed], 'E_OUTPUT_EXISTS'],
+        [['--export', bundle, '--key', path.join(dir, 'allowed_signers')], 'E_KEY_'],
+      ] as const) {
+        const refused = await build(['--python', 'requests==1.0', ...wrong], { env });
+        t.true(refused.stderr.includes(`error[${code}`), refused.stderr);
+        t.is(await api.inspect(name), undefined);
+      }
+      const places = ['--to', `oci:${dir}/out`, '--export', bundle, ...signed, '--bundle-name', 'tools'];
+      const first = await build(['--python', 'requests==1.0', ...places], { env });
       t.is(first.status, 0, first.stderr);
       const old = await api.inspect(name);
       t.true(first.stdout.includes(old?.Id ?? 'no ID'), first.stdout);
+      t.true(first.stderr.includes(`Wrote tools `), first.stderr);
+      const carried = await runCli(['inspect', bundle, '--json']);
+      t.is(carried.status, 0, carried.stderr);
+      t.true(carried.stdout.includes(old?.Id ?? 'no ID'), carried.stdout);
       const copied = await openOciLayout(path.join(dir, 'out'));
       const locked = await copied.resolve(parseReference(name), defaultPlatform);
       t.deepEqual(
@@ -192,7 +197,7 @@ for (const kind of engineKinds.filter(({ product }) => product === 'podman')) {
         const report = await buildImage({ ...more, recipe });
         const bench = { kind, engine, target };
         t.is((await api.inspect(name))?.Id, report.id);
-        t.is(await contentOf(bench, api, report.id ?? '', '/apk.log'), '<add> <--no-cache> <libxml2>');
+        t.is(await contentOf(bench, api, report.id ?? '', '/apk.log'), 'uid=0 <add> <--no-cache> <libxml2>');
         t.regex(notes.notes(), /STEP 1\/\d+: FROM/);
         const broken = await readRecipe({ ...empty, name: 'acme/broken', base, python: ['broken'] }, signal);
         const error = await t.throwsAsync(buildImage({ ...more, recipe: broken }), {

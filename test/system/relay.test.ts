@@ -1,22 +1,26 @@
-import { chmod, readdir } from 'node:fs/promises';
+import { chmod } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { composeImage, noise, writeOciLayout, type ComposedImage } from '../../bin/demo/sample-images.ts';
+import { composeImage, noise, writeOciLayout } from '../../bin/demo/sample-images.ts';
 import { defaultPlatform } from '../../src/core/platform.ts';
-import type { ImageSource, ImageTarget } from '../../src/core/ports.ts';
 import { parseReference } from '../../src/core/reference.ts';
-import { findDocker } from '../../src/engine/docker-connection.ts';
-import { openDockerTarget } from '../../src/engine/docker-target.ts';
-import { openEngineSource } from '../../src/engine/engine-source.ts';
-import { copyReport, type CopyReport } from '../../src/schema/reports.ts';
+import { copyReport } from '../../src/schema/reports.ts';
 import { withFolder } from '../helpers/bundle-fixture.ts';
 import { runCli, type Ran } from '../helpers/cli-run.ts';
 import { lockComposed } from '../helpers/compose.ts';
 import { withCountingSocket } from '../helpers/counting-socket.ts';
-import type { Dockerd } from '../helpers/system-dockerd.ts';
 import { engineKinds, withEngine, type EngineKind } from '../helpers/system-engine-kinds.ts';
-import { composedSource } from '../helpers/system-images.ts';
-import type { Podman } from '../helpers/system-podman.ts';
+import {
+  layersOn,
+  put,
+  reportOf,
+  spooled,
+  urlOf,
+  wholeOf,
+  withSource,
+  withTarget,
+  type RelayEngine,
+} from '../helpers/system-relay.ts';
 import { makeKnown, sshdNeeds, withSshd } from '../helpers/system-sshd.ts';
 import { needing } from '../helpers/system-tools.ts';
 
@@ -25,13 +29,11 @@ const custom = composeImage({ base, files: [{ path: 'custom', content: noise('cu
 const tool = 'localhost/acme/tool:1.0';
 const baseName = 'docker.io/demisto/base:1.0';
 
-type Engine = Dockerd | Podman;
-
 /** Two engines, and packferry with a cache of its own. */
 interface Bench {
   readonly folder: string;
-  readonly one: Engine;
-  readonly two: Engine;
+  readonly one: RelayEngine;
+  readonly two: RelayEngine;
   readonly run: (...argv: readonly string[]) => Promise<Ran>;
 }
 
@@ -64,56 +66,7 @@ function pairTest(
   );
 }
 
-const urlOf = (socket: string): string => `docker:unix://${socket}`;
-
-async function withTarget<T>(socket: string, use: (target: ImageTarget) => Promise<T>): Promise<T> {
-  const target = await openDockerTarget(await findDocker(urlOf(socket), {}));
-  try {
-    return await use(target);
-  } finally {
-    await target.close();
-  }
-}
-
-async function withSource<T>(
-  socket: string,
-  spoolDir: string,
-  use: (source: ImageSource) => Promise<T>,
-): Promise<T> {
-  const source = await openEngineSource(await findDocker(urlOf(socket), {}), { spoolDir });
-  try {
-    return await use(source);
-  } finally {
-    await source.close();
-  }
-}
-
-function put({ socket }: Engine, reference: string, image: ComposedImage): Promise<unknown> {
-  return withTarget(socket, (target) =>
-    target.deliver(lockComposed(reference, image), composedSource([image])),
-  );
-}
-
-/** What the engine itself gives out is checked against its ID, and has these layers. */
-function layersOn({ socket }: Engine, folder: string): Promise<readonly string[]> {
-  return withSource(socket, path.join(folder, 'checked'), async (source) => {
-    const { config, layers } = await source.resolve(parseReference(tool), defaultPlatform);
-    return [config.digest, ...layers.map(({ diffId }) => diffId)];
-  });
-}
-
-const whole = [custom.config.descriptor.digest, ...custom.layers.map(({ diffId }) => diffId)];
-
-/** Files that were written for images on their way. */
-async function spooled(folder: string): Promise<readonly string[]> {
-  const entries = await readdir(path.join(folder, 'cache'), { recursive: true, withFileTypes: true });
-  return entries.filter((entry) => entry.isFile()).map(({ name }) => name);
-}
-
-function reportOf(t: ExecutionContext, ran: Ran): CopyReport {
-  t.is(ran.status, 0, ran.stderr);
-  return copyReport.parse(JSON.parse(ran.stdout));
-}
+const whole = wholeOf(custom);
 
 for (const kinds of [
   [docker, podman],
@@ -142,13 +95,15 @@ for (const kinds of [
         t.is(full.images[0]?.config.digest, custom.config.descriptor.digest);
         t.is(full.images[0]?.manifest, undefined);
         t.like(full.targets[0]?.images[0], { status: 'loaded', id: custom.config.descriptor.digest });
-        t.deepEqual(await layersOn(two, folder), whole);
+        t.deepEqual(await layersOn(two, tool), whole);
 
         sent();
         const again = reportOf(t, await run(...argv));
         t.like(again.targets[0]?.images[0], { status: 'present', bytesSent: 0 });
         t.true(sent() < 10_000);
-        const both = reportOf(t, await run(...argv, '--to', urlOf(one.socket)));
+        // Not all at the same time, so it would be saved into a file; but all have it.
+        const more = ['--to', urlOf(one.socket), '--targets-at-once', '1'];
+        const both = reportOf(t, await run(...argv, ...more));
         t.deepEqual(
           both.targets.map(({ images }) => images.map(({ status }) => status)),
           [['present'], ['present']],
@@ -166,7 +121,7 @@ for (const kinds of [
         t.true(bytesSent > 300_000 && bytesSent < 310_000, String(bytesSent));
         t.is(bytesSent + bytesSkipped, size);
         t.true(few < bytesSent * 1.01 + 20_000, `${few} bytes for ${bytesSent}`);
-        t.deepEqual(await layersOn(two, folder), whole);
+        t.deepEqual(await layersOn(two, tool), whole);
       });
       t.deepEqual(await spooled(folder), []);
     },
@@ -243,7 +198,7 @@ pairTest(
       await makeKnown(server);
       const known = path.join(server.home, '.ssh', 'known_hosts');
       const flags = ['--identity', server.identity, '--known-hosts', known, '--ssh-config', 'none'];
-      const url = ({ socket }: Engine): string => `ssh://root@127.0.0.1:${server.port}?socket=${socket}`;
+      const url = ({ socket }: RelayEngine): string => `ssh://root@127.0.0.1:${server.port}?socket=${socket}`;
       const renamed = 'localhost/acme/tool:2.0';
       // What the first source lacks comes from the next one.
       const layout = path.join(folder, 'layout');

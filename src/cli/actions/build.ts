@@ -20,10 +20,13 @@ import type { SshOptions } from '../ssh-options.ts';
 import { deliverySummary, deliveryTable } from '../text/delivery.ts';
 import { table } from '../text/table.ts';
 import { visible } from '../text/visible.ts';
+import { bundleWriter, type BuildExportOptions } from './build-export.ts';
+import { exportSummary } from './export.ts';
 import { withRegistries } from './sources.ts';
 import { deliveryTargets, onExisting } from './targets.ts';
 
-export interface BuildCommandOptions extends CommonOptions, RegistryOptions, PatienceOptions, SshOptions {
+export interface BuildCommandOptions
+  extends CommonOptions, RegistryOptions, PatienceOptions, SshOptions, BuildExportOptions {
   readonly from: string;
   readonly python?: readonly string[];
   readonly requirements?: readonly string[];
@@ -33,10 +36,8 @@ export interface BuildCommandOptions extends CommonOptions, RegistryOptions, Pat
   readonly indexUrl?: string;
   readonly network?: BuildNetwork;
   readonly check: boolean;
-  readonly on: string;
   readonly onExisting: 'error' | 'retag' | 'overwrite';
   readonly to?: readonly string[];
-  readonly dryRun?: boolean;
 }
 
 /** `build NAME --from BASE` */
@@ -55,6 +56,7 @@ export const buildCommand: Action<BuildCommandOptions> = async (session, [name =
   );
   // What is wrong with a target is told before anything is built.
   const found = await deliveryTargets(session, options, to);
+  const writeBundle = await bundleWriter(session, recipe, options);
   const ssh = sshAccess(session, options);
   const engine = await openEngine(on, { environment: context.env, ssh, emit, signal });
   const isDated = (context.env['SOURCE_DATE_EPOCH'] ?? '') !== '';
@@ -71,15 +73,24 @@ export const buildCommand: Action<BuildCommandOptions> = async (session, [name =
     engine.close();
   }
   if (dryRun) return { report, text: report.dockerfile.trimEnd(), raw: true };
+  // The image is there, whatever becomes of its ways to others.
+  const delivered = await orError(deliver(session, options, report, found), signal);
+  const { targets, errors } = 'error' in delivered ? { targets: [], errors: [delivered.error] } : delivered;
+  const all = { ...report, targets: [...targets] };
+  if (writeBundle === undefined) return outcomeOf(all, on, errors);
+  const written = await orError(writeBundle(report), signal);
+  if ('error' in written) return outcomeOf(all, on, [...errors, written.error]);
+  return outcomeOf({ ...all, bundle: written }, on, errors);
+};
+
+async function orError<T>(work: Promise<T>, signal: AbortSignal): Promise<T | { error: PackferryError }> {
   try {
-    const { targets, errors } = await deliver(session, options, report, found);
-    return outcomeOf({ ...report, targets: [...targets] }, on, errors);
+    return await work;
   } catch (fault) {
     signal.throwIfAborted();
-    // The image is there, whatever became of its way to others.
-    return outcomeOf(report, on, [asPackferryError(fault)]);
+    return { error: asPackferryError(fault) };
   }
-};
+}
 
 /** Brings the image on, as `copy` does. */
 async function deliver(
@@ -115,7 +126,7 @@ async function deliver(
 }
 
 function outcomeOf(report: BuildReport, on: string, errors: readonly PackferryError[]): Outcome {
-  const { reference, id = '', engine, base, targets } = report;
+  const { reference, id = '', engine, base, targets, bundle } = report;
   const built = table(
     [{ reference, id }],
     [
@@ -123,12 +134,15 @@ function outcomeOf(report: BuildReport, on: string, errors: readonly PackferryEr
       { title: 'ID', value: (image) => image.id },
     ],
   );
-  const next =
-    targets.length > 0
-      ? deliverySummary(reference, { targets, dryRun: false })
-      : [
-          `To have it elsewhere: packferry copy ${reference} --from ${on} --to ENDPOINT. For a bundle, write below "images:" of the manifest: - { reference: ${reference}, from: "${on}" }`,
-        ];
+  const isBroughtOn = targets.length > 0 || bundle !== undefined;
+  const next = isBroughtOn
+    ? [
+        ...(targets.length === 0 ? [] : deliverySummary(reference, { targets, dryRun: false })),
+        ...(bundle === undefined ? [] : [exportSummary(bundle)]),
+      ]
+    : [
+        `To have it elsewhere: packferry copy ${reference} --from ${on} --to ENDPOINT. For a bundle, write below "images:" of the manifest: - { reference: ${reference}, from: "${on}" }`,
+      ];
   return {
     report,
     text: [built, ...(targets.length === 0 ? [] : [deliveryTable({ targets, dryRun: false })])].join('\n\n'),

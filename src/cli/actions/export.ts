@@ -1,6 +1,6 @@
 import type { BlobLender } from '../../bundle/lender.ts';
-import { asPackferryError, PackferryError } from '../../core/errors.ts';
-import { parseSize, formatSize } from '../../core/size.ts';
+import { PackferryError } from '../../core/errors.ts';
+import { formatSize } from '../../core/size.ts';
 import { openImporter, type CarriedImporter } from '../../bundle/importer-file.ts';
 import { checkOutput, exportBundle } from '../../flows/export.ts';
 import { confirmLocked } from '../../flows/frozen.ts';
@@ -19,6 +19,7 @@ import type { ExportReport } from '../../schema/reports.ts';
 import { timeToWrite } from '../context.ts';
 import type { Action, CommonOptions, Outcome, Session } from '../session.ts';
 import { openSigningKeys } from '../signing-keys.ts';
+import { volumeSizeOf } from '../signing-options.ts';
 import { audienceLines } from '../text/audience.ts';
 import { count } from '../text/plural.ts';
 import { lockFileOf } from './lock.ts';
@@ -86,7 +87,7 @@ export const exportCommand: Action<ExportOptions> = async (session, paths, optio
       emit,
       signal,
     });
-    return { report, text: '', summary: summaryOf(report) };
+    return { report, text: '', summary: exportSummary(report) };
   });
 };
 
@@ -157,19 +158,10 @@ async function fromLock(
 function withOptions(selection: Selection, { volumeSize, withPacks }: ExportOptions): Selection {
   const manifest = {
     ...selection.manifest,
-    ...(volumeSize === undefined ? {} : { volumeSize: sizeOf(volumeSize) }),
+    ...(volumeSize === undefined ? {} : { volumeSize: volumeSizeOf(volumeSize) }),
     ...(withPacks === true ? { carriesPacks: true } : {}),
   };
   return { ...selection, manifest };
-}
-
-function sizeOf(text: string): number {
-  try {
-    return parseSize(text);
-  } catch (fault) {
-    const error = asPackferryError(fault);
-    throw error.with(`--volume-size: ${error.message}`);
-  }
 }
 
 function keysOf({ manifest }: Selection, { key }: ExportOptions): readonly string[] {
@@ -198,7 +190,8 @@ function dryRun(
   return { report, text, summary: [summary, ...planNotes(report)].join('\n'), errors };
 }
 
-function summaryOf({
+/** What an export has written, as lines for people. */
+export function exportSummary({
   dir,
   name,
   sequence,

@@ -8,6 +8,7 @@ import {
   sourceKeysOption,
   witnessOption,
 } from '../options.ts';
+import { keysOption, volumeSizeOption } from '../signing-options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */
@@ -20,19 +21,9 @@ export const addExport: AddCommand = (program, bind) =>
     )
     .argument('<manifest-or-pack...>', 'one export manifest, or content pack folders')
     .requiredOption('-o, --output <dir>', 'the folder that becomes the bundle')
-    .addOption(
-      new Option(
-        '--key <file>',
-        'OpenSSH private key that signs the bundle, or the public key or certificate of one that an ssh-agent holds; without it those that the manifest names; several signers: repeat it',
-      )
-        .argParser(collectValues)
-        .env('PACKFERRY_KEY'),
-    )
+    .addOption(keysOption('; without it those that the manifest names'))
     .addOption(passphrasesOption())
-    .option(
-      '--volume-size <size>',
-      'largest archive, for instance 700MB (default: 4 GiB - 1 byte, for FAT32)',
-    )
+    .addOption(volumeSizeOption())
     .option('--per-image', 'one archive per image')
     .addOption(sequenceOption())
     .option('--lock <file>', 'the lock file that --frozen-lock uses')

@@ -1,5 +1,5 @@
 import { contextTar, type ContextMember } from '../../archive/context-tar.ts';
-import { messageOf, PackferryError } from '../../core/errors.ts';
+import { asPackferryError, messageOf, PackferryError } from '../../core/errors.ts';
 import type { Emit } from '../../core/events.ts';
 import { formatReference } from '../../core/reference.ts';
 import { isStep, type BuildNetwork } from '../../engine/build-image.ts';
@@ -104,7 +104,7 @@ async function build(options: BuildOptions, image: string, dockerfile: string): 
     return await engine.build({ image, context, network, signal: stop, onLine });
   } catch (fault) {
     signal.throwIfAborted();
-    if (!idle.signal.aborted) throw fault;
+    if (!idle.signal.aborted) throw notBuilt(image, asPackferryError(fault));
     const message = `${image}: ${engine.name}: the build has printed nothing for ${buildIdle / 60_000} min`;
     throw new PackferryError('E_BUILD_FAILED', message, {
       hint: 'Something in it hangs, perhaps for want of a network. Run again with -v to see at what.',
@@ -113,6 +113,15 @@ async function build(options: BuildOptions, image: string, dockerfile: string): 
     idle.stop();
     context.destroy();
   }
+}
+
+/** A connection that breaks knows nothing of images. */
+function notBuilt(image: string, error: PackferryError): PackferryError {
+  if (error.message.includes(image)) return error;
+  return new PackferryError(error.code, `${image}: not built: ${error.message}`, {
+    hint: error.hint ?? 'Nothing has its name. Run again.',
+    cause: error,
+  });
 }
 
 /** Wheels need no network, everything else is fetched from somewhere. */

@@ -10,6 +10,7 @@ import { deliverToTargets, refuseConflicts, surveyTargets, warnOfLeftOut } from 
 import type { SurveyedHost } from '../inventory/survey.ts';
 import { askForObjections } from '../preflight.ts';
 import { resolveAll, throwUnresolved, unresolved } from '../resolve.ts';
+import { takeStraight, withoutSaving } from '../straight-through.ts';
 import { closeTargets, openUsableTargets, type FoundTarget } from '../targets.ts';
 import { giverOf, type SyncImage } from './plan.ts';
 import { sourceOfHosts } from './source.ts';
@@ -25,8 +26,8 @@ export interface Brought {
 }
 
 /**
- * Saves the images where they are, and brings each host its own. A host that is lost meanwhile is told, and the others
- * get theirs.
+ * Brings each host its own images, straight from where they are or saved into files first. A host that is lost
+ * meanwhile is told, and the others get theirs.
  */
 export async function bring(
   work: Work,
@@ -35,17 +36,9 @@ export async function bring(
 ): Promise<Brought> {
   const { spoolDir, jobs, keepGoing, emit, signal, targetsAtOnce } = options;
   const wanted = [...new Set(work.flatMap(({ images }) => images))];
-  const openSource = async ({ engine }: SurveyedHost): Promise<ImageSource> =>
-    openEngineSource(await engine.connect(signal), { spoolDir, emit, signal });
-  const source = sourceOfHosts(wanted, (image) => giverOf(image, authority), openSource);
   let targets: readonly ImageTarget[] = [];
+  let source: ImageSource | undefined;
   try {
-    const references = wanted.map(({ reference }) => ({ reference, usedBy: [] }));
-    // The source knows the platform of each image.
-    const resolving = { source, platform: defaultPlatform, jobs: jobs * 2, emit, signal };
-    const resolved = await resolveAll(references, resolving);
-    if (!keepGoing) throwUnresolved(resolved);
-    const locked = new Map(resolved.images.map(({ image }) => [image.reference, image]));
     // Hosts that cannot be opened are called by their URL, the others as their engine is.
     const meantFor = new Map(work.map(({ host, images }) => [host.host.url, images]));
     const found = work.map(({ host, images }): FoundTarget => {
@@ -57,6 +50,18 @@ export async function bring(
       return Object.assign(open, { url: host.host.url });
     });
     targets = await openUsableTargets(found, signal, targetsAtOnce);
+    const isStraight = takeStraight(targets, targetsAtOnce);
+    const openSource = async ({ engine }: SurveyedHost): Promise<ImageSource> => {
+      const opened = await openEngineSource(await engine.connect(signal), { spoolDir, emit, signal });
+      return isStraight ? withoutSaving(opened) : opened;
+    };
+    source = sourceOfHosts(wanted, (image) => giverOf(image, authority), openSource);
+    const references = wanted.map(({ reference }) => ({ reference, usedBy: [] }));
+    // The source knows the platform of each image.
+    const resolving = { source, platform: defaultPlatform, jobs: jobs * 2, emit, signal };
+    const resolved = await resolveAll(references, resolving);
+    if (!keepGoing) throwUnresolved(resolved);
+    const locked = new Map(resolved.images.map(({ image }) => [image.reference, image]));
     const imagesFor = ({ name }: ImageTarget): LockedImage[] =>
       (meantFor.get(name) ?? []).flatMap(({ reference }) => locked.get(lockedNameOf(reference)) ?? []);
     const surveyed = await surveyTargets(targets, imagesFor, signal, targetsAtOnce);
@@ -68,7 +73,7 @@ export async function bring(
     return { targets: delivered, errors: [...unresolved(resolved), ...failures] };
   } finally {
     await closeTargets(targets);
-    await source.close();
+    await source?.close();
   }
 }
 

@@ -4,7 +4,10 @@ import { lockedNameOf, parseReference, type ImageReference } from '../../core/re
 import type { SurveyedHost } from '../inventory/survey.ts';
 import { platformOf, type SyncImage } from './plan.ts';
 
-/** Hosts as one source, each opened once: every image comes from the host that gives it, and has to be the one that was surveyed there. */
+/**
+ * Hosts as one source, each opened once: every image comes from the host that gives it, and has to be the one that was
+ * surveyed there. Images are saved where they are resolved, unless `open` gives sources that do not.
+ */
 export function sourceOfHosts(
   images: readonly SyncImage[],
   giverOf: (image: SyncImage) => SurveyedHost | undefined,
@@ -25,19 +28,29 @@ export function sourceOfHosts(
       hint: 'It was there when the hosts were asked. Run sync again.',
     });
   };
+  const resolve: ImageSource['resolve'] = async (reference, _, signal) => {
+    const { image, giver } = find(reference);
+    const locked = await (await sourceAt(giver)).resolve(reference, platformOf(image), signal);
+    const surveyed = image.meant?.image;
+    if (surveyed?.idOf === 'config' && surveyed.id !== locked.config.digest) {
+      const message = `${locked.reference}: on ${giver.host.name} it was ${surveyed.id} when the hosts were asked, and is ${locked.config.digest} now`;
+      throw new PackferryError('E_TAG_MOVED', message, {
+        hint: 'Somebody works there at the same time: run again.',
+      });
+    }
+    return { ...locked, source: giver.host.url };
+  };
   return {
     name: 'hosts',
-    resolve: async (reference, _, signal) => {
-      const { image, giver } = find(reference);
-      const locked = await (await sourceAt(giver)).resolve(reference, platformOf(image), signal);
-      const surveyed = image.meant?.image;
-      if (surveyed?.idOf === 'config' && surveyed.id !== locked.config.digest) {
-        const message = `${locked.reference}: on ${giver.host.name} it was ${surveyed.id} when the hosts were asked, and is ${locked.config.digest} now`;
-        throw new PackferryError('E_TAG_MOVED', message, {
-          hint: 'Somebody works there at the same time: run again.',
-        });
-      }
-      return { ...locked, source: giver.host.url };
+    resolve,
+    unpacked: {
+      resolve,
+      async *openSave(image, options) {
+        const { giver } = find(parseReference(image.reference));
+        const { unpacked } = await sourceAt(giver);
+        if (unpacked === undefined) throw new TypeError(`${giver.host.url} saves no images`);
+        yield* unpacked.openSave(image, options);
+      },
     },
     openBlob: async (image, blob, options) => {
       const { giver } = find(parseReference(image.reference));
