@@ -138,6 +138,8 @@ function reported({
 async function namedImages({ names, from, sources }: CopyOptions): Promise<readonly ImageReference[]> {
   const references = new Map<string, ImageReference>();
   let listed: readonly ImageReference[] | undefined;
+  // All of them, before a source is opened.
+  for (const name of names) checkName(name);
   for (const name of names) {
     if (isGlob(name)) {
       listed ??= await listAll(from, sources, name);
@@ -150,13 +152,17 @@ async function namedImages({ names, from, sources }: CopyOptions): Promise<reado
   return [...references.values()];
 }
 
+/** Throws what is wrong with a reference or a pattern. */
+function checkName(name: string): void {
+  if (!isGlob(name)) parseReference(name);
+  const fault = isGlob(name) ? globFault(name) : undefined;
+  if (fault === undefined) return;
+  throw new PackferryError('E_USAGE', `${JSON.stringify(name)}: ${fault}`, {
+    hint: "Patterns are such as 'demisto/*' or 'demisto/python3:3.12*'.",
+  });
+}
+
 function fitting(pattern: string, listed: readonly ImageReference[]): readonly ImageReference[] {
-  const fault = globFault(pattern);
-  if (fault !== undefined) {
-    throw new PackferryError('E_USAGE', `${JSON.stringify(pattern)}: ${fault}`, {
-      hint: "Patterns are such as 'demisto/*' or 'demisto/python3:3.12*'.",
-    });
-  }
   const images = listed.filter((reference) => matchesImage(pattern, reference));
   if (images.length > 0) return images;
   const there = someOf(listed.map(lockedNameOf));
