@@ -51,6 +51,10 @@ async function passphraseFor(session: Session, options: KeygenOptions): Promise<
   }
   const first = await askSecret(context, 'Passphrase (empty for none): ');
   const second = await askSecret(context, 'Once more: ');
-  if (first !== second) throw new PackferryError('E_USAGE', 'the two passphrases differ; no key was made');
+  if (first !== second) {
+    throw new PackferryError('E_USAGE', 'the two passphrases differ; no key was made', {
+      hint: 'Run the same command again.',
+    });
+  }
   return first === '' ? undefined : first;
 }
