@@ -6,6 +6,7 @@ import { blobsOf, type Descriptor, type LockedImage } from '../core/image.ts';
 import type { Delivery, DeliverOptions, ImageSource, ImageTarget, Presence } from '../core/ports.ts';
 import { parseReference } from '../core/reference.ts';
 import { verified } from '../core/verify-stream.ts';
+import { makeFolder } from '../core/make-folder.ts';
 import type { LayoutIndex } from '../schema/oci-layout.ts';
 import { isLeftover, onDisk, removeLeftovers, syncFolder, writeWhole } from './atomic-file.ts';
 import { GoodBlobs } from './good-blobs.ts';
@@ -84,11 +85,11 @@ function missingIsEmpty(fault: unknown): string[] {
 
 async function prepare(dir: string): Promise<void> {
   if (!(await isReady(dir))) {
-    await onDisk(dir, () => mkdir(dir, { recursive: true }));
+    await onDisk(dir, () => makeFolder(dir, mkdir));
     await writeWhole(path.join(dir, layoutFiles.marker), [jsonBytes(layoutDocument)]);
     await writeWhole(path.join(dir, layoutFiles.index), [jsonBytes(indexDocument([]))]);
   }
-  await onDisk(dir, () => mkdir(path.join(dir, blobFolder), { recursive: true }));
+  await onDisk(dir, () => makeFolder(path.join(dir, blobFolder), mkdir));
   await removeLeftovers(dir);
   await removeLeftovers(path.join(dir, blobFolder));
 }

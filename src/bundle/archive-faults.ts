@@ -7,6 +7,7 @@ import { sumOf } from './faults.ts';
 import type { ReadVolume } from './read-document.ts';
 import { damaged } from './signed-list.ts';
 
+const copyAgain = 'Copy the archive again from where the bundle was made.';
 const unreadableHint = 'Try another drive or port, or copy the file again from where the bundle was made.';
 
 /** What is wrong with an archive, in words: one error, with a part for each damaged place. Undefined when it is good. */
@@ -56,6 +57,7 @@ function blobFaults({ file, images }: ReadVolume, { check, refusal }: ArchiveRea
         : new PackferryError(
             'E_DIGEST_MISMATCH',
             `${file}, byte ${offset}: blob ${entry} is damaged, needed by ${someOf(users)}`,
+            { hint: copyAgain },
           ),
     ];
   });
@@ -69,7 +71,7 @@ function frameFaults({ file }: ReadVolume, { check, refusal }: ArchiveReading): 
     .filter(({ unreadable }) => unreadable !== true)
     .map(({ kind, entry, offset }) => {
       const message = `${file}, byte ${offset}: ${kind} ${entry} is damaged`;
-      return new PackferryError('E_DIGEST_MISMATCH', message);
+      return new PackferryError('E_DIGEST_MISMATCH', message, { hint: copyAgain });
     });
   const [first, ...others] = parts.filter(({ unreadable }) => unreadable);
   if (first === undefined) return faults;

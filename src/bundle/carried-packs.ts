@@ -5,6 +5,7 @@ import path from 'node:path';
 import { syncFolder, writeWhole } from '../archive/atomic-file.ts';
 import { messageOf, PackferryError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
+import { makeFolder } from '../core/make-folder.ts';
 import type { BundleDocument } from '../schema/bundle.ts';
 import { atMost, openBundleStream } from './folder.ts';
 import { packFolder, packPath } from './names.ts';
@@ -83,7 +84,7 @@ export async function extractPacks(
   bundle: { readonly dir: string; readonly document: Pick<BundleDocument, 'packs'> },
   folder: string,
 ): Promise<string[]> {
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder, mkdir);
   const written: string[] = [];
   for (const { file, sha256 } of bundle.document.packs) {
     const target = path.join(folder, path.basename(file));

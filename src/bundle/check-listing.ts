@@ -24,7 +24,9 @@ export function refuseExtras(listing: FolderListing, sums: Sums): void {
   const errors = extras.map((name) => {
     const meant = twins.get(folded(name));
     if (meant === undefined) {
-      return new PackferryError('E_BUNDLE_EXTRA_FILE', `${name} is not on the signed list`);
+      return new PackferryError('E_BUNDLE_EXTRA_FILE', `${name} is not on the signed list`, {
+        hint: 'Move it out of the folder, or copy the bundle again into an empty one.',
+      });
     }
     renamed.add(meant);
     return new PackferryError('E_BUNDLE_EXTRA_FILE', `${meant} is called ${name} here`, {

@@ -24,7 +24,9 @@ export async function readFinished(dir: string): Promise<FinishedBundle | undefi
     const code = systemCodeOf(fault);
     if (code === 'ENOENT') return [] as string[];
     if (code === 'ENOTDIR')
-      throw new PackferryError('E_BUNDLE_NOT_FOUND', `${dir} is a file, not a bundle's folder`);
+      throw new PackferryError('E_BUNDLE_NOT_FOUND', `${dir} is a file, not a bundle's folder`, {
+        hint: 'Name the folder that the export wrote.',
+      });
     throw fault;
   });
   if (!names.includes(bundleFiles.signature) || names.includes(bundleFiles.journal)) return undefined;

@@ -88,7 +88,9 @@ function oddityOf(stats: Stats): string | undefined {
 
 function notRegular(name: string, what: string): PackferryError {
   const message = `${name} is ${what}: a bundle holds regular files only`;
-  return new PackferryError('E_BUNDLE_EXTRA_FILE', message);
+  return new PackferryError('E_BUNDLE_EXTRA_FILE', message, {
+    hint: 'Take it out of the folder, or copy the bundle as plain files: cp -rL BUNDLE COPY.',
+  });
 }
 
 function notFound(dir: string, fault: unknown): PackferryError {

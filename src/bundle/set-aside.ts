@@ -2,6 +2,7 @@ import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { syncFolder } from '../archive/atomic-file.ts';
 import { systemCodeOf } from '../core/errors.ts';
+import { makeFolder } from '../core/make-folder.ts';
 import { bundleFiles, packFolder, unfinishedFolder } from './names.ts';
 
 /**
@@ -10,7 +11,7 @@ import { bundleFiles, packFolder, unfinishedFolder } from './names.ts';
  */
 export async function setAside(dir: string, names: readonly string[]): Promise<void> {
   const folder = path.join(dir, unfinishedFolder, await nextNumber(dir));
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder, mkdir);
   for (const name of names) {
     const archive = /^(images-[0-9]{3}\.tar)(\.part)?$/.exec(name)?.[1];
     if (archive !== undefined) await rename(path.join(dir, name), path.join(folder, archive));

@@ -1,12 +1,13 @@
-import { lstat, statfs } from 'node:fs/promises';
+import { readdir, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import type { Digest } from '../core/digest.ts';
 import { PackferryError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import { formatSize } from '../core/size.ts';
 import type { BundleImporter } from '../schema/bundle.ts';
+import type { CarriedPack } from './carried-packs.ts';
 import { blobPlaces, type PlannedVolume } from './document.ts';
-import { partName } from './names.ts';
+import { packFolder, partName } from './names.ts';
 import { removeAside } from './set-aside.ts';
 import type { UnfinishedExport } from './unfinished.ts';
 
@@ -14,6 +15,7 @@ export interface RoomOptions {
   readonly dir: string;
   readonly volumes: readonly PlannedVolume[];
   readonly importer: BundleImporter | undefined;
+  readonly packs: readonly CarriedPack[];
   /** What earlier runs with other content have left there. */
   readonly unfinished: readonly UnfinishedExport[];
   /** Blobs that are copied at the same time. */
@@ -64,8 +66,14 @@ function diskFull(dir: string, need: number, free: number): PackferryError {
   return new PackferryError('E_DISK_FULL', message, { hint: 'Free some space, or write to another disk.' });
 }
 
-async function neededFor({ dir, volumes, importer }: RoomOptions): Promise<number> {
-  let need = 0;
+/** What stands beside the archives whatever they hold: the loader script, README, signatures, the head of bundle.json. */
+const besideArchives = 128 * 1024;
+/** A blob in bundle.json and in the journal. */
+const besideBlob = 1024;
+
+async function neededFor({ dir, volumes, importer, packs }: RoomOptions): Promise<number> {
+  const blobs = volumes.reduce((sum, { plan }) => sum + blobPlaces(plan).length, 0);
+  let need = besideArchives + blobs * besideBlob;
   const files = [
     ...volumes.map(({ file, plan }) => ({ file, size: plan.size })),
     ...(importer === undefined ? [] : [importer]),
@@ -75,12 +83,16 @@ async function neededFor({ dir, volumes, importer }: RoomOptions): Promise<numbe
     const kept = await Promise.all([file, partName(file)].map((name) => allocated(path.join(dir, name))));
     need += Math.max(0, size - Math.max(...kept));
   }
-  return need;
+  // Those of an earlier run are written anew in their own room. One that is missing is told by whoever copies it.
+  const zips = await Promise.all(packs.map(({ zip }) => allocated(zip)));
+  const there = await readdir(path.join(dir, packFolder)).catch(() => []);
+  const kept = await Promise.all(there.map((name) => allocated(path.join(dir, packFolder, name))));
+  return need + Math.max(0, sumOf(zips) - sumOf(kept));
 }
 
 /** Bytes that a file takes on the disk; 0 when there is none. */
 async function allocated(file: string): Promise<number> {
-  const stats = await lstat(file).catch(() => undefined);
+  const stats = await stat(file).catch(() => undefined);
   return (stats?.blocks ?? 0) * 512;
 }
 

@@ -1,9 +1,10 @@
-import { access, constants, mkdir, readdir } from 'node:fs/promises';
-import path from 'node:path';
+import { mkdir, readdir } from 'node:fs/promises';
 import type { Digest } from '../core/digest.ts';
-import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
+import { PackferryError, systemCodeOf } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import { formatSize } from '../core/size.ts';
+import { makeFolder } from '../core/make-folder.ts';
+import { checkFolderPlace, unwritableFolder } from './file-place.ts';
 import { readJournal, type JournalState } from './journal.ts';
 import { bundleFiles, isLitter, partName, unfinishedFolder } from './names.ts';
 import { setAside } from './set-aside.ts';
@@ -43,12 +44,12 @@ export function refuseForeign(dir: string, names: readonly string[]): void {
 
 /** The names in the output folder, which is made when it is missing. */
 export async function outputNames(dir: string): Promise<string[]> {
-  await checkWritable(dir, dir);
+  await checkFolderPlace(dir);
   try {
-    await mkdir(dir, { recursive: true });
+    await makeFolder(dir, mkdir);
     return await readdir(dir);
   } catch (cause) {
-    throw unwritable(dir, cause);
+    throw unwritableFolder(dir, cause);
   }
 }
 
@@ -57,28 +58,10 @@ export async function outputNames(dir: string): Promise<string[]> {
  * `E_OUTPUT_UNWRITABLE`.
  */
 export async function refuseUnfit(dir: string): Promise<void> {
-  await checkWritable(dir, dir);
+  await checkFolderPlace(dir);
   const names = await readdir(dir).catch((cause: unknown) => {
     if (systemCodeOf(cause) === 'ENOENT') return [];
-    throw unwritable(dir, cause);
+    throw unwritableFolder(dir, cause);
   });
   refuseForeign(dir, names);
-}
-
-/** Of a folder that is missing, the nearest one above it that is there counts. */
-async function checkWritable(folder: string, dir: string): Promise<void> {
-  try {
-    await access(folder, constants.W_OK | constants.X_OK);
-  } catch (cause) {
-    const above = path.dirname(path.resolve(folder));
-    if (systemCodeOf(cause) !== 'ENOENT' || above === path.resolve(folder)) throw unwritable(dir, cause);
-    await checkWritable(above, dir);
-  }
-}
-
-function unwritable(dir: string, cause: unknown): PackferryError {
-  return new PackferryError('E_OUTPUT_UNWRITABLE', `${dir} cannot be made or written: ${messageOf(cause)}`, {
-    hint: 'Give a folder that you may write to.',
-    cause,
-  });
 }

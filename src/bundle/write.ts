@@ -78,7 +78,8 @@ export async function writeBundle(options: WriteBundleOptions): Promise<WrittenB
   const earlier = await takeUp(dir, plan, emit);
   const importer = options.content.importer?.entry;
   const left = await UnfinishedExport.find(dir);
-  const room: RoomOptions = { dir, volumes, importer, unfinished: left, jobs, emit };
+  const { packs } = options.content;
+  const room: RoomOptions = { dir, volumes, importer, packs, unfinished: left, jobs, emit };
   const unfinished = await makeRoom(room);
 
   const createdAt = earlier?.createdAt ?? utcSeconds(options.now);
@@ -86,22 +87,19 @@ export async function writeBundle(options: WriteBundleOptions): Promise<WrittenB
   const stretches = earlier?.stretches ?? new Map();
   const places = placesOf(volumes);
   const journal = await Journal.start(dir, { plan, createdAt, sequence, stretches, places });
-  const { packs, sha256, bytesFetched } = await fill(
-    { ...room, unfinished },
-    journal,
-    earlier,
-    options,
-  ).finally(() => journal.close());
+  const filled = await fill({ ...room, unfinished }, journal, earlier, options).finally(() =>
+    journal.close(),
+  );
   const document = makeDocument(options.content, volumes, {
     sequence,
     createdAt,
     tool: options.tool,
-    sha256,
-    packs,
+    sha256: filled.sha256,
+    packs: filled.packs,
   });
   await checkProduct(document, options.dir);
   const sumsSha256 = await sealBundle(document, options);
-  return { document, bytesFetched, sumsSha256 };
+  return { document, bytesFetched: filled.bytesFetched, sumsSha256 };
 }
 
 /** Refuses before the first byte what a reader of the bundle would refuse: too many archives, or names that clash. */

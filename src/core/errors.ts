@@ -196,6 +196,16 @@ export function systemCodeOf(fault: unknown): string | undefined {
   return typeof fault.code === 'string' ? fault.code : undefined;
 }
 
+/** What can be done about faults of the system that have no words of their own. */
+const adviceOn: Readonly<Record<string, string>> = {
+  EACCES: 'Run it as a user who may read and write there, or name another place.',
+  EPERM: 'Run it as a user who may do that, or name another place.',
+  EROFS: 'Name a place on a disk that can be written.',
+  EIO: 'The disk or the drive fails: try another port, drive or copy.',
+  EMFILE: 'Raise the number of files that a process may open: ulimit -n 4096.',
+  ENOMEM: 'The machine is out of memory: end other programs, or give a smaller --jobs.',
+};
+
 /** Gives whatever was thrown the shape of a PackferryError; an unknown fault becomes `E_INTERNAL`. */
 export function asPackferryError(fault: unknown): PackferryError {
   if (fault instanceof PackferryError) return fault;
@@ -207,7 +217,9 @@ export function asPackferryError(fault: unknown): PackferryError {
     });
   }
   if (code !== undefined && /^E[A-Z]+$/.test(code)) {
-    return new PackferryError('E_IO', messageOf(fault), { cause: fault });
+    const hint = adviceOn[code];
+    const advice = hint === undefined ? {} : { hint };
+    return new PackferryError('E_IO', messageOf(fault), { ...advice, cause: fault });
   }
   return new PackferryError('E_INTERNAL', messageOf(fault), {
     hint: 'This is a fault in packferry. Run again with --debug and report what it prints.',

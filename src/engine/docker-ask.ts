@@ -16,17 +16,17 @@ export async function askDocker<T>(
   request: Omit<ApiRequest, 'method' | 'body'>,
   schema: z.ZodType<T>,
 ): Promise<T | undefined> {
-  const what = `${api.name}: GET ${request.path}`;
-  const { status, content } = await exchange(api, { ...request, method: 'GET' }, what);
+  const asking: ApiRequest = { ...request, method: 'GET' };
+  const { status, content } = await exchange(api, asking);
   if (status === 404) return undefined;
-  if (status !== 200) throw refused(what, status, content);
+  if (status !== 200) throw refused(api, asking, status, content);
   try {
     return parseAnswer(content, schema);
   } catch (fault) {
     const why = fault instanceof z.ZodError ? z.prettifyError(fault) : messageOf(fault);
     throw new PackferryError(
       'E_ENGINE_PROTOCOL',
-      `${what}: not the answer of a Docker API: ${engineWords(why)}`,
+      `${api.name}: not the answer of a Docker API: ${engineWords(why)} (${wordsFor(asking)})`,
       {
         hint: 'Is this the socket of Docker or Podman?',
         cause: fault,
@@ -37,35 +37,40 @@ export async function askDocker<T>(
 
 /** Has an engine do something that gives no answer worth reading. Throws as `askDocker` does; `E_ENGINE_PROTOCOL` also for 404. */
 export async function tellDocker(api: DockerApi, request: ApiRequest): Promise<void> {
-  const what = `${api.name}: ${request.method} ${request.path}`;
-  const { status, content } = await exchange(api, request, what);
-  if (status === undefined || status < 200 || status > 299) throw refused(what, status, content);
+  const { status, content } = await exchange(api, request);
+  if (status === undefined || status < 200 || status > 299) throw refused(api, request, status, content);
 }
 
 async function exchange(
   api: DockerApi,
   request: ApiRequest,
-  what: string,
 ): Promise<{ readonly status: number | undefined; readonly content: Buffer }> {
   try {
     const answer = await api.send(request);
+    const what = `the answer to ${wordsFor(request)}`;
     return { status: answer.statusCode, content: await collect(answer, limits.engineAnswer, what) };
   } catch (fault) {
     request.signal?.throwIfAborted();
-    throw engineFault(fault, what);
+    throw engineFault(fault, api.name);
   }
 }
 
-function refused(what: string, status: number | undefined, content: Buffer): PackferryError {
-  const words = wordsOf(content);
-  if (status === 401 || status === 403) return denied(what, `the engine said: ${words}`);
-  return new PackferryError(
-    'E_ENGINE_PROTOCOL',
-    `${what}: status ${status ?? 'unknown'}; the engine said: ${words}`,
-    {
-      hint: "Look into the engine's log.",
-    },
-  );
+/** For whoever looks for it in the log of the engine. */
+function wordsFor({ method, path }: Pick<ApiRequest, 'method' | 'path'>): string {
+  return `${method} ${path}`;
+}
+
+function refused(
+  { name }: DockerApi,
+  request: ApiRequest,
+  status: number | undefined,
+  content: Buffer,
+): PackferryError {
+  const said = `the engine said: ${wordsOf(content)} (${wordsFor(request)})`;
+  if (status === 401 || status === 403) return denied(name, said);
+  return new PackferryError('E_ENGINE_PROTOCOL', `${name}: status ${status ?? 'unknown'}; ${said}`, {
+    hint: "Look into the engine's log.",
+  });
 }
 
 const errorBody = z.object({ message: z.string().exactOptional(), cause: z.string().exactOptional() });

@@ -1,4 +1,5 @@
 import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
+import { connectionReasons } from '../core/http-faults.ts';
 
 const unreachable = new Set([
   'ENOENT',
@@ -13,30 +14,37 @@ const unreachable = new Set([
   'ETIMEDOUT',
 ]);
 
-/** Of the local engine that is not there. */
-export const startHint =
-  'Start it ("systemctl start docker"), check DOCKER_HOST, or say where it is: docker:unix:///PATH.';
+/** Of the local engine that is not there; `name` says which one that is. */
+function startHint(name: string): string {
+  return isPodman(name)
+    ? 'Start its socket ("systemctl --user start podman.socket", or without --user as root), check CONTAINER_HOST, or say where it is: podman:unix:///PATH.'
+    : 'Start it ("systemctl start docker"), check DOCKER_HOST, or say where it is: docker:unix:///PATH.';
+}
 
-export const groupHint =
-  'Join the group docker (sudo usermod -aG docker "$USER", then log in again), go by sudo ("docker:?sudo"), or run as root.';
+function groupHint(name: string): string {
+  return isPodman(name)
+    ? 'Use the socket of your own Podman ("systemctl --user start podman.socket"), or run as root.'
+    : 'Join the group docker (sudo usermod -aG docker "$USER", then log in again), go by sudo ("docker:?sudo"), or run as root.';
+}
+
+function isPodman(name: string): boolean {
+  return /(?:^|: )podman:/.test(name);
+}
 
 /**
  * Gives a fault of the connection to an engine its code: `E_ENGINE_UNREACHABLE`, `E_ENGINE_DENIED`, or
  * `E_ENGINE_PROTOCOL` for what is no HTTP, and for an answer over its limit. Other faults that have a code already
- * stay as they are. `what` names the engine, and the image where there is one.
+ * stay as they are. `what` names the engine by its URL, and before that the image where there is one.
  */
 export function engineFault(fault: unknown, what: string): PackferryError {
   if (fault instanceof PackferryError && fault.code !== 'E_LIMIT_EXCEEDED') return fault;
   const code = systemCodeOf(fault);
-  if (code === 'EACCES' || code === 'EPERM') return denied(what, messageOf(fault), fault);
+  if (code === 'EACCES' || code === 'EPERM') return denied(what, inWords(fault, code), fault);
   if (code !== undefined && unreachable.has(code)) {
     return new PackferryError(
       'E_ENGINE_UNREACHABLE',
-      `${what}: the engine is out of reach: ${code === 'ENOENT' ? noSocket(fault) : messageOf(fault)}`,
-      {
-        hint: startHint,
-        cause: fault,
-      },
+      `${what}: the engine is out of reach: ${inWords(fault, code)}`,
+      { hint: startHint(what), cause: fault },
     );
   }
   return new PackferryError('E_ENGINE_PROTOCOL', `${what}: ${messageOf(fault)}`, {
@@ -45,9 +53,15 @@ export function engineFault(fault: unknown, what: string): PackferryError {
   });
 }
 
-/** In words: it is the fault that most see first. */
-function noSocket(fault: unknown): string {
-  return messageOf(fault).replace(/^connect ENOENT /, 'there is no socket ');
+/** What most see first: Node says `connect ENOENT /PLACE`. */
+function inWords(fault: unknown, code: string): string {
+  const place = /^connect [A-Z]+ (.+)$/.exec(messageOf(fault))?.[1];
+  if (place === undefined) return messageOf(fault);
+  if (code === 'ENOENT') return `there is no socket ${place}`;
+  if (code === 'EACCES' || code === 'EPERM') return `this user may not use the socket ${place}`;
+  if (code === 'ECONNREFUSED' && place.startsWith('/')) return `nobody listens at the socket ${place}`;
+  const reason = connectionReasons[code];
+  return reason === undefined ? messageOf(fault) : `${reason} (${place}, ${code})`;
 }
 
 /** The error for an engine that was reached and did not answer in time. */
@@ -60,7 +74,7 @@ export function noAnswer(what: string, milliseconds: number): PackferryError {
 /** The error for an engine that will not talk to this user. */
 export function denied(what: string, why: string, cause?: unknown): PackferryError {
   return new PackferryError('E_ENGINE_DENIED', `${what}: access denied: ${why}`, {
-    hint: groupHint,
+    hint: groupHint(what),
     cause,
   });
 }

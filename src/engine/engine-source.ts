@@ -66,7 +66,7 @@ export async function openEngineSource(
     const engine = await connectEngine(connection, answerWithin, signal);
     return new EngineSource(engine, spool, { inspectWithin, saveIdle, emit });
   } catch (fault) {
-    throw sourceFault(fault, connection.name);
+    throw sourceFault(fault);
   }
 }
 
@@ -108,7 +108,7 @@ class EngineSource implements ImageSource {
       return { reference: lockedNameOf(reference), ...locked, source: this.name };
     } catch (fault) {
       signal?.throwIfAborted();
-      throw sourceFault(fault, this.name);
+      throw sourceFault(fault);
     }
   }
 
@@ -131,7 +131,7 @@ class EngineSource implements ImageSource {
       );
       return named.map(({ reference }) => parseReference(reference));
     } catch (fault) {
-      throw sourceFault(fault, this.name);
+      throw sourceFault(fault);
     }
   }
 

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isDigest, type Digest } from '../core/digest.ts';
 import type { LockedImage } from '../core/image.ts';
+import { formatPlatform } from '../core/platform.ts';
 import { parseReference, tagNameOf } from '../core/reference.ts';
 import type { EngineFacts } from './docker-facts.ts';
 import type { Engine } from './engine.ts';
@@ -44,7 +45,7 @@ function compare(held: Inspection, facts: EngineFacts, image: LockedImage): Comp
   if (held.Manifests && member?.Available !== true) return faulty('lacks some of its content');
   // It names an image first and unpacks it then; what could not be unpacked cannot run.
   if (image.layers.length > 0 && member?.ImageData?.Size?.Unpacked === 0)
-    return faulty('has not unpacked it');
+    return faulty(`has not unpacked it${whyNotUnpacked(facts, image)}`);
   const layers = held.RootFS?.Layers ?? [];
   if (layers.length !== image.layers.length) {
     return faulty(`lists ${layers.length} layers for it, not ${image.layers.length}`);
@@ -74,4 +75,11 @@ function isPulledByIndex(held: Inspection, { idOf }: EngineFacts, image: LockedI
 
 function faulty(what: string): Comparison {
   return { state: 'faulty', reason: `the engine ${what}` };
+}
+
+/** Its containerd store unpacks what its machine runs, and keeps the rest packed. */
+function whyNotUnpacked({ os, architecture }: EngineFacts, { platform }: LockedImage): string {
+  if (os === undefined || architecture === undefined) return '';
+  if (platform.os === os && platform.architecture === architecture) return '';
+  return `: it is for ${formatPlatform(platform)}, and the machine runs ${engineWords(`${os}/${architecture}`)}`;
 }

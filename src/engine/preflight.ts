@@ -81,7 +81,7 @@ async function roomObjections(engine: Engine, sizes: readonly Missing[]): Promis
   const isUnpacked = sizes.some(({ image }) => image.isUnpacked === true);
   const likely = Math.ceil(bytes * (isUnpacked ? 1 : unpacking)) + largest;
   const has = `${room.folder} of ${name} has ${formatSize(room.free)} free`;
-  const hint = `Free space there ("${facts.product} system df" tells what is used), or bring fewer images at a time: --image.`;
+  const hint = `Free space there ("${facts.product} system df" tells what is used), or bring fewer images at a time.`;
   // The content of the containerd store may lie on another disk than the rest; sizes of unpacked layers are estimates.
   const isCertain = facts.idOf === 'config' && !isUnpacked && !compressing.has(facts.driver ?? '');
   if (bytes > room.free && isCertain) {

@@ -69,6 +69,6 @@ export async function sshSource(
   try {
     return await sshTarget(endpoint, options);
   } catch (fault) {
-    throw sourceFault(fault, endpoint.name);
+    throw sourceFault(fault);
   }
 }

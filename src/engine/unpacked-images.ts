@@ -31,7 +31,7 @@ export function unpackedImages(engine: Engine, { inspectWithin, saveIdle }: Sour
         return unpackedImage(reference, platform, id, inspection, engine.name);
       } catch (fault) {
         signal?.throwIfAborted();
-        throw sourceFault(fault, engine.name);
+        throw sourceFault(fault);
       }
     },
     openSave: (image, options) => openSave(engine, image, saveIdle, options),
@@ -48,7 +48,7 @@ async function* openSave(
     yield* saveStream(engine, config.digest, { image: reference, saveIdle, signal });
   } catch (fault) {
     signal?.throwIfAborted();
-    throw sourceFault(fault, engine.name);
+    throw sourceFault(fault);
   }
 }
 

@@ -13,6 +13,7 @@ import { deliverToTargets, refuseConflicts, surveyTargets, warnOfLeftOut } from 
 import { matchesImage } from './exclude.ts';
 import type { OnExisting } from './on-existing.ts';
 import type { Pace } from './pace.ts';
+import { askForObjections } from './preflight.ts';
 import { resolveAll, throwUnresolved, unresolved } from './resolve.ts';
 import { renameImages, type RetagRule } from './retag.ts';
 import type { SourceEndpoint } from './source-endpoint.ts';
@@ -50,8 +51,8 @@ export interface Copied {
 
 /**
  * Brings images from the first source that has them to targets. Every digest is resolved before anything is brought, and
- * every byte is compared with it on the way. Without `keepGoing` nothing is brought when an image cannot be had or a name
- * stands for another image.
+ * every byte is compared with it on the way. Without `keepGoing` nothing is brought when an image cannot be had, a name
+ * stands for another image, or a target cannot take what is missing there (`E_TARGET_FULL`, `E_ENGINE_TOO_OLD`).
  */
 export async function copyImages(options: CopyOptions): Promise<Copied> {
   const { from, sources, platform, emit, signal, jobs, dryRun, keepGoing } = options;
@@ -77,6 +78,7 @@ export async function copyImages(options: CopyOptions): Promise<Copied> {
   const surveyed = await surveyTargets(options.targets, images, signal, options.targetsAtOnce);
   warnOfLeftOut(surveyed, emit);
   refuseConflicts(surveyed, options);
+  await askForObjections(surveyed, options);
   if (!dryRun) await options.begin();
   const errors = unresolved(resolved);
   const failures: PackferryError[] = [];
@@ -138,6 +140,8 @@ function reported({
 async function namedImages({ names, from, sources }: CopyOptions): Promise<readonly ImageReference[]> {
   const references = new Map<string, ImageReference>();
   let listed: readonly ImageReference[] | undefined;
+  // All of them, before a source is opened.
+  for (const name of names) checkName(name);
   for (const name of names) {
     if (isGlob(name)) {
       listed ??= await listAll(from, sources, name);
@@ -150,13 +154,17 @@ async function namedImages({ names, from, sources }: CopyOptions): Promise<reado
   return [...references.values()];
 }
 
+/** Throws what is wrong with a reference or a pattern. */
+function checkName(name: string): void {
+  if (!isGlob(name)) parseReference(name);
+  const fault = isGlob(name) ? globFault(name) : undefined;
+  if (fault === undefined) return;
+  throw new PackferryError('E_USAGE', `${JSON.stringify(name)}: ${fault}`, {
+    hint: "Patterns are such as 'demisto/*' or 'demisto/python3:3.12*'.",
+  });
+}
+
 function fitting(pattern: string, listed: readonly ImageReference[]): readonly ImageReference[] {
-  const fault = globFault(pattern);
-  if (fault !== undefined) {
-    throw new PackferryError('E_USAGE', `${JSON.stringify(pattern)}: ${fault}`, {
-      hint: "Patterns are such as 'demisto/*' or 'demisto/python3:3.12*'.",
-    });
-  }
   const images = listed.filter((reference) => matchesImage(pattern, reference));
   if (images.length > 0) return images;
   const there = someOf(listed.map(lockedNameOf));

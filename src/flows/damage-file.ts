@@ -1,7 +1,8 @@
 import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import type { BundleDamage } from '../core/damage.ts';
-import { messageOf, PackferryError } from '../core/errors.ts';
+import { PackferryError } from '../core/errors.ts';
+import { checkFilePlace } from '../bundle/file-place.ts';
 import { isThere, writeFileWhole } from '../bundle/files.ts';
 import { documentText } from '../bundle/document.ts';
 import { damageReport } from './report.ts';
@@ -17,12 +18,8 @@ export async function checkDamagePlace(file: string, bundle: string): Promise<vo
       hint: 'Give --damage the name of a new file, or remove this one.',
     });
   }
-  const folder = await realpath(path.dirname(file)).catch((cause: unknown) => {
-    throw new PackferryError('E_OUTPUT_UNWRITABLE', `${file} cannot be written: ${messageOf(cause)}`, {
-      hint: 'Name a file in a folder that exists.',
-      cause,
-    });
-  });
+  await checkFilePlace(file);
+  const folder = await realpath(path.dirname(file));
   // A bundle that is not there is told of by whoever opens it.
   const inside = path.relative(await realpath(bundle).catch(() => path.resolve(bundle)), folder);
   if (inside === '' || !(inside.split(path.sep)[0] === '..' || path.isAbsolute(inside))) {

@@ -50,11 +50,17 @@ export async function diagnoseRegistry(
     };
   } catch (fault) {
     signal.throwIfAborted();
-    const error = asPackferryError(fault);
+    const error = namedOnce(asPackferryError(fault), host);
     const { code, message, hint } = error;
     const check = { id: 'registry', state: 'fail', message, code } as const;
     return { checks: [hint === undefined ? check : { ...check, hint }], error };
   }
+}
+
+/** What is asked for and who was asked are mostly the same here. */
+function namedOnce(error: PackferryError, host: string): PackferryError {
+  const twice = `${host}: ${host} `;
+  return error.message.startsWith(twice) ? error.with(error.message.slice(host.length + 2)) : error;
 }
 
 function wordsOn(account: Credential | undefined, wantsAccount: boolean): string {

@@ -1,14 +1,18 @@
 import pLimit from 'p-limit';
 import { messageOf, type PackferryError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
+import type { LockedImage } from '../core/image.ts';
 import type { Objection } from '../core/ports.ts';
 import type { SurveyedTarget } from './delivery.ts';
+import { isSettled, type OnExisting } from './on-existing.ts';
 import { usualTargetsAtOnce, type Pace } from './pace.ts';
 import { together } from './together.ts';
 
 export interface PreflightOptions extends Pick<Pace, 'targetsAtOnce'> {
   readonly dryRun: boolean;
   readonly keepGoing: boolean;
+  /** Default: `error`. */
+  readonly onExisting?: OnExisting;
   readonly emit: Emit;
 }
 
@@ -18,28 +22,36 @@ export interface PreflightOptions extends Pick<Pace, 'targetsAtOnce'> {
  */
 export async function askForObjections(
   targets: readonly SurveyedTarget[],
-  { dryRun, keepGoing, emit, targetsAtOnce }: PreflightOptions,
+  options: PreflightOptions,
 ): Promise<void> {
+  const { dryRun, keepGoing, emit } = options;
   const errors: PackferryError[] = [];
   const warn = (message: string): void => emit({ type: 'note', level: 'warning', message });
-  for (const objection of (await objectionsOf(targets, targetsAtOnce)).flat()) {
+  for (const objection of (await objectionsOf(targets, options)).flat()) {
     if ('warning' in objection) warn(objection.warning);
     else if (dryRun || keepGoing) warn(objection.error.message);
     else errors.push(objection.error);
   }
   const [first] = errors;
-  if (first !== undefined) throw together(errors, `nothing was sent: ${first.message}`);
+  if (first !== undefined) {
+    const message = `nothing was sent: ${first.message}`;
+    throw errors.length === 1 ? first.with(message) : together(errors, message);
+  }
 }
 
 /** What every target says. One of several that is lost meanwhile says so again when it is brought something. */
 function objectionsOf(
   targets: readonly SurveyedTarget[],
-  atOnce = usualTargetsAtOnce,
+  { targetsAtOnce = usualTargetsAtOnce, onExisting = 'error' }: PreflightOptions,
 ): Promise<(readonly Objection[])[]> {
-  const limit = pLimit(atOnce);
+  const limit = pLimit(targetsAtOnce);
   const ask = async ({ target, images, error }: SurveyedTarget): Promise<readonly Objection[]> => {
     if (error !== undefined) return [];
-    const missing = images.filter(({ presence }) => presence.state !== 'present').map(({ image }) => image);
+    const isMoved = (image: LockedImage): boolean =>
+      onExisting !== 'keep' && isSettled(target, image, onExisting);
+    const missing = images.flatMap(({ image, presence: { state } }) =>
+      state === 'absent' || (state === 'conflict' && isMoved(image)) ? [image] : [],
+    );
     try {
       return (await target.preflight?.(missing)) ?? [];
     } catch (fault) {

@@ -76,7 +76,11 @@ function wantedBy(places: readonly ImagePlace[]): WantedImage[] {
 }
 
 async function checkTag(places: readonly ImagePlace[], tag: string, options: TargetsOptions): Promise<void> {
-  if (!isTag(tag)) throw new PackferryError('E_USAGE', `${JSON.stringify(tag)} is no tag`);
+  if (!isTag(tag)) {
+    throw new PackferryError('E_USAGE', `${JSON.stringify(tag)} is no tag`, {
+      hint: 'A tag has letters, digits, "_", "." and "-", 128 at most.',
+    });
+  }
   const names = [...new Set(places.map(({ reference }) => nameOf(reference)))];
   if (names.length > 1) {
     throw new PackferryError(

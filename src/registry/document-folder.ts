@@ -6,6 +6,7 @@ import { messageOf, systemCodeOf } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import { limits } from '../core/limits.ts';
 import { isIndexType, isManifestType } from '../core/media-types.ts';
+import { makeFolder } from '../core/make-folder.ts';
 import type { ImageDocument } from './document-cache.ts';
 import { removeUnusedDocuments } from './document-folder-cleaning.ts';
 
@@ -66,7 +67,7 @@ export class DocumentFolder {
     if (!isKeptType(document.mediaType) || this.#isUnwritable) return false;
     const part = path.join(this.dir, `.${randomBytes(8).toString('hex')}.part`);
     try {
-      this.#made ??= mkdir(this.dir, { recursive: true, mode: 0o700 });
+      this.#made ??= makeFolder(this.dir, (folder) => mkdir(folder, 0o700));
       await this.#made;
       // Not synced: a file that a loss of power has damaged is found out by its hash.
       const content = Buffer.concat([Buffer.from(`${document.mediaType}\n`), document.bytes]);

@@ -1,3 +1,4 @@
+import { PackferryError } from '../core/errors.ts';
 import { challengeOf } from './challenge.ts';
 import { endpointAt } from './endpoint.ts';
 import { HostWaits } from './host-waits.ts';
@@ -7,6 +8,9 @@ import { refusalOf } from './refusal.ts';
 import { withRetries } from './retry.ts';
 import { Tokens } from './tokens.ts';
 import { discard, Transport, type Answer } from './transport.ts';
+
+/** What every registry answers (OCI distribution specification, "end-1"). */
+const root = '/v2/';
 
 /** How a registry has taken who asks. */
 export interface Probed {
@@ -56,7 +60,9 @@ export async function probeRegistry(
     method: 'HEAD' | undefined,
     path: string,
   ): Promise<{ readonly answer: Answer; readonly wantsAccount: boolean }> => {
-    const first = await ask(place, method);
+    const first = await ask(place, method).catch((fault: unknown) => {
+      throw place === root ? noRegistry(fault, host, what) : fault;
+    });
     await discard(first);
     if (first.status === 200) return { answer: first, wantsAccount: false };
     const authorization = await tokens.renew({ endpoint, path }, challengeOf(first), undefined, what, signal);
@@ -66,7 +72,7 @@ export async function probeRegistry(
     return { answer, wantsAccount: true };
   };
   try {
-    const { wantsAccount } = await entered('/v2/', undefined, '');
+    const { wantsAccount } = await entered(root, undefined, '');
     if (manifest === undefined) return { wantsAccount };
     const { repository, tag } = manifest;
     const { answer } = await entered(`/v2/${repository}/manifests/${tag}`, 'HEAD', repository);
@@ -75,4 +81,17 @@ export async function probeRegistry(
   } finally {
     await transport.close();
   }
+}
+
+/** That nothing is there means elsewhere that an image is missing. */
+function noRegistry(fault: unknown, host: string, what: string): unknown {
+  if (!(fault instanceof PackferryError) || fault.code !== 'E_IMAGE_NOT_FOUND') return fault;
+  return new PackferryError(
+    'E_SOURCE_PROTOCOL',
+    `${what}: ${host} answers, but is no registry (404 for ${root})`,
+    {
+      hint: 'Check the host and the port.',
+      cause: fault,
+    },
+  );
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, open } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf, PackferryError } from '../core/errors.ts';
+import { makeFolder } from '../core/make-folder.ts';
 import type { HostKey } from './host-key.ts';
 import { hashedNameOf } from './known-hosts-line.ts';
 
@@ -14,7 +15,7 @@ export async function addKnownHost(
 ): Promise<void> {
   const host = isHashed ? hashedNameOf(name, randomBytes(20)) : name;
   try {
-    await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
+    await makeFolder(path.dirname(file), (folder) => mkdir(folder, 0o700));
     const handle = await open(file, 'a+', 0o600);
     try {
       const { size } = await handle.stat();

@@ -5,6 +5,7 @@ import { type AllowedSigner, parseAllowedLine } from './allowed-line.ts';
 import { readSmallFile } from './read-file.ts';
 import { readLines } from './read-lines.ts';
 import type { RevokedKeys } from './revoked-keys.ts';
+import { refuseNamelessKeys, refuseOtherFile } from './wrong-file.ts';
 
 /** The keys that may sign, as OpenSSH's allowed_signers files list them. */
 export interface AllowedSigners {
@@ -41,6 +42,8 @@ export function parseAllowedSigners(bytes: Uint8Array, name: string): AllowedSig
 
 /** The same for a file that may be empty, since the first key is still to be added. */
 export function parseSignerLines(bytes: Uint8Array, name: string): AllowedSigner[] {
+  refuseOtherFile(bytes, name);
+  refuseNamelessKeys(bytes, name);
   return readLines(bytes, name, invalid, parseAllowedLine);
 }
 

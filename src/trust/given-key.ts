@@ -5,6 +5,7 @@ import { isKeyTypeName } from './key-types.ts';
 import { parsePublicKey, type PublicKey } from './public-key.ts';
 import { readSmallFile } from './read-file.ts';
 import type { Fail } from './wire.ts';
+import { looksPrivate } from './wrong-file.ts';
 
 /** A public key that somebody names, to trust or to revoke it. */
 export interface GivenKey {
@@ -13,14 +14,6 @@ export interface GivenKey {
   readonly certified?: Buffer;
   /** The line of allowed_signers that it stood in, if it stood in one. */
   readonly line?: AllowedSigner;
-}
-
-/** Headers of private keys (PEM, OpenSSH, PuTTY), and how those of OpenSSH begin without one. */
-const privateMarks = /PRIVATE KEY|PuTTY-User-Key-File|b3BlbnNzaC1rZXktdjE/;
-
-/** The content of a private key: it must be quoted nowhere. */
-export function looksPrivate(text: string): boolean {
-  return privateMarks.test(text);
 }
 
 /** Is this a key itself, and not the name of a file? `ssh-ed25519 AAAA...`, or a line of allowed_signers. */

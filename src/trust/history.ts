@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { access, constants, mkdir, open, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
+import { makeFolder } from '../core/make-folder.ts';
 import { historySchemaId, type HistoryRecord, type NewRecord } from '../schema/history.ts';
 import {
   historyFile,
@@ -107,7 +108,7 @@ function foldersOf({ dir, copy }: HistoryPlace): string[] {
  */
 export async function makeFolders({ dir, copy }: HistoryPlace): Promise<void> {
   try {
-    await mkdir(dir, { recursive: true, mode: 0o755 });
+    await makeFolder(dir, (folder) => mkdir(folder, 0o755));
   } catch (cause) {
     throw unusable(dir, `the folder cannot be made: ${messageOf(cause)}`, cause);
   }

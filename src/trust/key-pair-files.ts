@@ -1,4 +1,4 @@
-import { mkdir, open, rm } from 'node:fs/promises';
+import { lstat, mkdir, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
 import type { KeyPair } from './keygen.ts';
@@ -22,6 +22,17 @@ export async function writeKeyPair(
   }
 }
 
+/** Throws `E_OUTPUT_EXISTS` when one of the two files is there, so that nobody thinks of a passphrase for nothing. */
+export async function refuseKeyPair(path: string): Promise<void> {
+  for (const file of [path, `${path}.pub`]) {
+    const isFree = await lstat(file).then(
+      () => false,
+      () => true,
+    );
+    if (!isFree) throw taken(file);
+  }
+}
+
 /** Creates a file that must not exist; removes it again when it cannot be completed. */
 async function writeNew(path: string, text: string, mode: number): Promise<void> {
   const handle = await open(path, 'wx', mode).catch((cause: unknown) => {
@@ -39,18 +50,17 @@ async function writeNew(path: string, text: string, mode: number): Promise<void>
 }
 
 function unwritable(path: string, cause: unknown): PackferryError {
-  if (systemCodeOf(cause) === 'EEXIST') {
-    return new PackferryError(
-      'E_OUTPUT_EXISTS',
-      `${path}: there is a file already; keys are never overwritten`,
-      {
-        hint: 'Choose another name, or move the old key pair away.',
-        cause,
-      },
-    );
-  }
+  if (systemCodeOf(cause) === 'EEXIST') return taken(path, cause);
   return new PackferryError('E_OUTPUT_UNWRITABLE', `${path}: ${messageOf(cause)}`, {
     hint: 'Choose a folder that exists and that you may write to.',
     cause,
   });
+}
+
+function taken(path: string, cause?: unknown): PackferryError {
+  return new PackferryError(
+    'E_OUTPUT_EXISTS',
+    `${path}: there is a file already; keys are never overwritten`,
+    { hint: 'Choose another name, or move the old key pair away.', cause },
+  );
 }

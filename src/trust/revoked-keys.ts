@@ -4,6 +4,7 @@ import { limits } from '../core/limits.ts';
 import { parsePublicKey } from './public-key.ts';
 import { readSmallFile } from './read-file.ts';
 import { readLines } from './read-lines.ts';
+import { refuseOtherFile } from './wrong-file.ts';
 
 /** A list of keys that are withdrawn, as `ssh-keygen -Y verify -r` takes it. */
 export interface RevokedKeys {
@@ -42,6 +43,7 @@ export function parseRevokedKeys(bytes: Uint8Array, name: string): RevokedKeys {
       },
     );
   }
+  refuseOtherFile(bytes, name);
   const lines = new Map<string, number>();
   readLines(bytes, name, invalid, (text, line, fail) => {
     const key = parsePublicKey(text, fail).loaded.plain.toString('base64');

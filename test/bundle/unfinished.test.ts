@@ -222,7 +222,8 @@ test.serial(
 test.serial('a disk that cannot even hold that: what was fetched is dropped, and that is said', async (t) => {
   await withBundleFixture(async (fixture) => {
     const { folder, images, source, write, open } = fixture;
-    await withSmallDisk(t, folder, kibOf(images) * 1.5, async (disk) => {
+    // Room for the bundle alone, with what stands beside its archives and some to spare.
+    await withSmallDisk(t, folder, kibOf(images) * 1.4 + 512, async (disk) => {
       const dir = path.join(disk, 'out');
       await interruptedExport(fixture, dir);
       const warnings: string[] = [];
@@ -243,3 +244,21 @@ test.serial('a disk that cannot even hold that: what was fetched is dropped, and
     });
   });
 });
+
+test.serial(
+  'a disk that holds the archives, but not what stands beside them, is refused before the first byte',
+  async (t) => {
+    await withBundleFixture(async (fixture) => {
+      const { folder, images, source, write } = fixture;
+      await withSmallDisk(t, folder, kibOf(images) + 64, async (disk) => {
+        const watching = watched(source);
+        const written = write(path.join(disk, 'out'), {
+          content: contentWith(fixture, images, images.length),
+          source: watching,
+        });
+        await t.throwsAsync(written, { code: 'E_DISK_FULL' });
+        t.deepEqual(watching.asked, []);
+      });
+    });
+  },
+);

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -155,16 +156,16 @@ test('a folder that cannot be written does not hide that the images are there', 
       shop,
     );
     await writeFile(at('file'), '');
-    const ran = await runCli([
-      ...importing,
-      '--to',
-      `oci:${at('target')}`,
-      '--packs-to',
-      at('file'),
-      '--json',
-    ]);
+    const importInto = (folder: string): ReturnType<typeof runCli> =>
+      runCli([...importing, '--to', `oci:${at('target')}`, '--packs-to', folder, '--json']);
+    const early = await importInto(at('file'));
+    t.regex(early.stderr, /E_OUTPUT_UNWRITABLE.*file is no folder/);
+    t.false(existsSync(at('target')), 'what can be seen before is said before');
+    // A folder stands where a pack is to come.
+    await mkdir(at('packs', 'Fields.zip', 'deep'), { recursive: true });
+    const ran = await importInto(at('packs'));
     t.not(ran.status, 0);
-    t.true(ran.stderr.includes(at('file')));
+    t.true(ran.stderr.includes(at('packs')));
     const { targets } = importReport.parse(JSON.parse(ran.stdout));
     t.true(targets[0]?.images.every(({ status }) => status === 'loaded'));
   });

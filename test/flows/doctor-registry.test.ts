@@ -69,10 +69,22 @@ test('doctor: a registry that is not there fails, and what is no host is refused
   const { checks, error } = await diagnoseRegistry(host, optionsFor(host), signal);
   t.is(error?.code, 'E_SOURCE_UNREACHABLE');
   t.is(checks[0]?.state, 'fail');
+  const once = /^127\.0\.0\.1:1 is out of reach: the connection was refused/;
+  t.regex(checks[0]?.message ?? '', once, 'its name once');
+  t.regex(error?.message ?? '', once);
   await t.throwsAsync(diagnoseRegistry('https://docker.io', {}, signal), {
     instanceOf: PackferryError,
     code: 'E_USAGE',
   });
+});
+
+test('doctor: what answers and is no registry is told as that, not as an image that is missing', async (t) => {
+  const { host } = await scripted(t, (_, response) => {
+    refuse(response, 404, 'NOT_FOUND');
+  });
+  const { error } = await diagnoseRegistry(host, optionsFor(host), signal);
+  t.is(error?.code, 'E_SOURCE_PROTOCOL');
+  t.is(error?.message, `${host} answers, but is no registry (404 for /v2/)`);
 });
 
 test('doctor: the pulls that are left are asked for by the head of a manifest, which counts as none', async (t) => {

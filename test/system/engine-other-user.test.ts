@@ -1,22 +1,17 @@
 import { stat } from 'node:fs/promises';
 import test from 'ava';
-import { composeImage, noise } from '../../bin/demo/sample-images.ts';
-import { blobsOf, totalSize } from '../../src/core/image.ts';
 import { findDocker, findPodman } from '../../src/engine/docker-connection.ts';
 import { openDockerTarget } from '../../src/engine/docker-target.ts';
-import { lockComposed } from '../helpers/compose.ts';
+import { deliversThin, familyOf, podmanOfHas } from '../helpers/thin-delivery.ts';
 import { writeProgram } from '../helpers/system-commands.ts';
 import { withDockerd } from '../helpers/system-dockerd.ts';
-import { execOk } from '../helpers/system-exec.ts';
 import { composedSource } from '../helpers/system-images.ts';
 import { withTempFolder } from '../helpers/system-service.ts';
 import { needing } from '../helpers/system-tools.ts';
 import { withUser } from '../helpers/system-user.ts';
 
-const base = composeImage({ files: [{ path: 'os', content: noise('os', 20_000) }] });
-const top = composeImage({ base, files: [{ path: 'app', content: noise('app', 3000) }] });
-const lockedBase = lockComposed('docker.io/demisto/sample:base', base);
-const locked = lockComposed('docker.io/demisto/sample:app', top);
+const family = familyOf('other');
+const { top, locked } = family;
 const { PATH, HOME } = process.env;
 
 test.serial(
@@ -26,22 +21,11 @@ test.serial(
       const connection = await findPodman(`podman:?as=${name}`, { PATH, HOME });
       const target = await openDockerTarget(connection);
       try {
-        await target.deliver(lockedBase, composedSource([base]));
-        t.like(await target.confirm(lockedBase), { confirmed: true });
-        await target.survey([locked]);
-        const shared = totalSize(lockedBase.layers);
-        t.deepEqual(await target.deliver(locked, composedSource([top])), {
-          bytesSent: totalSize(blobsOf(locked)) - shared,
-          bytesSkipped: shared,
-        });
-        t.like(await target.confirm(locked), { confirmed: true, id: locked.config.digest });
+        await deliversThin(t, target, family);
       } finally {
         await target.close();
       }
-      // What XSOAR would ask as this user.
-      const args = ['-n', '-H', '-u', name, 'podman', 'images', '--quiet', '--no-trunc'];
-      const there = await execOk('sudo', args, { cwd: '/' });
-      t.deepEqual(there.trim().split('\n').sort(), [locked.config.digest, lockedBase.config.digest].sort());
+      await podmanOfHas(t, name, family);
       t.is((await stat(`/home/${name}/.local/share/containers/storage`)).uid, uid);
     });
   }),

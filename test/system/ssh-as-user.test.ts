@@ -4,25 +4,22 @@ import path from 'node:path';
 import test from 'ava';
 import { composeImage, noise } from '../../bin/demo/sample-images.ts';
 import { PackferryError } from '../../src/core/errors.ts';
-import { blobsOf, totalSize } from '../../src/core/image.ts';
 import { parseSshEndpoint } from '../../src/engine/ssh-endpoint.ts';
 import { openStagedTarget } from '../../src/engine/stage/staged-target.ts';
 import { lockComposed } from '../helpers/compose.ts';
 import { overSsh, setPath, type Far } from '../helpers/ssh-engine.ts';
 import { noting, userOf } from '../helpers/ssh-user.ts';
+import { deliversThin, familyOf, podmanOfHas } from '../helpers/thin-delivery.ts';
 import { writeProgram } from '../helpers/system-commands.ts';
 import type { Dockerd } from '../helpers/system-dockerd.ts';
-import { execOk } from '../helpers/system-exec.ts';
 import { composedSource } from '../helpers/system-images.ts';
 import { withTempFolder } from '../helpers/system-service.ts';
 import { makeKnown, sshdNeeds, withSshd } from '../helpers/system-sshd.ts';
 import { needing } from '../helpers/system-tools.ts';
 import { withUser } from '../helpers/system-user.ts';
 
-const base = composeImage({ files: [{ path: 'os', content: noise('as-os', 20_000) }] });
-const top = composeImage({ base, files: [{ path: 'app', content: noise('as-app', 3000) }] });
-const lockedBase = lockComposed('docker.io/demisto/sample:base', base);
-const locked = lockComposed('docker.io/demisto/sample:app', top);
+const family = familyOf('as');
+const { base } = family;
 
 /** There is no engine of the machine. */
 const noEngine = { socket: '/nonexistent' } as Dockerd;
@@ -38,28 +35,9 @@ test.serial(
           const { emit, notes } = noting();
           const far: Far = { sshd, engine: noEngine };
           const query = `engine=podman&as=${user.name}`;
-          await overSsh(
-            far,
-            async (target) => {
-              await target.deliver(lockedBase, composedSource([base]));
-              t.like(await target.confirm(lockedBase), { confirmed: true });
-              await target.survey([locked]);
-              const shared = totalSize(lockedBase.layers);
-              t.deepEqual(await target.deliver(locked, composedSource([top])), {
-                bytesSent: totalSize(blobsOf(locked)) - shared,
-                bytesSkipped: shared,
-              });
-              t.like(await target.confirm(locked), { confirmed: true, id: locked.config.digest });
-            },
-            { user: 'operator', query, emit },
-          );
+          await overSsh(far, (target) => deliversThin(t, target, family), { user: 'operator', query, emit });
           t.true(notes().includes(`by the command "sudo -n -H -u ${user.name} -- podman load"`), notes());
-          const args = ['-n', '-H', '-u', user.name, 'podman', 'images', '--quiet', '--no-trunc'];
-          const there = await execOk('sudo', args, { cwd: '/' });
-          t.deepEqual(
-            there.trim().split('\n').sort(),
-            [locked.config.digest, lockedBase.config.digest].sort(),
-          );
+          await podmanOfHas(t, user.name, family);
 
           // The staged pieces lie in the home of the one who logs in, where that user may not look.
           const third = composeImage({ base, files: [{ path: 'more', content: noise('as-more', 3000) }] });

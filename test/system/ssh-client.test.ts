@@ -1,13 +1,14 @@
 import { access, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import test, { type ExecutionContext } from 'ava';
 import { PackferryError, type ErrorCode } from '../../src/core/errors.ts';
+import { refused } from '../helpers/refused.ts';
+import { keepsOddArguments, reachesSockets, tellsAndTakes } from '../helpers/ssh-checks.ts';
 import { userOf, withConnection } from '../helpers/ssh-user.ts';
 import { execOk, execTool } from '../helpers/system-exec.ts';
 import { makeKnown, sshdNeeds, withSshd, type Sshd, type SshdOptions } from '../helpers/system-sshd.ts';
-import { needing, systemTools } from '../helpers/system-tools.ts';
+import { needing } from '../helpers/system-tools.ts';
 
 /** Nothing of the machine's own settings counts for ssh, which looks for them in the home of the user. */
 function clientOf(sshd: Sshd, ...more: readonly string[]) {
@@ -37,13 +38,13 @@ function clientTest(
   );
 }
 
-const refused = async (
+/** As `refused`, with advice for whoever can do something about it. */
+const refusedWithHint = async (
   t: ExecutionContext,
   code: ErrorCode,
   connecting: Promise<unknown>,
 ): Promise<PackferryError> => {
-  const error = await t.throwsAsync(connecting, { instanceOf: PackferryError });
-  t.is(error.code, code, error.message);
+  const error = await refused(t, code, connecting);
   t.is(error.hint === undefined, code === 'E_INTERRUPTED');
   return error;
 };
@@ -53,44 +54,11 @@ const nothing = () => Promise.resolve();
 clientTest(
   'commands keep odd arguments, in every shell; status, words and input go through',
   async (t, sshd) => {
-    const odd = [
-      "it's",
-      '"',
-      '$(id)',
-      '`id`',
-      '\\',
-      '*',
-      '~',
-      '',
-      ' a  b ',
-      '-n',
-      '-oProxyCommand=x',
-      'ä€',
-      ';',
-      '\t',
-    ];
     await withConnection(
       sshd,
       async (connection) => {
-        for (const shell of [['dash'], ['bash'], ['busybox', 'sh']] as const) {
-          const [tool, ...more] = shell;
-          if (systemTools().missing([tool]).length > 0) continue;
-          const script = 'for one; do printf "%s\\0" "$one"; done';
-          const { stdout } = await connection.run([
-            systemTools().path(tool),
-            ...more,
-            '-c',
-            script,
-            'name',
-            ...odd,
-          ]);
-          t.deepEqual(stdout.split('\0').slice(0, -1), odd, tool);
-        }
-        const failed = await connection.run(['sh', '-c', 'echo out; echo words >&2; exit 7']);
-        t.like(failed, { status: 7, stdout: 'out\n', stderr: 'words\n' });
-        const cat = await connection.exec(['cat'], () => undefined);
-        cat.end('through and back');
-        t.is(await text(cat), 'through and back');
+        await keepsOddArguments(t, connection);
+        await tellsAndTakes(t, connection);
         const many = Array.from({ length: 20 }, (_, at) => connection.run(['sh', '-c', `exit ${at}`]));
         t.deepEqual(
           (await Promise.all(many)).map(({ status }) => status),
@@ -107,32 +75,8 @@ clientTest(
 clientTest(
   'a socket of the far side is reached, with many streams and more bytes than a window',
   async (t, sshd) => {
-    const socket = path.join(sshd.folder, 'echo.sock');
-    const server = createServer({ allowHalfOpen: true }, (one) => one.pipe(one));
-    await new Promise<void>((resolve) => server.listen(socket, resolve));
-    try {
-      await withConnection(
-        sshd,
-        async (connection) => {
-          const many = Array.from({ length: 6 }, async (_, at) => {
-            const stream = await connection.openStreamLocal(socket);
-            const sent = String(at % 10).repeat(5 * 1024 * 1024);
-            const back = text(stream);
-            stream.end(sent);
-            return (await back) === sent;
-          });
-          t.deepEqual(
-            await Promise.all(many),
-            Array.from({ length: 6 }, () => true),
-          );
-          const error = await t.throwsAsync(text(await connection.openStreamLocal('/nowhere.sock')));
-          t.is(error.name, 'ChannelRefused');
-        },
-        { me: clientOf(sshd) },
-      );
-    } finally {
-      server.close();
-    }
+    const me = clientOf(sshd);
+    await reachesSockets(t, sshd, 6, (use) => withConnection(sshd, use, { me }));
   },
 );
 
@@ -147,13 +91,13 @@ clientTest(
     const connecting = () => withConnection(sshd, nothing, { me: clientOf(sshd) });
 
     await writeFile(file, '');
-    const error = await refused(t, 'E_HOST_KEY_UNKNOWN', connecting());
+    const error = await refusedWithHint(t, 'E_HOST_KEY_UNKNOWN', connecting());
     t.true(error.message.includes(`127.0.0.1:${sshd.port}`), error.message);
     t.true(error.hint?.includes('--accept-new'));
     await writeFile(file, `${name} ${type} ${key}\n`);
-    await refused(t, 'E_HOST_KEY_CHANGED', connecting());
+    await refusedWithHint(t, 'E_HOST_KEY_CHANGED', connecting());
     await writeFile(file, `${sshd.hostKeys.ed25519}@revoked ${sshd.hostKeys.ed25519}`);
-    await refused(t, 'E_HOST_KEY_REVOKED', connecting());
+    await refusedWithHint(t, 'E_HOST_KEY_REVOKED', connecting());
     t.false(await sshd.wasAsked());
 
     await writeFile(file, '');
@@ -165,20 +109,20 @@ clientTest(
 clientTest(
   'a user who is not let in, a host that does not answer, a program that is not there',
   async (t, sshd) => {
-    const error = await refused(
+    const error = await refusedWithHint(
       t,
       'E_SSH_AUTH',
       withConnection(sshd, nothing, { me: clientOf(sshd), user: 'nosuchuser' }),
     );
     t.true(error.message.includes('it said: nosuchuser@127.0.0.1: Permission denied'), error.message);
-    await refused(
+    await refusedWithHint(
       t,
       'E_SSH_UNREACHABLE',
       withConnection({ ...sshd, port: 1 }, nothing, { me: clientOf(sshd) }),
     );
     const none = { ...clientOf(sshd), command: ['/nonexistent/ssh'] as const };
-    await refused(t, 'E_SSH_CONFIG', withConnection(sshd, nothing, { me: none }));
-    await refused(
+    await refusedWithHint(t, 'E_SSH_CONFIG', withConnection(sshd, nothing, { me: none }));
+    await refusedWithHint(
       t,
       'E_SSH_CONFIG',
       withConnection(sshd, nothing, { me: clientOf(sshd, '-o', 'NoSuchOption=1') }),
@@ -195,7 +139,7 @@ clientTest(
       path.join(sshd.home, '.ssh', 'known_hosts'),
       `@cert-authority [127.0.0.1]:* ${authority}\n`,
     );
-    const error = await refused(t, 'E_HOST_KEY_UNKNOWN', withConnection(sshd, nothing));
+    const error = await refusedWithHint(t, 'E_HOST_KEY_UNKNOWN', withConnection(sshd, nothing));
     t.true(error.hint?.includes('--ssh-command ssh'), error.hint);
     t.false(await sshd.wasAsked());
     await withConnection(
@@ -243,7 +187,7 @@ clientTest('Ctrl-C ends ssh and all that goes over it, and leaves no folder', as
         t.is((await execTool('pgrep', ['-f', folder])).status, 0);
         stop.abort(new PackferryError('E_INTERRUPTED', 'stopped'));
         await t.throwsAsync(text(endless));
-        await refused(t, 'E_SSH_UNREACHABLE', connection.run(['true']));
+        await refusedWithHint(t, 'E_SSH_UNREACHABLE', connection.run(['true']));
         await t.throwsAsync(access(path.join(temporary, folder)));
         while ((await execTool('pgrep', ['-f', folder])).status === 0)
           await new Promise((resolve) => setImmediate(resolve));
@@ -254,7 +198,7 @@ clientTest('Ctrl-C ends ssh and all that goes over it, and leaves no folder', as
     if (before === undefined) delete process.env['TMPDIR'];
     else process.env['TMPDIR'] = before;
   }
-  await refused(
+  await refusedWithHint(
     t,
     'E_INTERRUPTED',
     withConnection(sshd, nothing, { me: clientOf(sshd), signal: stop.signal }),

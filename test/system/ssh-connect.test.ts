@@ -3,7 +3,9 @@ import { createServer } from 'node:net';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import test, { type ExecutionContext } from 'ava';
-import { PackferryError, type ErrorCode } from '../../src/core/errors.ts';
+import { PackferryError } from '../../src/core/errors.ts';
+import { refused } from '../helpers/refused.ts';
+import { keepsOddArguments, reachesSockets, tellsAndTakes } from '../helpers/ssh-checks.ts';
 import { noting, userOf, withConnection } from '../helpers/ssh-user.ts';
 import { execOk } from '../helpers/system-exec.ts';
 import { withTempFolder } from '../helpers/system-service.ts';
@@ -15,7 +17,7 @@ import {
   type Sshd,
   type SshdOptions,
 } from '../helpers/system-sshd.ts';
-import { needing, systemTools } from '../helpers/system-tools.ts';
+import { needing } from '../helpers/system-tools.ts';
 
 /** A test with one server, which the user knows. */
 function sshdTest(
@@ -34,71 +36,23 @@ function sshdTest(
   );
 }
 
-const refused = async (
-  t: ExecutionContext,
-  code: ErrorCode,
-  connecting: Promise<unknown>,
-): Promise<PackferryError> => {
-  const error = await t.throwsAsync(connecting, { instanceOf: PackferryError });
-  t.is(error.code, code, error.message);
-  return error;
-};
-
 const nothing = () => Promise.resolve();
 
 sshdTest(
   'a key file lets the user in; commands keep odd arguments as they are, in every shell',
   async (t, sshd) => {
-    const odd = [
-      "it's",
-      '"',
-      '$(id)',
-      '`id`',
-      '\\',
-      '*',
-      '~',
-      '!1',
-      '#',
-      '',
-      ' a  b ',
-      '-n',
-      'ä€',
-      '${HOME}',
-      '&&',
-      ';',
-      '\t',
-    ];
-    await withConnection(sshd, async (connection) => {
-      for (const shell of [['dash'], ['bash'], ['busybox', 'sh']] as const) {
-        const [tool, ...more] = shell;
-        if (systemTools().missing([tool]).length > 0) continue;
-        const program = [
-          systemTools().path(tool),
-          ...more,
-          '-c',
-          'for one; do printf "%s\\0" "$one"; done',
-          'name',
-        ];
-        const { stdout, status } = await connection.run([...program, ...odd]);
-        t.is(status, 0);
-        t.deepEqual(stdout.split('\0').slice(0, -1), odd, tool);
-      }
-    });
+    await withConnection(sshd, (connection) => keepsOddArguments(t, connection));
   },
 );
 
 sshdTest('exit status and stderr of a command are told, and its standard input arrives', async (t, sshd) => {
   await withConnection(sshd, async (connection) => {
-    const failed = await connection.run(['sh', '-c', 'echo out; echo words >&2; exit 7']);
-    t.like(failed, { status: 7, stdout: 'out\n', stderr: 'words\n' });
-    const cat = await connection.exec(['cat'], () => undefined);
-    cat.end('through and back');
-    t.is(await text(cat), 'through and back');
+    await tellsAndTakes(t, connection);
     const broken = await connection.exec(['false'], ({ status }) => new Error(`status ${status}`));
     await t.throwsAsync(text(broken), { message: 'status 1' });
     // The host may tell of the end together with the beginning, before anybody reads.
     const early = await connection.exec(['false'], ({ status }) => new Error(`status ${status}`));
-    await new Promise((resolve) => early.once('close', resolve));
+    if (!early.closed) await new Promise((resolve) => early.once('close', resolve));
     await t.throwsAsync(text(early), { message: 'status 1' });
   });
 });
@@ -106,27 +60,7 @@ sshdTest('exit status and stderr of a command are told, and its standard input a
 sshdTest(
   'a socket of the far side is reached, with many streams at once and more bytes than a window',
   async (t, sshd) => {
-    const socket = path.join(sshd.folder, 'echo.sock');
-    const server = createServer({ allowHalfOpen: true }, (one) => one.pipe(one));
-    await new Promise<void>((resolve) => server.listen(socket, resolve));
-    try {
-      await withConnection(sshd, async (connection) => {
-        const many = Array.from({ length: 12 }, async (_, at) => {
-          const stream = await connection.openStreamLocal(socket);
-          const sent = String(at % 10).repeat(5 * 1024 * 1024);
-          const back = text(stream);
-          stream.end(sent);
-          return (await back) === sent;
-        });
-        t.deepEqual(
-          await Promise.all(many),
-          Array.from({ length: 12 }, () => true),
-        );
-        await t.throwsAsync(connection.openStreamLocal('/nowhere.sock'), { name: 'ChannelRefused' });
-      });
-    } finally {
-      server.close();
-    }
+    await reachesSockets(t, sshd, 12, (use) => withConnection(sshd, use));
   },
 );
 

@@ -2,7 +2,7 @@ import { chmod, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { composeImage, noise } from '../../bin/demo/sample-images.ts';
-import { PackferryError, type ErrorCode } from '../../src/core/errors.ts';
+import { PackferryError } from '../../src/core/errors.ts';
 import { silent } from '../../src/core/events.ts';
 import { blobsOf, totalSize } from '../../src/core/image.ts';
 import { parseReference } from '../../src/core/reference.ts';
@@ -10,6 +10,7 @@ import { openEngineSource } from '../../src/engine/engine-source.ts';
 import { connectEngineOverSsh } from '../../src/engine/ssh-connection.ts';
 import { parseSshEndpoint } from '../../src/engine/ssh-endpoint.ts';
 import { deliverImages } from '../../src/flows/deliver.ts';
+import { refused } from '../helpers/refused.ts';
 import { runCli } from '../helpers/cli-run.ts';
 import { siteReferences, withSite } from '../helpers/cli-site.ts';
 import { lockComposed } from '../helpers/compose.ts';
@@ -29,16 +30,6 @@ const imageOf = (name: string, size = 20_000) =>
 const imagesOf = async ({ engine }: Far): Promise<string> => {
   const told = await engine.run(['images', '--all', '--quiet']);
   return typeof told === 'string' ? told : told.stdout;
-};
-
-const refused = async (
-  t: ExecutionContext,
-  code: ErrorCode,
-  work: Promise<unknown>,
-): Promise<PackferryError> => {
-  const error = await t.throwsAsync(work, { instanceOf: PackferryError });
-  t.is(error.code, code, error.message);
-  return error;
 };
 
 for (const kind of engineKinds) {

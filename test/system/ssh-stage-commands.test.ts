@@ -3,7 +3,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { composeImage, noise } from '../../bin/demo/sample-images.ts';
-import { PackferryError, type ErrorCode } from '../../src/core/errors.ts';
+import { refused } from '../helpers/refused.ts';
 import { withFolder } from '../helpers/bundle-fixture.ts';
 import { lockComposed } from '../helpers/compose.ts';
 import { staged, withStagedFar, type StagedFar, type StagedUse } from '../helpers/staged-far.ts';
@@ -19,16 +19,6 @@ const machine = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 const deliver = (far: StagedFar, use: StagedUse = {}): Promise<unknown> =>
   staged(far, (target) => target.deliver(locked, composedSource([image])), use);
-
-const refused = async (
-  t: ExecutionContext,
-  code: ErrorCode,
-  work: Promise<unknown>,
-): Promise<PackferryError> => {
-  const error = await t.throwsAsync(work, { instanceOf: PackferryError });
-  t.is(error.code, code, error.message);
-  return error;
-};
 
 /** Tests on one Docker, with a folder that may come first in the PATH there. */
 function commandTest(

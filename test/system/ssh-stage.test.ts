@@ -4,9 +4,9 @@ import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { composeImage, noise } from '../../bin/demo/sample-images.ts';
-import { PackferryError, type ErrorCode } from '../../src/core/errors.ts';
 import { blobsOf, totalSize } from '../../src/core/image.ts';
 import { pieceSize } from '../../src/engine/stage/far-folder.ts';
+import { refused } from '../helpers/refused.ts';
 import { lockComposed } from '../helpers/compose.ts';
 import { runImport } from '../helpers/import-process.ts';
 import { withFolder } from '../helpers/bundle-fixture.ts';
@@ -29,16 +29,6 @@ import { needing } from '../helpers/system-tools.ts';
 const repository = 'docker.io/demisto/sample';
 const imageOf = (name: string, size: number) =>
   composeImage({ files: [{ path: name, content: noise(name, size) }] });
-
-const refused = async (
-  t: ExecutionContext,
-  code: ErrorCode,
-  work: Promise<unknown>,
-): Promise<PackferryError> => {
-  const error = await t.throwsAsync(work, { instanceOf: PackferryError });
-  t.is(error.code, code, error.message);
-  return error;
-};
 
 const docker = installedDocker();
 

@@ -1,6 +1,7 @@
 import test from 'ava';
 import { isFingerprint, readFingerprint } from '../../src/trust/fingerprint.ts';
-import { isKeyText, looksPrivate, parseGivenKey } from '../../src/trust/given-key.ts';
+import { isKeyText, parseGivenKey } from '../../src/trust/given-key.ts';
+import { looksPrivate } from '../../src/trust/wrong-file.ts';
 import { certify } from './certificates.ts';
 import { fault } from './fixtures.ts';
 import { newEd25519, newP256 } from './keys.ts';

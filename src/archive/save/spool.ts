@@ -7,6 +7,7 @@ import { blobsOf, type Descriptor } from '../../core/image.ts';
 import { mediaTypes } from '../../core/media-types.ts';
 import { formatPlatform, type Platform } from '../../core/platform.ts';
 import { digestMismatch } from '../../core/verify-stream.ts';
+import { makeFolder } from '../../core/make-folder.ts';
 import { spooledImageSchema, spooledLayerSchema, type SpooledImage } from '../../schema/spool.ts';
 import { onDisk, writeWhole } from '../atomic-file.ts';
 import { readRange } from '../file-range.ts';
@@ -36,7 +37,7 @@ export class Spool {
   static async open(dir: string, now: number = Date.now()): Promise<Spool> {
     const folders = ['images', 'layers', path.join('blobs', 'sha256')].map((name) => path.join(dir, name));
     await onDisk(dir, async () => {
-      for (const folder of folders) await mkdir(folder, { recursive: true, mode: 0o700 });
+      for (const folder of folders) await makeFolder(folder, (each) => mkdir(each, 0o700));
       await removeUnused([dir, ...folders], now);
     });
     return new Spool(dir);

@@ -5,10 +5,11 @@ import type { ImageTarget } from '../../core/ports.ts';
 import { formatReference, parseReference } from '../../core/reference.ts';
 import { acceptBundle } from '../../bundle/accept.ts';
 import { extractPacks } from '../../bundle/carried-packs.ts';
+import { checkFolderPlace } from '../../bundle/file-place.ts';
 import { openBundle } from '../../bundle/open.ts';
 import { openPassingBundle } from '../../bundle/passing-bundle.ts';
 import { parseRetag } from '../../flows/retag.ts';
-import { closeTargets, openUsableTargets } from '../../flows/targets.ts';
+import { closeTargets, openUsableTargets, type FoundTarget } from '../../flows/targets.ts';
 import { blobsToSend } from '../../flows/deliver.ts';
 import { Evidence } from '../../flows/receipt/evidence.ts';
 import {
@@ -42,45 +43,49 @@ export interface ImportOptions extends CommonOptions, DeliveryOptions, Judgement
 
 /** `import BUNDLE [--to ENDPOINT]...` */
 export const importCommand: Action<ImportOptions> = async (session, [dir = ''], options) => {
+  // Before the bundle is read, and a receipt begun: a slip of the pen need not wait for it.
+  const asked = await readOptions(session, dir, options);
   // What changes nothing leaves no receipt: it would only fill the chain.
-  if (options.dryRun === true) return runImport(session, dir, options, new Evidence());
+  if (options.dryRun === true) return runImport(session, asked, options, new Evidence());
   return withReceipt(session, { action: 'import', dir, options }, (evidence) =>
-    runImport(session, dir, options, evidence),
+    runImport(session, asked, options, evidence),
   );
 };
 
+/** What a command line asks for. */
+interface Asked extends Pick<FlowOptions, 'only' | 'retag' | 'jobs'> {
+  readonly dir: string;
+  readonly found: readonly FoundTarget[];
+}
+
+async function readOptions(session: Session, dir: string, options: ImportOptions): Promise<Asked> {
+  const only = (options.image ?? []).map((text) => formatReference(parseReference(text)));
+  const retag = (options.retag ?? []).map(parseRetag);
+  const written = options.to ?? (options.hosts === undefined ? ['docker:'] : []);
+  const urls = (await allHosts(session, written, options)).map(({ url }) => url);
+  if (options.singlePass === true) refuseSeveral(urls.length);
+  if (options.packsTo !== undefined) await checkFolderPlace(options.packsTo);
+  const found = await deliveryTargets(session, options, urls);
+  return { dir, only, retag, found, jobs: deliveryJobs(options.jobs, urls) };
+}
+
 async function runImport(
   session: Session,
-  dir: string,
+  { dir, found, ...asked }: Asked,
   options: ImportOptions,
   evidence: Evidence,
 ): Promise<Outcome & { readonly report: ImportReport }> {
   const { emit, signal } = session;
   evidence.isSinglePass = options.singlePass === true;
   const judgement = await judgementOf(session, options, evidence);
-  // Before the bundle is read: that may take long, and a slip of the pen need not wait for it.
-  const only = (options.image ?? []).map((text) => formatReference(parseReference(text)));
-  const retag = (options.retag ?? []).map(parseRetag);
-  const written = options.to ?? (options.hosts === undefined ? ['docker:'] : []);
-  const hosts = await allHosts(session, written, options);
-  if (options.singlePass === true) refuseSeveral(hosts.length);
-  const found = await deliveryTargets(
-    session,
-    options,
-    hosts.map(({ url }) => url),
-  );
   const passing = options.singlePass === true ? await openPassingBundle(dir, judgement) : undefined;
   try {
     const bundle = passing ?? (await openBundle(dir, judgement));
     tellUnknown(bundle, judgement.freshness, 'warning', emit);
     // Before a target is touched: the bundle may not hold what is asked for.
-    chooseImages(bundle, only);
+    chooseImages(bundle, asked.only);
     const targets = await openUsableTargets(found, signal, options.targetsAtOnce);
-    const jobs = deliveryJobs(
-      options.jobs,
-      found.map(({ url }) => url),
-    );
-    const load = { bundle, only, retag, judgement, jobs };
+    const load = { bundle, judgement, ...asked };
     return await loadInto(targets, session, load, options, evidence).finally(() => closeTargets(targets));
   } finally {
     await passing?.close();

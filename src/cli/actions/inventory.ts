@@ -1,3 +1,4 @@
+import { checkFilePlace } from '../../bundle/file-place.ts';
 import { writeFileWhole } from '../../bundle/files.ts';
 import { documentText } from '../../bundle/document.ts';
 import { readExpectation, type Expectation } from '../../flows/inventory/against.ts';
@@ -25,6 +26,7 @@ export interface InventoryOptions extends CommonOptions, SshOptions, HostsOption
 /** `inventory [--from ENDPOINT]... [--hosts FILE]` */
 export const inventoryCommand: Action<InventoryOptions> = async (session, _, options) => {
   const { context, emit, signal } = session;
+  if (options.output !== undefined) await checkFilePlace(options.output);
   const patterns = checkPatterns('--images', options.images);
   const named = options.from ?? (options.hosts === undefined ? ['docker:'] : []);
   const hosts = await allHosts(session, named, options);

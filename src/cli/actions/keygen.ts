@@ -1,6 +1,7 @@
 import { PackferryError } from '../../core/errors.ts';
 import type { KeyType } from '../../core/names.ts';
 import { generateSigningKey } from '../../flows/keygen.ts';
+import { refuseKeyPair } from '../../trust/key-pair-files.ts';
 import { readPassphrase } from '../keys.ts';
 import { askSecret, isInteractive } from '../prompt.ts';
 import type { Action, CommonOptions, Session } from '../session.ts';
@@ -19,6 +20,7 @@ export const keygen: Action<KeygenOptions> = async (session, _args, options) => 
   const { user, host } = session.context.machine;
   // As ssh-keygen comments keys.
   const principal = options.principal ?? `${user}@${host}`;
+  await refuseKeyPair(options.output);
   const passphrase = await passphraseFor(session, options);
   const report = await generateSigningKey({
     file: options.output,
@@ -49,6 +51,10 @@ async function passphraseFor(session: Session, options: KeygenOptions): Promise<
   }
   const first = await askSecret(context, 'Passphrase (empty for none): ');
   const second = await askSecret(context, 'Once more: ');
-  if (first !== second) throw new PackferryError('E_USAGE', 'the two passphrases differ; no key was made');
+  if (first !== second) {
+    throw new PackferryError('E_USAGE', 'the two passphrases differ; no key was made', {
+      hint: 'Run the same command again.',
+    });
+  }
   return first === '' ? undefined : first;
 }

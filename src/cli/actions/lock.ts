@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { PackferryError } from '../../core/errors.ts';
+import { checkFilePlace } from '../../bundle/file-place.ts';
 import { lockFileName } from '../../core/names.ts';
 import { compareLocks, makeLock, movedTexts, readLock, writeLock } from '../../flows/lock.ts';
 import { throwForbidden } from '../../flows/policy-errors.ts';
@@ -34,6 +35,7 @@ export const lock: Action<LockOptions> = async (session, paths, options) => {
   throwForbidden(selection.findings);
   const file = lockFileOf(selection, options.lock);
   const old = await readLock(file);
+  if (options.check !== true) await checkFilePlace(file);
   return withManifestSource(session, selection.manifest, options, async (source) => {
     const { platform } = selection.manifest;
     const found = await resolveAll(selection.wanted, {

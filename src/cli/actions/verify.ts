@@ -18,10 +18,10 @@ export interface VerifyOptions extends CommonOptions, JudgementOptions, ReceiptO
 }
 
 /** `verify BUNDLE` */
-export const verify: Action<VerifyOptions> = async (session, [dir = ''], options) =>
-  withReceipt(session, { action: 'verify', dir, options }, async (evidence) => {
-    // Before the bundle is read: that may take long, and a slip of the pen need not wait for it.
-    if (options.damage !== undefined) await checkDamagePlace(options.damage, dir);
+export const verify: Action<VerifyOptions> = async (session, [dir = ''], options) => {
+  // Before the bundle is read, and a receipt begun: a slip of the pen need not wait for it.
+  if (options.damage !== undefined) await checkDamagePlace(options.damage, dir);
+  return withReceipt(session, { action: 'verify', dir, options }, async (evidence) => {
     const judgement = await judgementOf(session, options, evidence);
     const bundle = await openBundle(dir, judgement).catch(async (fault: unknown) => {
       throw await writingDamage(session, asPackferryError(fault), options.damage);
@@ -30,6 +30,7 @@ export const verify: Action<VerifyOptions> = async (session, [dir = ''], options
     const report = verifyReportOf(bundle);
     return { report, text: '', summary: summaryOf(report, options.damage) };
   });
+};
 
 /** Writes down what is lost, where this was asked for. Returns what is to be thrown. */
 async function writingDamage(

@@ -62,7 +62,7 @@ export async function surveyHosts(
       return surveyed;
     } catch (fault) {
       signal.throwIfAborted();
-      const error = asPackferryError(sourceFault(fault, host.url));
+      const error = asPackferryError(sourceFault(fault));
       return {
         host,
         error: error.message.includes(host.name) ? error : error.with(`${host.name}: ${error.message}`),

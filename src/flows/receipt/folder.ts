@@ -4,6 +4,7 @@ import path from 'node:path';
 import { isLeftover, syncFolder } from '../../archive/atomic-file.ts';
 import { messageOf, PackferryError, systemCodeOf } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
+import { makeFolder } from '../../core/make-folder.ts';
 import { readSmallFile } from '../../trust/read-file.ts';
 import { receiptName, receiptNumberIn, type ReceiptFile } from '../../trust/receipt-chain.ts';
 
@@ -21,7 +22,7 @@ export interface ReceiptListing {
 export async function prepareReceiptFolder(dir: string): Promise<void> {
   await writing(dir, async () => {
     // Not for the group, whatever the umask: others could exchange receipts, and the history beside them.
-    await mkdir(dir, { recursive: true, mode: 0o755 });
+    await makeFolder(dir, (folder) => mkdir(folder, 0o755));
     const [trial, second] = [path.join(dir, partName()), path.join(dir, partName())];
     try {
       await writeNew(trial, '');

@@ -4,6 +4,7 @@ import { syncFolder } from '../../archive/atomic-file.ts';
 import { writeFileWhole } from '../../bundle/files.ts';
 import { withLockFile, type Owner } from '../../bundle/lock-file.ts';
 import { messageOf, PackferryError, systemCodeOf } from '../../core/errors.ts';
+import { makeFolder } from '../../core/make-folder.ts';
 import { readTrustFile, trustFileNames, type TrustFile, type TrustTexts } from './files.ts';
 import { currentFolder, finishGeneration } from './generation.ts';
 
@@ -54,7 +55,7 @@ export async function writeTrustFile(folder: string, name: TrustFile, bytes: Uin
 
 async function makeWritable(folder: string): Promise<void> {
   try {
-    if ((await mkdir(folder, { recursive: true, mode: 0o755 })) !== undefined) await chmod(folder, 0o755);
+    if (await makeFolder(folder, (each) => mkdir(each, 0o755))) await chmod(folder, 0o755);
     const info = await lstat(folder);
     if (info.isSymbolicLink()) throw unwritable(folder, 'it is a link; name the folder itself');
     await access(folder, constants.W_OK);

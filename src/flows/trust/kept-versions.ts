@@ -3,6 +3,7 @@ import path from 'node:path';
 import { syncFolder } from '../../archive/atomic-file.ts';
 import { isThere, writeFileWhole } from '../../bundle/files.ts';
 import { messageOf, PackferryError, systemCodeOf } from '../../core/errors.ts';
+import { makeFolder } from '../../core/make-folder.ts';
 
 /** The folder, in the folder of what a site remembers, of all versions of the files of trust. */
 const versionsName = 'trust';
@@ -30,7 +31,7 @@ export async function keepVersion(
   const part = `${folder}.part`;
   try {
     await rm(part, { recursive: true, force: true });
-    await mkdir(part, { recursive: true, mode: 0o755 });
+    await makeFolder(part, (each) => mkdir(each, 0o755));
     for (const [name, bytes] of files) await writeFileWhole(path.join(part, name), bytes, 0o644);
     await syncFolder(part);
     await rename(part, folder);

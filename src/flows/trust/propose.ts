@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { checkFilePlace } from '../../bundle/file-place.ts';
 import { isThere, writeFileWhole } from '../../bundle/files.ts';
 import { documentText } from '../../bundle/document.ts';
 import { PackferryError } from '../../core/errors.ts';
@@ -39,6 +40,7 @@ export async function proposeUpdate(options: ProposeOptions): Promise<TrustPropo
       hint: 'Choose another name. To sign what is there: packferry trust sign FILE --key KEY',
     });
   }
+  await checkFilePlace(output);
   const bytes = Buffer.from(documentText(await draftOf(folder, createdAt)));
   const update = parseTrustUpdate(bytes, output);
   const signatures: UpdateSignature[] = [];

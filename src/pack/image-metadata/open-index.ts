@@ -5,6 +5,7 @@ import pLimit from 'p-limit';
 import { messageOf } from '../../core/errors.ts';
 import type { Emit } from '../../core/events.ts';
 import { limits } from '../../core/limits.ts';
+import { makeFolder } from '../../core/make-folder.ts';
 import { readFile, unreadable } from '../read-file.ts';
 import { listMetadata, type MetadataFolder } from './folder.ts';
 import { decodeIndex, encodeIndex, type IndexKey } from './index-file.ts';
@@ -95,7 +96,7 @@ function isLast(file: string): boolean {
 
 /** Appears under its name only when it is whole. */
 async function writeIndex(file: string, content: Uint8Array): Promise<void> {
-  await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
+  await makeFolder(path.dirname(file), (folder) => mkdir(folder, 0o700));
   const part = `${file}.${randomBytes(8).toString('hex')}.part`;
   try {
     const handle = await open(part, 'wx', 0o600);

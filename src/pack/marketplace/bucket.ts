@@ -3,6 +3,7 @@ import { mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { asPackferryError, messageOf, PackferryError, systemCodeOf } from '../../core/errors.ts';
 import { formatSize } from '../../core/size.ts';
+import { makeFolder } from '../../core/make-folder.ts';
 import { connectionFault } from './fault.ts';
 import { discard, Http, type Answer } from './http.ts';
 import type { FilledOptions } from './options.ts';
@@ -56,7 +57,7 @@ export class Bucket {
     const { file, what } = download;
     const part = partOf(file);
     try {
-      await onDisk(file, () => mkdir(path.dirname(file), { recursive: true }));
+      await onDisk(file, () => makeFolder(path.dirname(file), mkdir));
       const got = await withRetries(() => this.#attempt(download, part), this.#options, what);
       if (got === undefined) return undefined;
       await download.check(part);

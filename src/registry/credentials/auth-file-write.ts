@@ -3,6 +3,7 @@ import { mkdir, open, realpath, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf, PackferryError, systemCodeOf } from '../../core/errors.ts';
 import { mappingOf, type Mapping } from '../../core/mapping.ts';
+import { makeFolder } from '../../core/make-folder.ts';
 import { canonicalHost, normalizeAuthKey, serverOf } from './auth-key.ts';
 
 /**
@@ -23,7 +24,7 @@ export function withAccount(whole: Mapping, host: string, account: Mapping | und
  */
 export async function writeAuthFile(file: string, whole: Mapping): Promise<void> {
   try {
-    await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
+    await makeFolder(path.dirname(file), (folder) => mkdir(folder, 0o700));
     const target = await followLink(file);
     const part = path.join(path.dirname(target), `.packferry-${randomBytes(8).toString('hex')}.part`);
     try {
