@@ -4,8 +4,9 @@ import { connect } from 'node:net';
 import path from 'node:path';
 import { execOk } from './system-exec.ts';
 import { linkOf, planLink, setUpLink, type Link, type LinkOptions } from './system-netns.ts';
-import type { OtherUser } from './system-user.ts';
-import { freePort, serviceFolder, startService, usingService, type Service } from './system-service.ts';
+import { usersLock, type OtherUser } from './system-user.ts';
+import { freePort } from './free-port.ts';
+import { serviceFolder, startService, usingService, type Service } from './system-service.ts';
 import { systemTools, type Need } from './system-tools.ts';
 
 /** What tests with a real SSH server need. */
@@ -132,6 +133,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
       folder,
       tools.path('sshd'),
       options.dockerSocket ?? '',
+      usersLock,
     ],
     folder,
     isReady: () => accepts(host, port, plan?.here),
@@ -172,11 +174,11 @@ export async function makeKnown(...servers: readonly Sshd[]): Promise<void> {
 
 /**
  * sshd keeps a folder for its helpers, and takes its users from /etc. That is covered by a copy as a whole: a mount on a
- * single file is gone as soon as anybody outside puts another file in its place, as useradd does. The copy may lack what
- * came or went meanwhile.
+ * single file is gone as soon as anybody outside puts another file in its place, as useradd does. cp leaves out what is
+ * replaced while it looks: so no other test may make a user then.
  */
 const inside = `set -e
-folder=$1 sshd=$2 docker=$3
+folder=$1 sshd=$2 docker=$3 lock=$4
 if [ -n "$docker" ]; then
   mount -t tmpfs tmpfs /run
   : > /run/docker.sock
@@ -185,7 +187,7 @@ fi
 mkdir -p /run/sshd
 mkdir "$folder/etc"
 chmod 755 "$folder/etc"
-cp -a /etc/. "$folder/etc" 2> /dev/null || true
+flock --shared "$lock" cp -a /etc/. "$folder/etc" 2> /dev/null || true
 mkdir -p "$folder/etc/pam.d"
 for name in passwd group shadow sudoers; do cp -a "$folder/$name" "$folder/etc/$name"; done
 cp -a "$folder/pam" "$folder/etc/pam.d/sshd"
