@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { request } from 'node:http';
 import path from 'node:path';
 import { inEngineRoot, type Command } from './system-engine-root.ts';
+import { engineAnswers } from './engine-answers.ts';
 import { mountDisk } from './system-disk.ts';
 import { execOk, execTool } from './system-exec.ts';
 import { serviceFolder, startService, usingService, type Service } from './system-service.ts';
@@ -72,7 +72,7 @@ export async function startPodman(options: PodmanOptions = {}): Promise<Podman> 
     name: 'podman',
     ...commandOf(['system', 'service', '--time', '0', `unix://${socket}`]),
     folder,
-    isReady: () => answers(socket),
+    isReady: () => engineAnswers(socket),
   });
   const run = (args: readonly string[]): Promise<string> => {
     const started = commandOf(args);
@@ -90,16 +90,4 @@ async function makeLocks(): Promise<void> {
   const locks = '/dev/shm/libpod_lock';
   if (existsSync(locks)) return;
   await execTool('flock', [path.dirname(locks), systemTools().path('podman'), 'ps']);
-}
-
-/** Does an API answer on this socket? */
-function answers(socketPath: string): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const ping = request({ socketPath, path: '/_ping', agent: false, timeout: 5000 }, (answer) => {
-      answer.resume();
-      resolve(answer.statusCode === 200);
-    });
-    ping.once('error', reject);
-    ping.end();
-  });
 }

@@ -108,6 +108,8 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     // A session whose client was killed behind a dead link ends, too, and with it the namespace.
     ...(plan === undefined ? [] : ['ClientAliveInterval 10']),
     'LogLevel DEBUG1',
+    // By default every third one is refused once ten wait to be let in, as they may on a busy machine.
+    'MaxStartups 100',
     'PermitRootLogin prohibit-password',
     `PasswordAuthentication ${options.password === undefined || options.pam === true ? 'no' : 'yes'}`,
     `KbdInteractiveAuthentication ${options.pam === true ? 'yes' : 'no'}`,
@@ -245,6 +247,8 @@ function accepts(host: string, port: number, localAddress = '127.0.0.1'): Promis
       resolve(true);
     });
     socket.once('timeout', () => socket.destroy(new Error('timeout')));
-    socket.once('error', () => resolve(false));
+    socket.once('error', () => undefined);
+    // Also without a word, as a server does that cannot serve yet.
+    socket.once('close', () => resolve(false));
   });
 }
