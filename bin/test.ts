@@ -40,7 +40,8 @@ createInterface({ input: child.stdout }).on('line', (line) => {
   faults += Number(number ?? 0);
 });
 child.on('close', (status) => {
-  rmSync(cache, { recursive: true, force: true });
+  // A program that a test has killed may write once more.
+  rmSync(cache, { recursive: true, force: true, maxRetries: 10 });
   const failed = status === 0 ? faults : Math.max(1, faults);
   for (const line of counts.sort()) process.stdout.write(`${line}\n`);
   process.stdout.write(`${passed} passed, ${failed} failed\n`);

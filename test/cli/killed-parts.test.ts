@@ -3,13 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { composeImage, noise, writeOciLayout } from '../../bin/demo/sample-images.ts';
 import { ociLayoutContent } from '../../src/archive/oci-content.ts';
-import { readJournal } from '../../src/bundle/journal.ts';
-import { lengthOf } from '../../src/bundle/stretches.ts';
 import type { ServedContent } from '../../src/core/served.ts';
 import { answerTo } from '../../src/registry/server-routes.ts';
 import { withFolder } from '../helpers/bundle-fixture.ts';
 import { writeKey } from '../helpers/cli-site.ts';
-import { filesOf, startExport, type ExportProcess } from '../helpers/export-process.ts';
+import { filesOf, notedIn, startExport, type ExportProcess } from '../helpers/export-process.ts';
 import { startScripted, type ScriptedServer } from '../helpers/registry-scripted.ts';
 import { writePack } from '../helpers/write-pack.ts';
 
@@ -56,12 +54,6 @@ async function startSlow(content: ServedContent): Promise<Slow> {
     tell();
   };
   return { ...server, goOn, sent: () => sent };
-}
-
-/** Bytes that the journal of an export calls written. */
-async function notedIn(dir: string): Promise<number> {
-  const { stretches } = (await readJournal(dir)) ?? { stretches: new Map<string, []>() };
-  return [...stretches.values()].reduce((sum, each) => sum + lengthOf(each), 0);
 }
 
 test.serial(

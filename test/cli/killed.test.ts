@@ -9,7 +9,7 @@ import type { ServedContent } from '../../src/core/served.ts';
 import { answerTo } from '../../src/registry/server-routes.ts';
 import { withFolder } from '../helpers/bundle-fixture.ts';
 import { writeKey } from '../helpers/cli-site.ts';
-import { filesOf, startExport, type ExportProcess } from '../helpers/export-process.ts';
+import { filesOf, notedIn, startExport, type ExportProcess } from '../helpers/export-process.ts';
 import { randomFrom } from '../helpers/random.ts';
 import { startScripted, type ScriptedServer } from '../helpers/registry-scripted.ts';
 import { writePack } from '../helpers/write-pack.ts';
@@ -101,9 +101,19 @@ test.serial(
         for (let number = 0; number < kills; number += 1) {
           registry.allow(perRun);
           const asked = registry.asked();
+          const before = await notedIn(path.join(folder, 'killed'));
           const run = start('killed');
-          // Two of three in the middle of the layers, the others wherever they are then; some by Ctrl-C.
-          if (number % 3 > 0) await Promise.race([asked, run.ended]);
+          const over = new AbortController();
+          const ended = run.ended.finally(() => over.abort());
+          // A third when something more is noted, a third in the middle of the layers, the others wherever they are then;
+          // some by Ctrl-C.
+          if (number % 3 > 0) await Promise.race([asked, ended]);
+          while (
+            number % 3 === 1 &&
+            !over.signal.aborted &&
+            (await notedIn(path.join(folder, 'killed'))) <= before
+          )
+            await sleep(10);
           await sleep(random(number % 3 > 0 ? 300 : 900));
           const isSoft = number % 8 === 7;
           run.kill(isSoft ? 'SIGINT' : 'SIGKILL');

@@ -91,7 +91,8 @@ test('hostile text is looked through in a moment', (t) => {
   for (const text of ['a', ':', '://', '?token', '@', 'Basic ', '"auth":"', ' ']) {
     redact(text.repeat(64 * 1024));
   }
-  t.true(performance.now() - start < 2_000);
+  // A tenth of a second alone, and minutes if it looked at every pair of places.
+  t.true(performance.now() - start < 30_000);
 });
 
 test('a short secret does not take digests and fingerprints apart: they are what evidence is made of', (t) => {

@@ -7,7 +7,8 @@ import test from 'ava';
 import { PackferryError, type ErrorCode } from '../../src/core/errors.ts';
 import { openDockerTarget } from '../../src/engine/docker-target.ts';
 import { engineFault } from '../../src/engine/engine-fault.ts';
-import { freePort, withTempFolder } from '../helpers/system-service.ts';
+import { freePort } from '../helpers/free-port.ts';
+import { withTempFolder } from '../helpers/system-service.ts';
 import { json, withFakeDocker, type FakeAnswers } from './fake-docker.ts';
 
 const at = (socket: string) => ({ name: `docker:unix://${socket}`, kind: 'unix' as const, path: socket });

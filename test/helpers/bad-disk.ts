@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
 import type { ExecutionContext } from 'ava';
-import { execTool } from './system-exec.ts';
+import { unmountDisk } from './system-disk.ts';
 
 /** Bytes of a file that cannot be read: from, to (not included). Reads of the page that they lie in fail. */
 export type BadSector = readonly [file: string, from: number, to: number];
@@ -26,8 +26,9 @@ export async function withBadDisk(
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const ended = once(server, 'close');
+  let isMounted: unknown;
   try {
-    const isMounted = await Promise.race([once(server.stdout, 'data'), ended.then(() => undefined)]);
+    isMounted = await Promise.race([once(server.stdout, 'data'), ended.then(() => undefined)]);
     if (isMounted === undefined) {
       const line = `left out: ${t.title} (no file system of our own can be mounted here)`;
       t.log(line);
@@ -38,7 +39,7 @@ export async function withBadDisk(
     await access(disk);
     await use(disk);
   } finally {
-    await execTool('umount', [disk]);
+    if (isMounted !== undefined) await unmountDisk(disk);
     server.kill();
     await ended;
     await rmdir(disk);

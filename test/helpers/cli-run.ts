@@ -102,6 +102,8 @@ export async function runCli(argv: readonly string[], options: RunOptions = {}):
   };
   // As the program does for its own.
   setMaxListeners(0, context.signal);
-  const status = await run(argv, context).finally(() => rm(state, { recursive: true, force: true }));
+  const status = await run(argv, context).finally(() =>
+    rm(state, { recursive: true, force: true, maxRetries: 10 }),
+  );
   return { status, stdout: stdout.text, stderr: stderr.text };
 }

@@ -12,8 +12,8 @@ export interface CountingSocket {
 export interface Cut {
   /** Bytes of clients that are passed on before it happens. */
   readonly after: number;
-  /** Called once; nothing more is passed on. */
-  readonly then: () => void;
+  /** Called once; nothing more is passed on, nor even taken before this has ended. */
+  readonly then: () => Promise<void>;
 }
 
 /** Runs with a Unix socket at `path` that passes everything on to another one, and counts. */
@@ -32,13 +32,14 @@ export async function withCountingSocket<T>(
     client.on('data', (chunk: Buffer) => {
       if (isCut) return;
       total += chunk.length;
-      if (!upstream.write(chunk)) {
-        client.pause();
-        upstream.once('drain', () => client.resume());
-      }
+      const hasRoom = upstream.write(chunk);
       if (cut !== undefined && total >= cut.after) {
         isCut = true;
-        cut.then();
+        client.pause();
+        void cut.then().finally(() => client.resume());
+      } else if (!hasRoom) {
+        client.pause();
+        upstream.once('drain', () => client.resume());
       }
     });
     client.on('end', () => upstream.end());

@@ -1,5 +1,6 @@
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { writeExecutable } from './system-exec.ts';
 
 /** A credential helper of the test's own in a folder for PATH. */
 export interface FakeHelper {
@@ -36,8 +37,7 @@ export async function writeHelper(
     '',
   ].join('\n');
   const file = path.join(bin, `docker-credential-${name}`);
-  await writeFile(file, script);
-  await chmod(file, 0o755);
+  await writeExecutable(file, script);
   return {
     environment: { PATH: `${bin}:/usr/bin:/bin` },
     calls: async () => {

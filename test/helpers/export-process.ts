@@ -2,6 +2,8 @@ import { spawn } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import process from 'node:process';
+import { readJournal } from '../../src/bundle/journal.ts';
+import { lengthOf } from '../../src/bundle/stretches.ts';
 import { launcher } from './cli.ts';
 
 /** How an export ended. */
@@ -37,6 +39,12 @@ export function startExport({ pack, out, key, jobs }: ExportArguments): ExportPr
     });
   });
   return { kill: (signal) => child.kill(signal), ended };
+}
+
+/** Bytes that the journal of an unfinished export calls written. */
+export async function notedIn(dir: string): Promise<number> {
+  const { stretches } = (await readJournal(dir)) ?? { stretches: new Map<string, []>() };
+  return [...stretches.values()].reduce((sum, each) => sum + lengthOf(each), 0);
 }
 
 /** The files of a folder with their bytes, by name. */

@@ -1,10 +1,10 @@
-import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { openImporter } from '../../src/bundle/importer-file.ts';
 import { loaderText } from '../../src/bundle/loader.ts';
 import { makeTrust, withBundleFixture, type BundleFixture } from './bundle-fixture.ts';
 import { writeStandIn } from './importer-file.ts';
-import { execOk, execTool, type ExecOptions, type ExecResult } from './system-exec.ts';
+import { execOk, execTool, writeExecutable, type ExecOptions, type ExecResult } from './system-exec.ts';
 import { systemTools, type Need } from './system-tools.ts';
 
 /** A shell that load.sh has to run in, and the tools that it has there. */
@@ -137,6 +137,7 @@ export async function withLoaderSite(
 
 /** Puts a program, as a text for sh, into the tools of a machine. */
 export async function putTool(tools: string, name: string, script: string): Promise<void> {
-  await writeFile(path.join(tools, name), `#!/bin/sh\n${script}`, { mode: 0o755 });
-  await execOk('chmod', ['755', path.join(tools, name)]);
+  // What stands there may be a link to the real one.
+  await rm(path.join(tools, name), { force: true });
+  await writeExecutable(path.join(tools, name), `#!/bin/sh\n${script}`);
 }

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import process from 'node:process';
 import type { ExecutionContext } from 'ava';
+import { unmountDisk } from './system-disk.ts';
 import { execTool } from './system-exec.ts';
 
 /** Runs with a disk of so many KiB, mounted in `folder`; says so and passes where nothing can be mounted. */
@@ -25,6 +26,6 @@ export async function withSmallDisk(
   try {
     await use(disk);
   } finally {
-    await execTool('umount', [disk]);
+    await unmountDisk(disk);
   }
 }

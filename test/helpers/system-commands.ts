@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { Environment } from '../../src/engine/docker-context.ts';
@@ -7,6 +7,7 @@ import { openDockerTarget } from '../../src/engine/docker-target.ts';
 import { engineKinds, withEngine, type EngineKind } from './system-engine-kinds.ts';
 import type { EngineBench } from './system-engines.ts';
 import type { Dockerd } from './system-dockerd.ts';
+import { writeExecutable } from './system-exec.ts';
 import type { Podman } from './system-podman.ts';
 import { needing } from './system-tools.ts';
 
@@ -14,7 +15,7 @@ import { needing } from './system-tools.ts';
 export async function writeProgram(folder: string, name: string, lines: readonly string[]): Promise<string> {
   const bin = path.join(folder, 'bin');
   await mkdir(bin, { recursive: true });
-  await writeFile(path.join(bin, name), `#!/bin/sh\n${lines.join('\n')}\n`, { mode: 0o755 });
+  await writeExecutable(path.join(bin, name), `#!/bin/sh\n${lines.join('\n')}\n`);
   return bin;
 }
 

@@ -1,9 +1,9 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { request } from 'node:http';
 import path from 'node:path';
 import { inEngineRoot } from './system-engine-root.ts';
 import { execTool, type ExecOptions, type ExecResult } from './system-exec.ts';
 import { serviceFolder, startService, usingService, type Service } from './system-service.ts';
+import { engineAnswers } from './engine-answers.ts';
 import { mountDisk } from './system-disk.ts';
 import { systemTools } from './system-tools.ts';
 
@@ -60,7 +60,7 @@ export async function startDockerd(options: DockerdOptions = {}): Promise<Docker
     name: 'dockerd',
     ...started,
     folder,
-    isReady: () => answers(socket),
+    isReady: () => engineAnswers(socket),
   });
   const config = path.join(folder, 'docker-config');
   await mkdir(config);
@@ -88,17 +88,4 @@ export async function withDockerd<T>(
   options: DockerdOptions = {},
 ): Promise<T> {
   return usingService(await startDockerd(options), use);
-}
-
-/** Does an API answer on this socket? */
-function answers(socket: string): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const ping = request({ socketPath: socket, path: '/_ping', agent: false, timeout: 5000 }, (answer) => {
-      answer.resume();
-      resolve(answer.statusCode === 200);
-    });
-    ping.once('timeout', () => ping.destroy(new Error('timeout')));
-    ping.once('error', reject);
-    ping.end();
-  });
 }

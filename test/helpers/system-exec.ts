@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { setTimeout as delay } from 'node:timers/promises';
 
 export interface ExecOptions {
   /** Written to standard input, which is empty otherwise. */
@@ -20,11 +21,24 @@ export interface ExecResult {
 }
 
 /** Runs a tool to its end, never through a shell. Rejects only when it cannot be started. */
-export function execTool(
+export async function execTool(
   command: string,
   args: readonly string[],
   options: ExecOptions = {},
 ): Promise<ExecResult> {
+  for (let tries = 0; ; tries += 1) {
+    try {
+      return await execOnce(command, args, options);
+    } catch (fault) {
+      // See writeExecutable: for a program that the product has written.
+      if (!(fault instanceof Error && 'code' in fault && fault.code === 'ETXTBSY') || tries === 100)
+        throw fault;
+      await delay(50);
+    }
+  }
+}
+
+function execOnce(command: string, args: readonly string[], options: ExecOptions): Promise<ExecResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       env: options.env ?? process.env,
@@ -62,4 +76,12 @@ export async function execOk(
     throw new Error(`${[command, ...args].join(' ')}: exit status ${status}\n${stdout}${stderr}`);
   }
   return stdout;
+}
+
+/**
+ * Writes a program. By another process: test files are threads of one, and while one of them starts a program, its child
+ * holds what others have open for writing. What somebody has open so cannot be run ("text file busy").
+ */
+export async function writeExecutable(file: string, content: string): Promise<void> {
+  await execOk('sh', ['-c', 'cat > "$1" && chmod 755 "$1"', 'sh', file], { input: content });
 }

@@ -1,9 +1,10 @@
+import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { request } from 'node:http';
 import path from 'node:path';
 import { inEngineRoot, type Command } from './system-engine-root.ts';
+import { engineAnswers } from './engine-answers.ts';
 import { mountDisk } from './system-disk.ts';
-import { execOk } from './system-exec.ts';
+import { execOk, execTool } from './system-exec.ts';
 import { serviceFolder, startService, usingService, type Service } from './system-service.ts';
 import { systemTools } from './system-tools.ts';
 
@@ -66,11 +67,12 @@ export async function startPodman(options: PodmanOptions = {}): Promise<Podman> 
     const line = { command: 'env', args: [...environment, program, ...storage, ...args] };
     return options.newer === true ? inEngineRoot([folder, ...folders], line) : line;
   };
+  if (options.newer !== true) await makeLocks();
   const service = await startService({
     name: 'podman',
     ...commandOf(['system', 'service', '--time', '0', `unix://${socket}`]),
     folder,
-    isReady: () => answers(socket),
+    isReady: () => engineAnswers(socket),
   });
   const run = (args: readonly string[]): Promise<string> => {
     const started = commandOf(args);
@@ -80,14 +82,12 @@ export async function startPodman(options: PodmanOptions = {}): Promise<Podman> 
   return { ...service, socket, data, command: [command, ...args], commandOf, run };
 }
 
-/** Does an API answer on this socket? */
-function answers(socketPath: string): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const ping = request({ socketPath, path: '/_ping', agent: false, timeout: 5000 }, (answer) => {
-      answer.resume();
-      resolve(answer.statusCode === 200);
-    });
-    ping.once('error', reject);
-    ping.end();
-  });
+/**
+ * All Podmans of root share locks in memory. The first one on a machine makes them, and of several that want to at the same
+ * time all but one fail.
+ */
+async function makeLocks(): Promise<void> {
+  const locks = '/dev/shm/libpod_lock';
+  if (existsSync(locks)) return;
+  await execTool('flock', [path.dirname(locks), systemTools().path('podman'), 'ps']);
 }

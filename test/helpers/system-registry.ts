@@ -3,7 +3,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import path from 'node:path';
 import type { Certificate } from './registry-certificate.ts';
-import { freePort, serviceFolder, startService, usingService, type Service } from './system-service.ts';
+import { freePort } from './free-port.ts';
+import { serviceFolder, startService, usingService, type Service } from './system-service.ts';
 import { systemTools } from './system-tools.ts';
 import { tokenNames } from './token-service.ts';
 

@@ -4,8 +4,9 @@ import { connect } from 'node:net';
 import path from 'node:path';
 import { execOk } from './system-exec.ts';
 import { linkOf, planLink, setUpLink, type Link, type LinkOptions } from './system-netns.ts';
-import type { OtherUser } from './system-user.ts';
-import { freePort, serviceFolder, startService, usingService, type Service } from './system-service.ts';
+import { usersLock, type OtherUser } from './system-user.ts';
+import { freePort } from './free-port.ts';
+import { serviceFolder, startService, usingService, type Service } from './system-service.ts';
 import { systemTools, type Need } from './system-tools.ts';
 
 /** What tests with a real SSH server need. */
@@ -107,6 +108,8 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     // A session whose client was killed behind a dead link ends, too, and with it the namespace.
     ...(plan === undefined ? [] : ['ClientAliveInterval 10']),
     'LogLevel DEBUG1',
+    // By default every third one is refused once ten wait to be let in, as they may on a busy machine.
+    'MaxStartups 100',
     'PermitRootLogin prohibit-password',
     `PasswordAuthentication ${options.password === undefined || options.pam === true ? 'no' : 'yes'}`,
     `KbdInteractiveAuthentication ${options.pam === true ? 'yes' : 'no'}`,
@@ -132,6 +135,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
       folder,
       tools.path('sshd'),
       options.dockerSocket ?? '',
+      usersLock,
     ],
     folder,
     isReady: () => accepts(host, port, plan?.here),
@@ -172,11 +176,11 @@ export async function makeKnown(...servers: readonly Sshd[]): Promise<void> {
 
 /**
  * sshd keeps a folder for its helpers, and takes its users from /etc. That is covered by a copy as a whole: a mount on a
- * single file is gone as soon as anybody outside puts another file in its place, as useradd does. The copy may lack what
- * came or went meanwhile.
+ * single file is gone as soon as anybody outside puts another file in its place, as useradd does. cp leaves out what is
+ * replaced while it looks: so no other test may make a user then.
  */
 const inside = `set -e
-folder=$1 sshd=$2 docker=$3
+folder=$1 sshd=$2 docker=$3 lock=$4
 if [ -n "$docker" ]; then
   mount -t tmpfs tmpfs /run
   : > /run/docker.sock
@@ -185,7 +189,7 @@ fi
 mkdir -p /run/sshd
 mkdir "$folder/etc"
 chmod 755 "$folder/etc"
-cp -a /etc/. "$folder/etc" 2> /dev/null || true
+flock --shared "$lock" cp -a /etc/. "$folder/etc" 2> /dev/null || true
 mkdir -p "$folder/etc/pam.d"
 for name in passwd group shadow sudoers; do cp -a "$folder/$name" "$folder/etc/$name"; done
 cp -a "$folder/pam" "$folder/etc/pam.d/sshd"
@@ -243,6 +247,8 @@ function accepts(host: string, port: number, localAddress = '127.0.0.1'): Promis
       resolve(true);
     });
     socket.once('timeout', () => socket.destroy(new Error('timeout')));
-    socket.once('error', () => resolve(false));
+    socket.once('error', () => undefined);
+    // Also without a word, as a server does that cannot serve yet.
+    socket.once('close', () => resolve(false));
   });
 }

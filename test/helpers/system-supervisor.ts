@@ -65,7 +65,8 @@ const hard = setTimeout(() => daemon.process.kill('SIGKILL'), patience);
 await daemon.exited;
 clearTimeout(hard);
 await unmountBelow(folder);
-await rm(folder, { recursive: true, force: true });
+// What is still ending there may write once more.
+await rm(folder, { recursive: true, force: true, maxRetries: 10 });
 
 async function unmountBelow(root: string): Promise<void> {
   const mounts = (await readFile('/proc/self/mountinfo', 'utf8'))

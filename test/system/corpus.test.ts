@@ -86,7 +86,7 @@ async function carry(t: ExecutionContext, expected: ReadonlySet<string>): Promis
 test.serial(
   'real packs are planned and exported from a registry that has the images under their names',
   needing(['docker-registry'], async (t) => {
-    t.timeout(120_000);
+    t.timeout(280_000);
     const expected = await expectedReferences();
     if (expected === undefined) {
       const line = `left out: ${t.title} (no corpus at ${path.relative(projectRoot, corpus)})`;

@@ -10,6 +10,7 @@ import type { ImageTarget } from '../../src/core/ports.ts';
 import { findDocker } from '../../src/engine/docker-connection.ts';
 import { openDockerTarget } from '../../src/engine/docker-target.ts';
 import { withDockerd, type Dockerd } from '../helpers/system-dockerd.ts';
+import { unmountDisk } from '../helpers/system-disk.ts';
 import { execOk } from '../helpers/system-exec.ts';
 import { lockComposed } from '../helpers/compose.ts';
 import { composedSource, runnableImage } from '../helpers/system-images.ts';
@@ -247,7 +248,7 @@ test.serial(
       t.regex(error.hint ?? '', /Free space/);
       t.is(await held(dockerd), before);
 
-      await execOk('umount', [unpack]);
+      await unmountDisk(unpack);
       await target.deliver(locked, composedSource([image]));
       t.like(await target.confirm(locked), { confirmed: true });
     });

@@ -13,7 +13,7 @@ import { runCli, type Ran } from '../helpers/cli-run.ts';
 import { lockComposed } from '../helpers/compose.ts';
 import { engineKinds, withEngine, type EngineKind } from '../helpers/system-engine-kinds.ts';
 import { composedSource } from '../helpers/system-images.ts';
-import { freePort } from '../helpers/system-service.ts';
+import { freePort } from '../helpers/free-port.ts';
 import { makeKnown, sshdNeeds, withSshd, type Sshd } from '../helpers/system-sshd.ts';
 import { needing } from '../helpers/system-tools.ts';
 

@@ -21,9 +21,7 @@ engineTest(
       // In the middle of the first image's layer, when all of it was sent, and in the middle of the second image.
       for (const after of [baseBytes / 2, baseBytes + 3000, baseBytes / 2]) {
         let killed = Promise.resolve();
-        const kill = (): void => {
-          killed = engine.kill();
-        };
+        const kill = (): Promise<void> => (killed = engine.kill());
         const proxy = path.join(engine.folder, 'cut.sock');
         await withCountingSocket(
           proxy,

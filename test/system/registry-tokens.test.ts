@@ -65,6 +65,7 @@ test.serial(
             while ((await fetch(url, { headers: { authorization } })).status !== 401) {
               await new Promise(setImmediate);
             }
+            tokens.liveFor(300);
             const [layer] = locked.layers;
             if (layer === undefined) return t.fail();
             const bytes = await collect(await source.openBlob(locked, layer), layer.size, 'layer');

@@ -143,7 +143,7 @@ pairTest(
       '--json',
     ];
     let killing: Promise<void> = Promise.resolve();
-    const cut = { after: 1_000_000, then: () => void (killing = one.kill()) };
+    const cut = { after: 1_000_000, then: () => (killing = one.kill()) };
     await withCountingSocket(
       path.join(folder, 'cut.sock'),
       two.socket,

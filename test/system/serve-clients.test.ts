@@ -15,6 +15,7 @@ const account = { username: 'soc', password: 's3cr3t-canary' };
 interface Guarded extends ServingSite {
   readonly host: string;
   readonly log: () => string;
+  readonly shows: (text: string) => Promise<void>;
   /** Folder that a client in another root sees, too. */
   readonly room: string;
   readonly ca: string;
@@ -32,9 +33,9 @@ async function withGuarded(t: ExecutionContext, use: (guarded: Guarded) => Promi
       await writeFile(site.at('password'), `${account.password}\n`, { mode: 0o600 });
       const guard = ['--tls-cert', site.at('cert.pem'), '--tls-key', site.at('key.pem')];
       const who = ['--username', account.username, '--password-file', site.at('password')];
-      await withServing(t, [...site.serving, ...guard, ...who], async ({ host, log, url }) => {
+      await withServing(t, [...site.serving, ...guard, ...who], async ({ host, log, shows, url }) => {
         t.is(url, `https://${host}`);
-        await use({ ...site, host, log, room, ca });
+        await use({ ...site, host, log, shows, room, ca });
         t.false(log().includes(account.password));
       });
     }),
@@ -120,10 +121,12 @@ test.serial(
 test.serial(
   'docker logs in and pulls over HTTPS; without the account it is refused',
   needing(['dockerd', 'docker', 'root'], async (t) => {
-    await withGuarded(t, async ({ host, log }) => {
+    await withGuarded(t, async ({ host, log, shows }) => {
       await withDockerd(async (docker) => {
         const image = `${host}/demisto/python3:3.12.13.1`;
         t.not((await docker.run(['pull', image])).status, 0);
+        // The server may tell it after the client has ended.
+        await shows(' 401,');
         t.regex(log(), /\/v2\/.* 401,/);
         const login = ['login', host, '-u', account.username, '--password-stdin'];
         const { status, stderr } = await docker.run(login, { input: account.password });

@@ -137,7 +137,7 @@ test.serial(
               'bundle',
               Object.fromEntries(names.map((name) => [name, imageOf(name, 3_000_000)])),
             );
-            const impatient = ['ServerAliveInterval 1', 'ServerAliveCountMax 2', 'ConnectTimeout 2'];
+            const impatient = ['ServerAliveInterval 1', 'ServerAliveCountMax 2', 'ConnectTimeout 8'];
             const options = await writeHosts(sshd, [
               { name: 'hung', port: proxy.port, settings: impatient },
               { name: 'good' },
@@ -216,6 +216,6 @@ test.serial(
 
 /** Engines take away what they had of a broken load a moment after they hear of it. */
 async function emptied(folder: string): Promise<void> {
-  for (let tries = 0; tries < 100 && (await readdir(folder)).length > 0; tries += 1)
+  for (let tries = 0; tries < 600 && (await readdir(folder)).length > 0; tries += 1)
     await new Promise((resolve) => setTimeout(resolve, 100));
 }

@@ -216,7 +216,7 @@ test.serial(
                 names: async () => namesOf(await execOk('sudo', podman, { cwd: '/' })),
               };
             });
-            const impatient = ['ServerAliveInterval 2', 'ServerAliveCountMax 3', 'ConnectTimeout 2'];
+            const impatient = ['ServerAliveInterval 2', 'ServerAliveCountMax 3', 'ConnectTimeout 8'];
             const options = await writeHosts(
               first,
               machines.map(({ name, sshd }) => ({

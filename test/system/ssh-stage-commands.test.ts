@@ -8,7 +8,7 @@ import { withFolder } from '../helpers/bundle-fixture.ts';
 import { lockComposed } from '../helpers/compose.ts';
 import { staged, withStagedFar, type StagedFar, type StagedUse } from '../helpers/staged-far.ts';
 import { engineKinds } from '../helpers/system-engine-kinds.ts';
-import { execOk } from '../helpers/system-exec.ts';
+import { execOk, writeExecutable } from '../helpers/system-exec.ts';
 import { composedSource } from '../helpers/system-images.ts';
 import { operator, sshdNeeds } from '../helpers/system-sshd.ts';
 import { needing, systemTools, type Need } from '../helpers/system-tools.ts';
@@ -47,7 +47,7 @@ function commandTest(
 /** A docker command that does something else first when it is to load. */
 async function wrapDocker(bin: string, lines: readonly string[]): Promise<void> {
   const text = `#!/bin/sh\ncase "$*" in *load*)\n${lines.join('\n')}\n;; esac\nexec ${systemTools().path('docker')} "$@"\n`;
-  await writeFile(path.join(bin, 'docker'), text, { mode: 0o755 });
+  await writeExecutable(path.join(bin, 'docker'), text);
 }
 
 commandTest(

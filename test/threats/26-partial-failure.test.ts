@@ -33,7 +33,7 @@ async function removeAll({ engine }: EngineBench): Promise<void> {
 
 /** An engine may still be busy with what a killed import had sent it in full. Then a name has its whole image, or is none. */
 async function settles(t: ExecutionContext, { target }: EngineBench): Promise<void> {
-  const deadline = Date.now() + 20_000;
+  const deadline = Date.now() + 120_000;
   for (const image of images) {
     while (Date.now() < deadline + 1000) {
       const answer = await target.confirm(image);

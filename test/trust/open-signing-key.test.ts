@@ -1,4 +1,4 @@
-import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { PackferryError } from '../../src/core/errors.ts';
@@ -6,6 +6,7 @@ import { openSigningKey, type SigningKeyOptions } from '../../src/trust/open-sig
 import { bundleNamespace } from '../../src/trust/verify.ts';
 import { WireReader, wireString, wireUint32 } from '../../src/trust/wire.ts';
 import { sshKeygen, withSshKeygen } from '../helpers/ssh-keygen.ts';
+import { writeExecutable } from '../helpers/system-exec.ts';
 import { allowedBy, fault, message, verify, withTempDir } from './fixtures.ts';
 import { newEd25519, newSkEd25519, newSkP256, type TestKey } from './keys.ts';
 import { addToAgent, withAgent, withScriptedAgent } from './ssh-agent.ts';
@@ -208,8 +209,7 @@ test('ssh-keygen signs with a key in a cipher that cannot be read here', (t) =>
       sshKeygen(['-q', '-t', 'ed25519', '-N', 'correct horse', '-Z', cipher, '-C', '', '-f', 'key'], {
         cwd: folder,
       });
-      await writeFile(askpass, '#!/bin/sh\necho correct horse\n');
-      await chmod(askpass, 0o700);
+      await writeExecutable(askpass, '#!/bin/sh\necho correct horse\n');
       const env = { ...without.env, SSH_ASKPASS: askpass, SSH_ASKPASS_REQUIRE: 'force' };
       let prompts = 0;
       const signer = await openSigningKey(file, { ...without, env, beforePrompt: () => (prompts += 1) });
@@ -217,7 +217,7 @@ test('ssh-keygen signs with a key in a cipher that cannot be read here', (t) =>
       t.is(verify(signature, allowedBy(`builder ${signer.publicKey}`)).fingerprint, signer.fingerprint);
       t.is(prompts, 1);
 
-      await writeFile(askpass, '#!/bin/sh\nexit 1\n');
+      await writeExecutable(askpass, '#!/bin/sh\nexit 1\n');
       const unavailable = fault('E_KEY_UNAVAILABLE');
       await t.throwsAsync(signer.sign(message, bundleNamespace), unavailable);
       const noSshKeygen = await openSigningKey(file, { ...without, env: { PATH: folder } });
@@ -259,7 +259,7 @@ test('the passphrase stands in no argument, variable or file, answers no questio
 exit 1
 `;
       await mkdir(at('bin'));
-      await writeFile(at('bin/ssh-keygen'), script, { mode: 0o755 });
+      await writeExecutable(at('bin/ssh-keygen'), script);
       const signer = await openSigningKey(at('key'), {
         env: { PATH: `${at('bin')}:${process.env['PATH'] ?? ''}` },
         isInteractive: false,

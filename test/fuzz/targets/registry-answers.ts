@@ -81,7 +81,7 @@ export const registryAnswers: Target = {
     answers = answersIn(input);
     const { host, seen } = await (server ??= startServer());
     from = seen.length;
-    const timeouts = { connect: 2000, headers: 2000, body: 2000 };
+    const timeouts = { connect: 20_000, headers: 20_000, body: 20_000 };
     const source = openRegistrySource({ retries: 0, retryDelay: 1, maxWait: 1, timeouts });
     try {
       const locked: LockedImage = await source.resolve(parseReference(`${host}/a/b:1`), defaultPlatform);

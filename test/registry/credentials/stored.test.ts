@@ -184,12 +184,12 @@ test('stored accounts: <token> stands for an identity token', async (t) => {
 });
 
 const breaks = test.macro({
-  async exec(t: ExecutionContext, name: string, otherwise: string, expected: RegExp) {
+  async exec(t: ExecutionContext, name: string, otherwise: string, expected: RegExp, timeout?: number) {
     await withTempFolder(async (folder) => {
       const { environment } = await writeHelper(folder, 'broken', {}, otherwise);
       const source = await accounts(folder, [{ credHelpers: { 'r.example': name } }], {
         environment,
-        timeout: 1500,
+        timeout: timeout ?? 60_000,
       });
       const error = await failure(t, 'E_CREDENTIALS', async () => source.find('r.example', 'x'));
       t.regex(error.message, expected);
@@ -207,7 +207,7 @@ test('a fault, whose words may hold a secret', breaks, 'broken', "echo 's3cr3t';
 test('an answer that is no JSON', breaks, 'broken', "echo 's3cr3t'", /no usable answer/);
 test('an answer without user', breaks, 'broken', 'echo \'{"Secret":"s3cr3t"}\'', /no usable answer/);
 test('endless words', breaks, 'broken', 'yes s3cr3t', /says more/);
-test('no answer', breaks, 'broken', 'exec sleep 60', /no answer for 1.5 s/);
+test('no answer', breaks, 'broken', 'exec sleep 60', /no answer for 1.5 s/, 1500);
 
 const unreadable = test.macro({
   async exec(t, content: unknown, expected: RegExp) {
