@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { build, type Plugin } from 'esbuild';
 import { importerMark } from '../../src/bundle/importer-file.ts';
+import { leaveOut } from './leave-out.ts';
 
 export interface Program {
   /** One CommonJS file that needs nothing but Node. */
@@ -8,22 +9,6 @@ export interface Program {
   /** Folders of the packages that are in it, sorted, relative to the project. */
   readonly packages: readonly string[];
 }
-
-/**
- * Packages that are built of machine code, or that only what packferry never calls would need: dockerode's sessions with
- * BuildKit. ssh2 takes its own JavaScript when a binding cannot be loaded.
- */
-const leftOut = /\.node$|^cpu-features$|^@grpc\/|^protobufjs/;
-
-const leaveOut: Plugin = {
-  name: 'leave-out',
-  setup: (bundler) => {
-    bundler.onResolve({ filter: leftOut }, ({ path: name }) => ({ path: name, namespace: 'left-out' }));
-    bundler.onLoad({ filter: /./, namespace: 'left-out' }, ({ path: name }) => ({
-      contents: name.startsWith('@grpc/') || name.startsWith('protobufjs') ? '' : throwing(name),
-    }));
-  },
-};
 
 const threadProgram = 'src/bundle/hash-thread-program.ts';
 const threadWorker = 'src/bundle/hash-thread-worker.ts';
@@ -44,10 +29,6 @@ const buildThreadIn: Plugin = {
     });
   },
 };
-
-function throwing(name: string): string {
-  return `throw new Error(${JSON.stringify(`${name} is not in the importer`)});`;
-}
 
 /** Makes one file of the command line and its packages. The same sources give the same text, wherever they lie. */
 export async function bundleProgram(

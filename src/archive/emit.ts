@@ -3,6 +3,7 @@ import type { Digest } from '../core/digest.ts';
 import type { Descriptor } from '../core/image.ts';
 import { verified } from '../core/verify-stream.ts';
 import { LayerContent, layerFault } from './layer-content.ts';
+import { readPlain } from './plain-layer.ts';
 import type { ArchivePlan } from './plan.ts';
 import { endOfArchive, headerBlock, paddingOf } from './tar-frame.ts';
 
@@ -12,7 +13,7 @@ export interface EmitOptions {
   /** What the archive holds, for messages: the image's reference. */
   readonly name: string;
   readonly signal?: AbortSignal;
-  /** Bytes of blobs that have left so far. */
+  /** Bytes of blobs that have left so far: as they are kept, also where a layer leaves decompressed. */
   readonly onBytes?: (bytes: number) => void;
   /** The diff IDs that a layer is promised to have, by its digest: those that stand here are decompressed and compared. */
   readonly promised?: ReadonlyMap<Digest, readonly Digest[]>;
@@ -41,6 +42,13 @@ async function* emit(plan: ArchivePlan, options: EmitOptions, stop: AbortSignal)
     yield headerBlock(entry.name, entry.size);
     if (entry.kind === 'document') {
       yield entry.content;
+    } else if (entry.plain !== undefined) {
+      const before = passed;
+      const onRead = (bytes: number): void => void (passed = before + bytes);
+      for await (const chunk of readPlain(entry.blob, entry.plain, options, stop, onRead)) {
+        yield chunk;
+        options.onBytes?.(passed);
+      }
     } else {
       for await (const chunk of readBlob(entry.blob, options, stop)) {
         yield chunk;

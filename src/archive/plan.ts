@@ -1,6 +1,7 @@
 import type { Digest } from '../core/digest.ts';
 import { blobsOf, type Descriptor } from '../core/image.ts';
 import { PackferryError } from '../core/errors.ts';
+import type { PlainLayer } from './plain-layer.ts';
 import { blobPath, indexDocument, indexEntry, saveDocument, type ArchiveImage } from './save-documents.ts';
 import { blockSize, endOfArchive, memberSize } from './tar-frame.ts';
 
@@ -16,6 +17,8 @@ export interface BlobEntry {
   readonly kind: 'blob';
   readonly name: string;
   readonly blob: Descriptor;
+  /** The blob is decompressed on its way into the archive. */
+  readonly plain?: PlainLayer;
 }
 
 /** A member of a planned archive with its place: offsets and sizes in bytes. */
@@ -65,7 +68,8 @@ export function planArchive(images: readonly ArchiveImage[], options: PlanOption
 export function layOut(members: readonly (DocumentEntry | BlobEntry)[]): ArchivePlan {
   let offset = 0;
   const entries = members.map((member): PlannedEntry => {
-    const size = member.kind === 'document' ? member.content.length : member.blob.size;
+    const size =
+      member.kind === 'document' ? member.content.length : (member.plain?.size ?? member.blob.size);
     const headerOffset = offset;
     offset += memberSize(size);
     return { ...member, size, headerOffset, dataOffset: headerOffset + blockSize };

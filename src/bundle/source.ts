@@ -30,6 +30,7 @@ export function imageNamed({ images }: BundleDocument, reference: ImageReference
  */
 export class BundleSource implements ImageSource {
   readonly name: string;
+  readonly isNear = true;
   readonly #bundle: VerifiedBundle;
   readonly #places: BlobPlaces;
 

@@ -50,6 +50,8 @@ export interface ImageSource {
    * have opened a blob.
    */
   splits?(image: LockedImage): boolean;
+  /** Any part of a blob is there at once, for the price of reading a file; absent where it is not. */
+  readonly isNear?: boolean;
   close(): Promise<void>;
 }
 
@@ -85,12 +87,14 @@ export interface DeliverOptions {
 }
 
 export interface Delivery {
-  /** Bytes of blobs that were sent. */
+  /** Bytes of blobs that were sent, as the source keeps them: some engines get layers decompressed. */
   readonly bytesSent: number;
   /** Bytes of blobs that the target already had. */
   readonly bytesSkipped: number;
   /** Why all of the image was sent although the target had said that it has some: a line for people. */
   readonly sentInFull?: string;
+  /** Why layers were sent compressed after they had been sent decompressed: a line for people. */
+  readonly sentPacked?: string;
 }
 
 /** The target's own answer to "is exactly this image there, runnable?" */

@@ -1,6 +1,5 @@
 import pLimit from 'p-limit';
 import { planArchive, type ArchivePlan } from '../archive/plan.ts';
-import { planStubArchive } from '../archive/stub-archive.ts';
 import type { Digest } from '../core/digest.ts';
 import { asPackferryError, messageOf, PackferryError, type ErrorCode } from '../core/errors.ts';
 import { blobsOf, totalSize, type LockedImage } from '../core/image.ts';
@@ -27,7 +26,9 @@ import { nameImage, removeName, removeNameless } from './image-names.ts';
 import { inTime } from './patience.ts';
 import { objectionsOf } from './preflight.ts';
 import { relayImage } from './relay-image.ts';
+import { sendStubs } from './send-stubs.ts';
 import { smokeImage } from './smoke.ts';
+import type { Staging } from './staging.ts';
 
 export interface DockerTargetOptions {
   readonly signal?: AbortSignal;
@@ -41,15 +42,6 @@ export interface DockerTargetOptions {
   readonly smokeWithin?: number;
   /** Brings archives to the engine in another way than in one stream. */
   readonly staging?: Staging;
-}
-
-/** How archives are brought to an engine and the engine is asked, where the way to it breaks often. */
-export interface Staging {
-  /** The engine as it is to be asked. */
-  readonly over: (engine: Engine) => Engine;
-  readonly load: typeof loadImage;
-  /** Removes what it left there. */
-  readonly close: () => Promise<void>;
 }
 
 type Patience = Required<Pick<DockerTargetOptions, 'inspectWithin' | 'loadIdle' | 'smokeWithin'>>;
@@ -200,10 +192,10 @@ class DockerTarget implements ImageTarget {
       return relayImage(this.#engine, image, source, { ...options, held: without, loadIdle, whyNot });
     }
     const bytes = totalSize(blobsOf(image));
-    const refused = without.size === 0 ? undefined : await this.#sendThin(image, without, source, options);
-    if (without.size > 0 && refused === undefined) {
+    const thin = without.size === 0 ? undefined : await this.#sendThin(image, without, source, options);
+    if (thin !== undefined && thin.sentInFull === undefined) {
       const saved = totalSize(blobsOf(image).filter(({ digest }) => without.has(digest)));
-      return { bytesSent: bytes - saved, bytesSkipped: saved };
+      return { bytesSent: bytes - saved, bytesSkipped: saved, ...thin };
     }
     const plan = planArchive([this.#asSent(image)], { commitRecord: 'last' });
     // What the engine has by the name of the content it takes for good, without looking at the layer that comes.
@@ -215,20 +207,33 @@ class DockerTarget implements ImageTarget {
         hint: 'Nothing stands under its name. Look into the log of the engine, then run again.',
       });
     }
-    return { bytesSent: bytes, bytesSkipped: 0, ...(refused === undefined ? {} : { sentInFull: refused }) };
+    return { bytesSent: bytes, bytesSkipped: 0, ...thin };
   }
 
-  #sendThin(
+  /** What there is to say of it: `sentInFull` when the engine could not use it. */
+  async #sendThin(
     image: LockedImage,
     without: ReadonlySet<Digest>,
     source: ImageSource,
     options: DeliverOptions,
-  ): Promise<string | undefined> {
-    const plan =
-      this.#engine.facts.product === 'podman'
-        ? planStubArchive(image, without)
-        : planArchive([this.#asSent(image)], { commitRecord: 'last', without });
-    return this.#whyNot(image, () => this.#send(image, plan, source, options), options.signal);
+  ): Promise<Pick<Delivery, 'sentInFull' | 'sentPacked'>> {
+    const { signal } = options;
+    const unpack = !this.#isRemote && this.#staging === undefined;
+    const send = (plan: ArchivePlan): Promise<void> => this.#send(image, plan, source, options);
+    let sentPacked: string | undefined;
+    const sentInFull = await this.#whyNot(
+      image,
+      async () => {
+        if (this.#engine.facts.product === 'podman')
+          sentPacked = await sendStubs(image, source, { without, unpack, signal, send });
+        else await send(planArchive([this.#asSent(image)], { commitRecord: 'last', without }));
+      },
+      signal,
+    );
+    return {
+      ...(sentInFull === undefined ? {} : { sentInFull }),
+      ...(sentPacked === undefined ? {} : { sentPacked }),
+    };
   }
 
   /** Sends some of an image. Undefined when the engine now has exactly this image; else why it does not. Other faults are thrown. */

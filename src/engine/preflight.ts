@@ -76,10 +76,12 @@ async function roomObjections(engine: Engine, sizes: readonly Missing[]): Promis
   if (room === undefined) return [];
   const blobs = new Map(sizes.flatMap(({ missing }) => missing.map((blob) => [blob.digest, blob] as const)));
   const bytes = totalSize([...blobs.values()]);
-  // The engine first writes the archive of an image to a folder for temporary files, which usually is on the same disk.
-  const largest = Math.max(0, ...sizes.map(({ missing }) => totalSize([...missing])));
+  // The engine first writes the archive of an image to a folder for temporary files, which usually is on the same disk; Podman
+  // may be sent it decompressed.
+  const archived = facts.product === 'podman' ? unpacking : 1;
+  const largest = archived * Math.max(0, ...sizes.map(({ missing }) => totalSize([...missing])));
   const isUnpacked = sizes.some(({ image }) => image.isUnpacked === true);
-  const likely = Math.ceil(bytes * (isUnpacked ? 1 : unpacking)) + largest;
+  const likely = Math.ceil(bytes * (isUnpacked ? 1 : unpacking) + largest);
   const has = `${room.folder} of ${name} has ${formatSize(room.free)} free`;
   const hint = `Free space there ("${facts.product} system df" tells what is used), or bring fewer images at a time.`;
   // The content of the containerd store may lie on another disk than the rest; sizes of unpacked layers are estimates.

@@ -186,9 +186,15 @@ async function deliverOne(
       ...(retries === undefined ? {} : { retries }),
       ...(retryDelay === undefined ? {} : { retryDelay }),
     });
-    const { sentInFull, ...sent } = delivery;
+    const { sentInFull, sentPacked, ...sent } = delivery;
     if (sentInFull !== undefined)
       emit({ type: 'note', level: 'info', message: resent(target, image, sentInFull) });
+    if (sentPacked !== undefined)
+      emit({
+        type: 'note',
+        level: 'info',
+        message: `${item}: sent a second time, with layers as they are: ${sentPacked}`,
+      });
     if (!answer.confirmed) {
       await withdraw(target, image, replaced?.id, emit);
       throw notConfirmed(target, image, answer.reason);

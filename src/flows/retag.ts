@@ -81,6 +81,7 @@ export function renameImages(images: readonly LockedImage[], rules: readonly Ret
             },
           }),
       splits: (image) => source.splits?.(original(image)) ?? false,
+      ...(source.isNear === undefined ? {} : { isNear: source.isNear }),
       close: () => source.close(),
     };
   };

@@ -1,4 +1,4 @@
-import { copyFile, mkdir, utimes, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
 import { withFolder } from '../helpers/bundle-fixture.ts';
@@ -64,4 +64,19 @@ test('packferry runs the files that load faster, but not when the compiler has r
     await utimes(path.join(dist, 'program/cli/main.js'), 900, 900);
     t.is(await said(), 'src');
   });
+});
+
+test('what an engine is asked by loads neither gRPC nor ssh2, which dockerode would', async (t) => {
+  const program = path.join(projectRoot, 'dist/program/cli');
+  const licences = await readFile(path.join(program, 'licences.txt'), 'utf8');
+  t.true(licences.includes('\ndockerode '), 'its licence is there, as it is');
+  t.notRegex(licences, /^(?:@grpc\/|protobufjs|ssh2 )/m);
+  for (const name of await readdir(program)) {
+    const text = await readFile(path.join(program, name), 'utf8');
+    t.notRegex(
+      text,
+      /require\d*\("(?:ssh2|@grpc|protobufjs|dockerode)|from "(?:@grpc|protobufjs|dockerode)/,
+      name,
+    );
+  }
 });

@@ -1,12 +1,12 @@
-import { gunzipSync, gzipSync } from 'node:zlib';
-import { composedBlobs, type ComposedImage } from '../../bin/demo/compose-image.ts';
+import { gzipSync } from 'node:zlib';
+import type { ComposedImage } from '../../bin/demo/compose-image.ts';
 import { composeImage, noise } from '../../bin/demo/sample-images.ts';
-import { digestOf } from '../../src/core/digest.ts';
 import { blobsOf, totalSize, uniqueBlobs, type LockedImage } from '../../src/core/image.ts';
 import type { Delivery, Presence } from '../../src/core/ports.ts';
 import { deliverImages } from '../../src/flows/deliver.ts';
 import { silent } from '../../src/core/events.ts';
 import { lockComposed } from '../helpers/compose.ts';
+import { repacked } from '../helpers/repacked.ts';
 import { engineTest, savedLayers, type EngineBench } from '../helpers/system-engines.ts';
 import { composedSource } from '../helpers/system-images.ts';
 
@@ -74,7 +74,7 @@ engineTest(
   async (t, bench) => {
     const base = baseImage();
     const top = composeImage({ base, files: [file('app', 3000)] });
-    const other = recompressed(base);
+    const other = repacked(base, { pack: (tar) => gzipSync(tar, { level: 1, memLevel: 1 }) });
     await bring(bench, lockComposed(`${repository}:base`, other), other);
     const locked = lockComposed(`${repository}:app`, top);
     const { delivery } = await bring(bench, locked, top);
@@ -105,24 +105,3 @@ engineTest('of images that share layers each layer is sent once', async (t, benc
   const sent = reports.reduce((sum, { bytesSent }) => sum + bytesSent, 0);
   t.is(sent, totalSize(uniqueBlobs(images)));
 });
-
-/** The same content in other blobs. */
-function recompressed(image: ComposedImage): ComposedImage {
-  const blobs = new Map(composedBlobs(image).map(({ descriptor, bytes }) => [descriptor.digest, bytes]));
-  const layers = image.layers.map((layer) => {
-    const bytes = gzipSync(gunzipSync(blobs.get(layer.descriptor.digest) ?? Buffer.alloc(0)), {
-      level: 1,
-      memLevel: 1,
-    });
-    return {
-      ...layer,
-      bytes,
-      descriptor: { ...layer.descriptor, digest: digestOf(bytes), size: bytes.length },
-    };
-  });
-  const text = JSON.parse(image.manifest.bytes.toString()) as { layers: unknown };
-  text.layers = layers.map(({ descriptor }) => descriptor);
-  const bytes = Buffer.from(JSON.stringify(text));
-  const descriptor = { ...image.manifest.descriptor, digest: digestOf(bytes), size: bytes.length };
-  return { ...image, layers, manifest: { ...image.manifest, bytes, descriptor } };
-}
