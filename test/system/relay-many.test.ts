@@ -76,7 +76,7 @@ enginesTest(
     await put(from, tool, custom);
     await put(thin, baseName, base);
     let killing: Promise<void> = Promise.resolve();
-    const cut = { after: 1_000_000, then: () => void (killing = lost.kill()) };
+    const cut = { after: 1_000_000, then: () => (killing = lost.kill()) };
     const counted = path.join(folder, 'counted.sock');
     const killed = path.join(folder, 'killed.sock');
     await withCountingSocket(counted, from.socket, ({ socket, received }) =>
@@ -118,7 +118,7 @@ enginesTest(
     await put(from, tool, custom);
     const stuck = path.join(folder, 'stuck.sock');
     // It takes so much and then nothing more, and does not say why.
-    const cut = { after: 1_000_000, then: () => undefined };
+    const cut = { after: 1_000_000, then: () => Promise.resolve() };
     const spool = path.join(folder, 'cache', 'spool');
     await withCountingSocket(
       stuck,
