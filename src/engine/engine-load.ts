@@ -6,7 +6,7 @@ import { PackferryError } from '../core/errors.ts';
 import type { LockedImage } from '../core/image.ts';
 import type { DeliverOptions, ImageSource } from '../core/ports.ts';
 import type { Engine } from './engine.ts';
-import { watchIdle } from './patience.ts';
+import { watchIdle, type IdleWatch } from './patience.ts';
 
 export interface LoadOptions extends DeliverOptions {
   /** Milliseconds in which the engine neither takes a byte nor says anything, after which the load has failed. */
@@ -28,12 +28,13 @@ export function loadImage(
   source: ImageSource,
   options: LoadOptions,
 ): Promise<void> {
-  const { signal, onBytes, promised } = options;
-  const open = (alive: () => void): Readable =>
+  const { signal, onBytes, promised, onto } = options;
+  const open = ({ alive, during }: IdleWatch): Readable =>
     emitArchive(plan, {
       openBlob: (blob, unwanted) => source.openBlob(image, blob, { signal: unwanted }),
       name: image.reference,
       promised,
+      ...(onto === undefined ? {} : { beforeCommit: () => during(onto.arrived) }),
       ...(signal === undefined ? {} : { signal }),
       onBytes: (bytes) => {
         alive();
@@ -43,16 +44,16 @@ export function loadImage(
   return loadArchive(engine, image, open, options);
 }
 
-/** Streams the archive into an engine that `open` gives; it calls `alive` whenever it goes on. Throws as `loadImage` does. */
+/** Streams the archive into an engine that `open` gives; it tells the watch whenever it goes on. Throws as `loadImage` does. */
 export async function loadArchive(
   engine: Engine,
   image: LockedImage,
-  open: (alive: () => void) => Readable,
+  open: (idle: IdleWatch) => Readable,
   { signal, loadIdle }: Pick<LoadOptions, 'signal' | 'loadIdle'>,
 ): Promise<void> {
   const ended = new AbortController();
   const idle = watchIdle(loadIdle);
-  const archive = open(idle.alive);
+  const archive = open(idle);
   // Without a listener a fault would end the process; it is read from `errored` below.
   archive.on('error', () => undefined);
   try {

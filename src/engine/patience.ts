@@ -24,6 +24,8 @@ export interface IdleWatch {
   readonly signal: AbortSignal;
   /** Starts the wait anew. */
   readonly alive: () => void;
+  /** Stands still until this has ended: nobody is to show any sign of life meanwhile. */
+  readonly during: (work: Promise<void>) => Promise<void>;
   /** Ends the watch, whether it fired or not. */
   readonly stop: () => void;
 }
@@ -31,13 +33,27 @@ export interface IdleWatch {
 /** Starts to watch. */
 export function watchIdle(milliseconds: number): IdleWatch {
   const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(), milliseconds);
+  const begin = (): NodeJS.Timeout => setTimeout(() => controller.abort(), milliseconds);
+  let timer: NodeJS.Timeout | undefined = begin();
+  let isStopped = false;
   return {
     signal: controller.signal,
     alive: () => {
       // Refreshing a timer that has fired would start it again.
-      if (!controller.signal.aborted) timer.refresh();
+      if (!controller.signal.aborted) timer?.refresh();
     },
-    stop: () => clearTimeout(timer),
+    during: async (work) => {
+      clearTimeout(timer);
+      timer = undefined;
+      try {
+        await work;
+      } finally {
+        if (!isStopped && !controller.signal.aborted) timer = begin();
+      }
+    },
+    stop: () => {
+      isStopped = true;
+      clearTimeout(timer);
+    },
   };
 }

@@ -5,6 +5,7 @@ import type { LockedImage } from '../core/image.ts';
 import type { DeliverOptions, Delivery, ImageSource } from '../core/ports.ts';
 import type { Engine } from './engine.ts';
 import { loadArchive } from './engine-load.ts';
+import type { IdleWatch } from './patience.ts';
 
 export interface RelayImageOptions extends Pick<DeliverOptions, 'signal' | 'onBytes'> {
   /** Diff IDs of layers that the engine has, as far as is known. */
@@ -46,7 +47,7 @@ async function relay(
   if (unpacked === undefined) throw new TypeError(`${name} saves no images`);
   let relayed: Relayed = { sent: 0, skipped: 0 };
   const stopping = signal === undefined ? {} : { signal };
-  const open = (alive: () => void): Readable =>
+  const open = ({ alive }: IdleWatch): Readable =>
     relayArchive(image, {
       openSave: (unwanted) => unpacked.openSave(image, { signal: unwanted }),
       name: `${image.reference}: ${image.source}`,

@@ -8,7 +8,7 @@ import { extractPacks } from '../../bundle/carried-packs.ts';
 import { openBundle } from '../../bundle/open.ts';
 import { openPassingBundle } from '../../bundle/passing-bundle.ts';
 import { parseRetag } from '../../flows/retag.ts';
-import { closeTargets, openUsableTargets } from '../../flows/targets.ts';
+import { closeTargets, openMeanwhile } from '../../flows/targets.ts';
 import { blobsToSend } from '../../flows/deliver.ts';
 import { Evidence } from '../../flows/receipt/evidence.ts';
 import {
@@ -71,11 +71,14 @@ async function runImport(
   );
   const passing = options.singlePass === true ? await openPassingBundle(dir, judgement) : undefined;
   try {
-    const bundle = passing ?? (await openBundle(dir, judgement));
-    tellUnknown(bundle, judgement.freshness, 'warning', emit);
-    // Before a target is touched: the bundle may not hold what is asked for.
-    chooseImages(bundle, only);
-    const targets = await openUsableTargets(found, signal, options.targetsAtOnce);
+    const open = async (): Promise<DeliverableBundle> => {
+      const opened = passing ?? (await openBundle(dir, judgement));
+      tellUnknown(opened, judgement.freshness, 'warning', emit);
+      // Before a target is asked for anything: the bundle may not hold what is wanted.
+      chooseImages(opened, only);
+      return opened;
+    };
+    const { done: bundle, targets } = await openMeanwhile(found, signal, open, options.targetsAtOnce);
     const jobs = deliveryJobs(
       options.jobs,
       found.map(({ url }) => url),
