@@ -79,8 +79,11 @@ export interface Conflict {
 /** Images that other deliveries are bringing to the same target at this moment. */
 export interface OnTheWay {
   readonly images: readonly LockedImage[];
-  /** Resolves once all of them are there; rejects with `BaseMissing` when one of them is not. */
-  readonly arrived: Promise<void>;
+  /**
+   * To be called when all has been sent that may be sent before them. Resolves once all of them are there; rejects with
+   * `BaseMissing` when one of them is not.
+   */
+  readonly wait: () => Promise<void>;
 }
 
 export interface DeliverOptions {

@@ -34,7 +34,7 @@ export function loadImage(
       openBlob: (blob, unwanted) => source.openBlob(image, blob, { signal: unwanted }),
       name: image.reference,
       promised,
-      ...(onto === undefined ? {} : { beforeCommit: () => during(onto.arrived) }),
+      ...(onto === undefined ? {} : { beforeCommit: () => during(onto.wait()) }),
       ...(signal === undefined ? {} : { signal }),
       onBytes: (bytes) => {
         alive();

@@ -80,7 +80,7 @@ export async function deliverImages(
     signal.throwIfAborted();
     if (errors.length > 0 && !keepGoing && !dryRun)
       return pending(target, next.image, next.presence, options);
-    const onto = bases && { images: bases.values.map(({ image }) => image), arrived: bases.arrived };
+    const onto = bases && { images: bases.values.map(({ image }) => image), wait: bases.wait };
     const outcome = await attempt(next, onto);
     const hadCompany = options.jobs > 1 && surveyed.length > 1;
     if (!isFull(outcome) || !keepGoing || !hadCompany) return close(outcome);

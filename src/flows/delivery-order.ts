@@ -14,12 +14,15 @@ export interface Waiting<T> {
 /** Deliveries that run, and bring what another one lacks that has begun all the same. */
 export interface Bases<T> {
   readonly values: readonly T[];
-  /** Resolves once all of them have arrived; rejects with `BaseMissing` when one of them has not. */
-  readonly arrived: Promise<void>;
+  /**
+   * Gives the place among the running ones to another delivery until all of them have arrived. Rejects with `BaseMissing` when one of
+   * them has not.
+   */
+  readonly wait: () => Promise<void>;
 }
 
 export interface OrderOptions<R> {
-  /** Deliveries at a time. */
+  /** Deliveries at a time; as many again may wait for what they stand on. */
   readonly jobs: number;
   /** Tells from an answer whether the image is there now. */
   readonly arrived: (answer: R) => boolean;
@@ -35,6 +38,7 @@ interface Running<T> {
   readonly brings: ReadonlySet<Digest>;
   readonly arrived: Promise<void>;
   readonly end: Promise<void>;
+  isWaiting: boolean;
 }
 
 /**
@@ -55,6 +59,7 @@ export async function deliverInOrder<T, R>(
   const there = new Set<Digest>();
   const order = asGiven ? [...waiting.keys()] : longestChainFirst(waiting.map(({ missing }) => missing));
   const queue = [...order];
+  let wake = (): void => undefined;
   const again = (at: number): void => {
     queue.push(at);
     queue.sort((a, b) => order.indexOf(a) - order.indexOf(b));
@@ -70,7 +75,13 @@ export async function deliverInOrder<T, R>(
   const start = (at: number, { value }: Waiting<T>): void => {
     const bases = basesOf(at);
     const brings = new Set(lackingOf(at).filter((digest) => !bases.some((base) => base.brings.has(digest))));
-    const onto = bases.length === 0 ? undefined : basesFrom(bases);
+    const arrivedBases = allArrived(bases);
+    const wait = async (): Promise<void> => {
+      one.isWaiting = true;
+      wake();
+      await arrivedBases.finally(() => (one.isWaiting = false));
+    };
+    const onto = bases.length === 0 ? undefined : { values: bases.map((base) => base.value), wait };
     const run = async (): Promise<void> => {
       try {
         const answer = await deliver(value, onto);
@@ -86,11 +97,13 @@ export async function deliverInOrder<T, R>(
       if (!(fault instanceof BaseMissing)) faults.push(fault);
       else if (!(at in answers)) again(at);
     });
-    const one: Running<T> = { value, brings, arrived: arrival, end };
+    const one: Running<T> = { value, brings, arrived: arrival, end, isWaiting: false };
     running.add(one);
   };
   const nextOf = (): number => {
-    if (faults.length > 0 || running.size >= jobs) return -1;
+    const waitingNow = [...running].filter(({ isWaiting }) => isWaiting).length;
+    const hasRoom = running.size - waitingNow < jobs && running.size < 2 * jobs;
+    if (faults.length > 0 || !hasRoom) return -1;
     const free = queue.findIndex((at) => basesOf(at).length === 0);
     return free === -1 && ahead ? queue.findIndex((at) => waiting[at]?.mayGoAhead !== false) : free;
   };
@@ -99,19 +112,23 @@ export async function deliverInOrder<T, R>(
     const next = nextOf();
     const [at] = next === -1 ? [] : queue.splice(next, 1);
     const chosen = at === undefined ? undefined : waiting[at];
-    if (at === undefined || chosen === undefined) await Promise.race([...running].map(({ end }) => end));
-    else start(at, chosen);
+    if (at !== undefined && chosen !== undefined) start(at, chosen);
+    else {
+      const woken = new Promise<void>((resolve) => (wake = resolve));
+      await Promise.race([woken, ...[...running].map(({ end }) => end)]);
+    }
   }
   if (faults.length > 0) throw faults[0];
   return answers;
 }
 
-function basesFrom<T>(bases: readonly Running<T>[]): Bases<T> {
+/** Rejects with `BaseMissing` when one of them has not arrived. */
+function allArrived(bases: readonly Running<unknown>[]): Promise<void> {
   const arrived = Promise.all(bases.map((base) => base.arrived)).then(
     () => undefined,
     () => Promise.reject(new BaseMissing()),
   );
   // Whoever has failed before does not wait for it.
   arrived.catch(() => undefined);
-  return { values: bases.map(({ value }) => value), arrived };
+  return arrived;
 }

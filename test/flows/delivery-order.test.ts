@@ -148,7 +148,10 @@ test('where nothing else can begin, an image goes ahead, and hears when what it 
   await deliveries.end('z');
   t.deepEqual(deliveries.bases.get('y')?.values, ['os', 'x']);
   let hasArrived = false;
-  void deliveries.bases.get('y')?.arrived.then(() => (hasArrived = true));
+  void deliveries.bases
+    .get('y')
+    ?.wait()
+    .then(() => (hasArrived = true));
   await deliveries.end('os');
   t.false(hasArrived);
   await deliveries.end('x');
@@ -165,11 +168,11 @@ test('an image that went ahead of one that fails has its turn again, and brings 
   t.deepEqual(deliveries.running, ['os', 'x', 'y']);
   const [x, y] = ['x', 'y'].map((name) => deliveries.bases.get(name));
   await deliveries.end('os', 'os failed');
-  await t.throwsAsync(async () => x?.arrived, { instanceOf: BaseMissing });
+  await t.throwsAsync(async () => x?.wait(), { instanceOf: BaseMissing });
   await deliveries.end('x', new BaseMissing());
   // Alone: nobody brings the base any more.
   t.is(deliveries.bases.get('x'), undefined);
-  await t.throwsAsync(async () => y?.arrived, { instanceOf: BaseMissing });
+  await t.throwsAsync(async () => y?.wait(), { instanceOf: BaseMissing });
   await deliveries.end('y', new BaseMissing());
   t.deepEqual(deliveries.bases.get('y')?.values, ['x']);
   await deliveries.end('x');
@@ -218,5 +221,31 @@ test('of those that can begin, the one goes first on which the longest chain wai
     t.deepEqual(deliveries.running, [name]);
     await deliveries.end(name);
   }
+  await all;
+});
+
+test('one that has been sent and only waits gives its place to the next, but no more wait than may run', async (t) => {
+  const deliveries = new Deliveries();
+  const images = [
+    waiting('os', 'os'),
+    waiting('w', 'os', 'w'),
+    waiting('x', 'os', 'x'),
+    waiting('y', 'os', 'y'),
+  ];
+  const all = deliverInOrder(images, deliveries.deliver, { jobs: 2, arrived, ahead: true });
+  await settled();
+  t.deepEqual(deliveries.running, ['os', 'w']);
+  const waits = [deliveries.bases.get('w')?.wait()];
+  await settled();
+  t.deepEqual(deliveries.running, ['os', 'w', 'x']);
+  waits.push(deliveries.bases.get('x')?.wait());
+  await settled();
+  t.deepEqual(deliveries.running, ['os', 'w', 'x', 'y']);
+  waits.push(deliveries.bases.get('y')?.wait());
+  await settled();
+  t.deepEqual(deliveries.running, ['os', 'w', 'x', 'y']);
+  await deliveries.end('os');
+  await Promise.all(waits);
+  for (const name of ['y', 'x', 'w', 'z']) await deliveries.end(name);
   await all;
 });
