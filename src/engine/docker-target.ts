@@ -17,7 +17,7 @@ import type {
 import { nameOf, parseReference, tagNameOf, type ImageReference } from '../core/reference.ts';
 import { tagConflict } from '../core/tag-conflict.ts';
 import { connectionBroke } from './broken-way.ts';
-import { connectEngine, type EngineConnection } from './connect-engine.ts';
+import { connectEngine, isRemote, type EngineConnection } from './connect-engine.ts';
 import type { Engine } from './engine.ts';
 import { loadImage } from './engine-load.ts';
 import { conflictWith, presenceOf } from './engine-presence.ts';
@@ -71,13 +71,9 @@ export async function openDockerTarget(
   const { answerWithin = 30_000, inspectWithin = 60_000, loadIdle = 600_000 } = options;
   const { smokeWithin = 180_000, signal } = options;
   const engine = await connectEngine(connection, answerWithin, signal);
-  const isRemote =
-    connection.kind === 'tcp' ||
-    (connection.kind === 'stream' && connection.isRemote === true) ||
-    (connection.kind === 'command' && connection.startThere !== undefined);
   const { staging } = options;
   const patience = { inspectWithin, loadIdle, smokeWithin };
-  return new DockerTarget(staging?.over(engine) ?? engine, patience, isRemote, staging);
+  return new DockerTarget(staging?.over(engine) ?? engine, patience, isRemote(connection), staging);
 }
 
 const gone: ReadonlySet<ErrorCode> = new Set(['E_ENGINE_UNREACHABLE', 'E_SSH_UNREACHABLE']);
@@ -94,9 +90,9 @@ class DockerTarget implements ImageTarget {
   readonly #isRemote: boolean;
   #room: ReturnType<typeof roomOf> | undefined;
 
-  constructor(engine: Engine, patience: Patience, isRemote: boolean, staging: Staging | undefined) {
+  constructor(engine: Engine, patience: Patience, isFar: boolean, staging: Staging | undefined) {
     this.name = engine.name;
-    this.#isRemote = isRemote;
+    this.#isRemote = isFar;
     this.#patience = patience;
     this.#staging = staging;
     this.#engine = engine;
@@ -104,7 +100,7 @@ class DockerTarget implements ImageTarget {
     // The containerd store calls images by manifests, which nobody knows of such an image.
     this.takesSaves = engine.facts.idOf === 'config' && staging === undefined;
     // Nearby, sending is soon done; what is staged is loaded by a command there, in one go.
-    this.sendsAhead = isRemote && staging === undefined;
+    this.sendsAhead = isFar && staging === undefined;
   }
 
   async survey(images: readonly LockedImage[], signal?: AbortSignal): Promise<readonly Presence[]> {

@@ -33,10 +33,14 @@ export async function bring(
   authority: SurveyedHost | undefined,
   options: SyncOptions,
 ): Promise<Brought> {
-  const { spoolDir, jobs, keepGoing, emit, signal, targetsAtOnce } = options;
+  const { spoolDir, jobs, keepGoing, emit, signal, targetsAtOnce, retries, retryDelay } = options;
+  const again = {
+    ...(retries === undefined ? {} : { retries }),
+    ...(retryDelay === undefined ? {} : { retryDelay }),
+  };
   const wanted = [...new Set(work.flatMap(({ images }) => images))];
   const openSource = async ({ engine }: SurveyedHost): Promise<ImageSource> =>
-    openEngineSource(await engine.connect(signal), { spoolDir, emit, signal });
+    openEngineSource(await engine.connect(signal), { spoolDir, ...again, emit, signal });
   const source = sourceOfHosts(wanted, (image) => giverOf(image, authority), openSource);
   let targets: readonly ImageTarget[] = [];
   try {
