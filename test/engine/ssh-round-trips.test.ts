@@ -22,10 +22,10 @@ class SlowLine {
 
   /** Moves what waits whenever nothing else goes on, until the work is done. All of it happens in this process. */
   async during<T>(work: Promise<T>): Promise<T> {
-    let isDone = false;
-    const ended = work.finally(() => (isDone = true));
+    const state = { isDone: false };
+    const ended = work.finally(() => (state.isDone = true));
     ended.catch(() => undefined);
-    while (!isDone) {
+    while (!state.isDone) {
       const before = this.#waiting.length;
       for (let turn = 0; turn < 50; turn += 1) await nextTurn();
       if (before === 0 || this.#waiting.length !== before) continue;

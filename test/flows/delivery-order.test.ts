@@ -235,13 +235,16 @@ test('one that has been sent and only waits gives its place to the next, but no 
   const all = deliverInOrder(images, deliveries.deliver, { jobs: 2, arrived, ahead: true });
   await settled();
   t.deepEqual(deliveries.running, ['os', 'w']);
-  const waits = [deliveries.bases.get('w')?.wait()];
+  const waits: Promise<void>[] = [];
+  const wait = (name: string): void =>
+    void waits.push(deliveries.bases.get(name)?.wait() ?? Promise.reject(new Error(name)));
+  wait('w');
   await settled();
   t.deepEqual(deliveries.running, ['os', 'w', 'x']);
-  waits.push(deliveries.bases.get('x')?.wait());
+  wait('x');
   await settled();
   t.deepEqual(deliveries.running, ['os', 'w', 'x', 'y']);
-  waits.push(deliveries.bases.get('y')?.wait());
+  wait('y');
   await settled();
   t.deepEqual(deliveries.running, ['os', 'w', 'x', 'y']);
   await deliveries.end('os');
