@@ -15,6 +15,8 @@ export interface EmitOptions {
   readonly signal?: AbortSignal;
   /** Bytes of blobs that have left so far: as they are kept, also where a layer leaves decompressed. */
   readonly onBytes?: (bytes: number) => void;
+  /** Awaited between the last blob and the commit record, when that is planned last. What it rejects with ends the archive. */
+  readonly beforeCommit?: () => Promise<void>;
   /** The diff IDs that a layer is promised to have, by its digest: those that stand here are decompressed and compared. */
   readonly promised?: ReadonlyMap<Digest, readonly Digest[]>;
 }
@@ -38,7 +40,9 @@ export function emitArchive(plan: ArchivePlan, options: EmitOptions): Readable {
 
 async function* emit(plan: ArchivePlan, options: EmitOptions, stop: AbortSignal): AsyncGenerator<Buffer> {
   let passed = 0;
-  for (const entry of plan.entries) {
+  const lastBlob = plan.entries.findLastIndex(({ kind }) => kind === 'blob');
+  for (const [at, entry] of plan.entries.entries()) {
+    if (at === lastBlob + 1) await options.beforeCommit?.();
     yield headerBlock(entry.name, entry.size);
     if (entry.kind === 'document') {
       yield entry.content;

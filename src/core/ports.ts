@@ -78,7 +78,22 @@ export interface Conflict {
   readonly held?: ReadonlySet<Digest>;
 }
 
+/** Images that other deliveries are bringing to the same target at this moment. */
+export interface OnTheWay {
+  readonly images: readonly LockedImage[];
+  /**
+   * To be called when all has been sent that may be sent before them. Resolves once all of them are there; rejects with
+   * `BaseMissing` when one of them is not.
+   */
+  readonly wait: () => Promise<void>;
+}
+
 export interface DeliverOptions {
+  /**
+   * What the image may stand on although it is not there yet: its layers need not be sent. Only for targets that have `sendsAhead`;
+   * they keep nothing before it has arrived, and reject with `BaseMissing` when it does not.
+   */
+  readonly onto?: OnTheWay | undefined;
   /** The holder of the name, as the survey told it, from whom the name may be taken: only this one. */
   readonly replaces?: string;
   readonly signal?: AbortSignal;
@@ -124,6 +139,8 @@ export interface ImageTarget {
   readonly tagsOnly?: boolean;
   /** Set by engines to which images that are `isUnpacked` can be brought, from the saves of other engines. */
   readonly takesSaves?: boolean;
+  /** Can an image be sent while those that it stands on are still on the way? See `DeliverOptions`. */
+  readonly sendsAhead?: boolean;
   /** One answer per image, in the same order. Throws when the target cannot be asked. */
   survey(images: readonly LockedImage[], signal?: AbortSignal): Promise<readonly Presence[]>;
   /**

@@ -27,3 +27,12 @@ export async function connectEngine(
     throw fault;
   }
 }
+
+/** Does it lead to another machine, so that the way there may break? */
+export function isRemote(connection: EngineConnection): boolean {
+  return (
+    connection.kind === 'tcp' ||
+    (connection.kind === 'stream' && connection.isRemote === true) ||
+    (connection.kind === 'command' && connection.startThere !== undefined)
+  );
+}

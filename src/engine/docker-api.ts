@@ -30,6 +30,11 @@ export interface DockerApi {
 /** dockerode is to hand every answer through, unread. */
 const statusCodes = Object.fromEntries(Array.from({ length: 400 }, (_, at) => [200 + at, true]));
 
+/** Loads what talks to engines, for whoever has to wait for something else first. Told again by what needs it. */
+export function prepareDocker(): void {
+  import('dockerode').catch(() => undefined);
+}
+
 /** Prepares the connection; nothing is sent yet. */
 export async function connectDocker(connection: DockerConnection): Promise<DockerApi> {
   // Loaded only now: dockerode brings gRPC along, which a run without an engine should not wait for.

@@ -5,7 +5,6 @@ import { asPackferryError, messageOf, PackferryError, type ErrorCode } from '../
 import { blobsOf, totalSize, type LockedImage } from '../core/image.ts';
 import type {
   Confirmation,
-  Conflict,
   DeliverOptions,
   Delivery,
   ImageSource,
@@ -17,11 +16,13 @@ import type {
 import { nameOf, parseReference, tagNameOf, type ImageReference } from '../core/reference.ts';
 import { tagConflict } from '../core/tag-conflict.ts';
 import { connectionBroke } from './broken-way.ts';
-import { connectEngine, type EngineConnection } from './connect-engine.ts';
+import { connectEngine, isRemote, type EngineConnection } from './connect-engine.ts';
 import type { Engine } from './engine.ts';
 import { loadImage } from './engine-load.ts';
+import { conflictWith, presenceOf } from './engine-presence.ts';
+import { roomOf } from './engine-room.ts';
 import { compareHeld, type Comparison } from './held-image.ts';
-import { HeldLayers } from './held-layers.ts';
+import { HeldLayers, leaveOut, type LeftOut } from './held-layers.ts';
 import { nameImage, removeName, removeNameless } from './image-names.ts';
 import { inTime } from './patience.ts';
 import { objectionsOf } from './preflight.ts';
@@ -62,13 +63,9 @@ export async function openDockerTarget(
   const { answerWithin = 30_000, inspectWithin = 60_000, loadIdle = 600_000 } = options;
   const { smokeWithin = 180_000, signal } = options;
   const engine = await connectEngine(connection, answerWithin, signal);
-  const isRemote =
-    connection.kind === 'tcp' ||
-    (connection.kind === 'stream' && connection.isRemote === true) ||
-    (connection.kind === 'command' && connection.startThere !== undefined);
   const { staging } = options;
   const patience = { inspectWithin, loadIdle, smokeWithin };
-  return new DockerTarget(staging?.over(engine) ?? engine, patience, isRemote, staging);
+  return new DockerTarget(staging?.over(engine) ?? engine, patience, isRemote(connection), staging);
 }
 
 const gone: ReadonlySet<ErrorCode> = new Set(['E_ENGINE_UNREACHABLE', 'E_SSH_UNREACHABLE']);
@@ -77,32 +74,41 @@ class DockerTarget implements ImageTarget {
   readonly name: string;
   readonly tagsOnly = true;
   readonly takesSaves: boolean;
+  readonly sendsAhead: boolean;
   readonly #engine: Engine;
   readonly #patience: Patience;
   readonly #staging: Staging | undefined;
   readonly #held: HeldLayers;
   readonly #isRemote: boolean;
+  #room: ReturnType<typeof roomOf> | undefined;
 
-  constructor(engine: Engine, patience: Patience, isRemote: boolean, staging: Staging | undefined) {
+  constructor(engine: Engine, patience: Patience, isFar: boolean, staging: Staging | undefined) {
     this.name = engine.name;
-    this.#isRemote = isRemote;
+    this.#isRemote = isFar;
     this.#patience = patience;
     this.#staging = staging;
     this.#engine = engine;
     this.#held = new HeldLayers(engine.facts);
     // The containerd store calls images by manifests, which nobody knows of such an image.
     this.takesSaves = engine.facts.idOf === 'config' && staging === undefined;
+    // Nearby, sending is soon done; what is staged is loaded by a command there, in one go.
+    this.sendsAhead = isFar && staging === undefined;
   }
 
   async survey(images: readonly LockedImage[], signal?: AbortSignal): Promise<readonly Presence[]> {
     const limit = pLimit(inspections);
+    // What will be asked for later is asked for now, where each question takes a round trip.
+    const listed = this.#isRemote ? this.#engine.imageIds(signal) : undefined;
+    const room = this.#isRemote ? roomOf(this.#engine) : undefined;
+    for (const asked of [listed, room]) asked?.catch(() => undefined);
+    this.#room = room;
     try {
       const compare = (image: LockedImage): Promise<Comparison> => this.#compare(image, signal);
       const found = await Promise.all(images.map((image) => limit(compare, image)));
       // Where nothing is missing nobody needs to know of layers.
       if (found.some(({ state }) => state === 'absent' || state === 'other'))
-        await this.#held.learn(this.#engine, images, signal);
-      return images.map((image, at) => this.#presenceOf(image, found[at] ?? { state: 'absent' }));
+        await this.#held.learn(this.#engine, images, signal, listed);
+      return images.map((image, at) => presenceOf(image, found[at] ?? { state: 'absent' }, this.#held));
     } finally {
       // After a fault nobody waits for the rest.
       limit.clearQueue();
@@ -119,12 +125,13 @@ class DockerTarget implements ImageTarget {
     const held = await this.#compare(image, options.signal);
     if (held.state === 'same') return { bytesSent: 0, bytesSkipped: bytes };
     if (held.state === 'other' && held.id !== options.replaces) {
-      throw tagConflict(this.name, image.reference, this.#conflict(image, held.id));
+      throw tagConflict(this.name, image.reference, conflictWith(image, held.id, this.#held));
     }
     // An image that is there but faulty shows that the engine lacks what it says it has.
-    const without = held.state === 'faulty' ? new Set<Digest>() : this.#held.heldOf(image);
+    const { without, onto }: LeftOut =
+      held.state === 'faulty' ? { without: new Set() } : leaveOut(this.#held, image, options.onto);
     try {
-      return await this.#bring(image, without, source, options);
+      return await this.#bring(image, without, source, { ...options, onto });
     } catch (fault) {
       throw await this.#cleared(image, fault);
     }
@@ -135,7 +142,7 @@ class DockerTarget implements ImageTarget {
   }
 
   preflight(images: readonly LockedImage[]): Promise<readonly Objection[]> {
-    return objectionsOf(this.#engine, images, (image) => this.#held.heldOf(image));
+    return objectionsOf(this.#engine, images, (image) => this.#held.heldOf(image), this.#room);
   }
 
   async confirm(image: LockedImage, signal?: AbortSignal): Promise<Confirmation> {
@@ -199,7 +206,7 @@ class DockerTarget implements ImageTarget {
     }
     const plan = planArchive([this.#asSent(image)], { commitRecord: 'last' });
     // What the engine has by the name of the content it takes for good, without looking at the layer that comes.
-    await this.#send(image, plan, source, { ...options, unread: without });
+    await this.#send(image, plan, source, { ...options, onto: undefined, unread: without });
     const fault = this.#namesLast ? await this.#nameSent(image, options.signal) : undefined;
     if (fault !== undefined) {
       const what = `${image.reference}: ${this.name} said that it loaded it, but ${fault}`;
@@ -323,27 +330,5 @@ class DockerTarget implements ImageTarget {
     return inTime(what, this.#patience.inspectWithin, signal, (both) =>
       compareHeld(this.#engine, image, both),
     );
-  }
-
-  #presenceOf(image: LockedImage, held: Comparison): Presence {
-    switch (held.state) {
-      case 'same':
-        return { state: 'present', id: held.id };
-      case 'other':
-        return this.#conflict(image, held.id);
-      case 'absent':
-        return { state: 'absent', held: this.#held.heldOf(image) };
-      case 'faulty':
-        return { state: 'absent' };
-    }
-  }
-
-  #conflict(image: LockedImage, holder: string): Conflict {
-    const reference = parseReference(image.reference);
-    const name = tagNameOf(reference) ?? image.reference;
-    const aside = `${nameOf(reference)}:${holder.replace('sha256:', 'was-').slice(0, 16)}`;
-    const command = this.#engine.facts.product;
-    const hint = `With --on-existing retag the name is moved and the old image kept under another one. By hand: "${command} tag ${name} ${aside}", "${command} image rm ${name}".`;
-    return { state: 'conflict', holder, hint, held: this.#held.heldOf(image) };
   }
 }

@@ -28,12 +28,13 @@ export function loadImage(
   source: ImageSource,
   options: LoadOptions,
 ): Promise<void> {
-  const { signal, onBytes, promised } = options;
-  const open = ({ alive }: IdleWatch): Readable =>
+  const { signal, onBytes, promised, onto } = options;
+  const open = ({ alive, during }: IdleWatch): Readable =>
     emitArchive(plan, {
       openBlob: (blob, unwanted) => source.openBlob(image, blob, { signal: unwanted }),
       name: image.reference,
       promised,
+      ...(onto === undefined ? {} : { beforeCommit: () => during(onto.wait()) }),
       ...(signal === undefined ? {} : { signal }),
       onBytes: (bytes) => {
         alive();

@@ -13,10 +13,11 @@ import type { BlobOptions, ImageSource, UnpackedImages } from '../core/ports.ts'
 import { formatReference, lockedNameOf, parseReference, type ImageReference } from '../core/reference.ts';
 import { formatSize } from '../core/size.ts';
 import type { SpooledImage } from '../schema/spool.ts';
-import { connectEngine, type EngineConnection } from './connect-engine.ts';
+import { connectEngine, isRemote, type EngineConnection } from './connect-engine.ts';
 import type { Engine } from './engine.ts';
 import { askForImage, digestLost } from './engine-image.ts';
 import { saveImage } from './engine-save.ts';
+import { overBreaks } from './over-breaks.ts';
 import { listNames } from './inspect-all.ts';
 import type { Inspection } from './inspection.ts';
 import { inTime } from './patience.ts';
@@ -34,6 +35,10 @@ export interface EngineSourceOptions {
   readonly inspectWithin?: number;
   /** Milliseconds in which nothing comes of a save; Docker prepares long before its first byte. Default: 10 minutes. */
   readonly saveIdle?: number;
+  /** How often a save is begun anew when the connection to another machine broke. Default: 5. */
+  readonly retries?: number;
+  /** Milliseconds before the first time; doubles each time, up to 30 seconds. Default: 1 second. */
+  readonly retryDelay?: number;
 }
 
 /** Saves under way at the same time: each needs disk for the whole image, and compressing takes all cores anyway. */
@@ -58,19 +63,24 @@ export async function openEngineSource(
     answerWithin = 30_000,
     inspectWithin = 60_000,
     saveIdle = 600_000,
+    retries = 5,
+    retryDelay = 1000,
     emit = silent,
     signal,
   } = options;
   const spool = await Spool.open(options.spoolDir);
   try {
     const engine = await connectEngine(connection, answerWithin, signal);
-    return new EngineSource(engine, spool, { inspectWithin, saveIdle, emit });
+    const tries = isRemote(connection) ? retries : 0;
+    return new EngineSource(engine, spool, { inspectWithin, saveIdle, retries: tries, retryDelay, emit });
   } catch (fault) {
     throw sourceFault(fault);
   }
 }
 
-type Settings = Required<Pick<EngineSourceOptions, 'inspectWithin' | 'saveIdle' | 'emit'>>;
+type Settings = Required<
+  Pick<EngineSourceOptions, 'inspectWithin' | 'saveIdle' | 'retries' | 'retryDelay' | 'emit'>
+>;
 
 class EngineSource implements ImageSource {
   readonly name: string;
@@ -160,17 +170,20 @@ class EngineSource implements ImageSource {
     signal: AbortSignal | undefined,
   ): Promise<SpooledImage> {
     signal?.throwIfAborted();
-    const { emit, saveIdle } = this.#settings;
+    const { emit, saveIdle, retries, retryDelay } = this.#settings;
     const item = formatReference(reference);
     const bytes = inspection.Size ?? 0;
     const size = bytes > 0 ? ` (${formatSize(bytes)})` : '';
     emit({ type: 'note', level: 'info', message: `${item}: saving${size} from ${this.name}` });
-    emit({ type: 'started', task: 'resolve', item, ...(bytes > 0 ? { bytes } : {}) });
-    const save = await saveImage(this.#engine, id, this.#spool, {
-      image: item,
-      saveIdle,
-      signal,
-      onBytes: (sent) => emit({ type: 'progress', task: 'resolve', item, bytes: sent }),
+    const again = { name: this.name, retries, retryDelay, emit, signal };
+    const save = await overBreaks(again, () => {
+      emit({ type: 'started', task: 'resolve', item, ...(bytes > 0 ? { bytes } : {}) });
+      return saveImage(this.#engine, id, this.#spool, {
+        image: item,
+        saveIdle,
+        signal,
+        onBytes: (sent) => emit({ type: 'progress', task: 'resolve', item, bytes: sent }),
+      });
     });
     try {
       const saved = findSaved(

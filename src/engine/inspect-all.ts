@@ -9,9 +9,16 @@ import type { Inspection } from './inspection.ts';
 /** How many images are looked into: knowing fewer layers only costs bytes. */
 const imagesLookedInto = 5000;
 
-/** What an engine tells of each of its images, also of those without a name. Throws what asking throws. */
-export async function inspectAll(engine: Engine, signal?: AbortSignal): Promise<readonly Inspection[]> {
-  const ids = [...new Set(await engine.imageIds(signal))].slice(0, imagesLookedInto);
+/**
+ * What an engine tells of each of its images, also of those without a name; `listed` are their IDs where it was asked for them
+ * before. Throws what asking throws.
+ */
+export async function inspectAll(
+  engine: Engine,
+  signal?: AbortSignal,
+  listed = engine.imageIds(signal),
+): Promise<readonly Inspection[]> {
+  const ids = [...new Set(await listed)].slice(0, imagesLookedInto);
   return engine.inspectMany(ids, signal);
 }
 

@@ -24,8 +24,8 @@ export interface IdleWatch {
   readonly signal: AbortSignal;
   /** Starts the wait anew, also one that was suspended. */
   readonly alive: () => void;
-  /** It is somebody else who is waited for: does not fire before there is a sign of life. */
-  readonly suspend: () => void;
+  /** Stands still until this has ended, since it is somebody else who is waited for; then the wait starts anew. */
+  readonly during: <T>(work: Promise<T>) => Promise<T>;
   /** Ends the watch, whether it fired or not. */
   readonly stop: () => void;
 }
@@ -33,20 +33,27 @@ export interface IdleWatch {
 /** Starts to watch. */
 export function watchIdle(milliseconds: number): IdleWatch {
   const controller = new AbortController();
-  let isSuspended = false;
-  const timer = setTimeout(() => {
-    if (!isSuspended) controller.abort();
-  }, milliseconds);
+  const begin = (): NodeJS.Timeout => setTimeout(() => controller.abort(), milliseconds);
+  let timer: NodeJS.Timeout | undefined = begin();
+  let isStopped = false;
   return {
     signal: controller.signal,
     alive: () => {
-      isSuspended = false;
-      // Refreshing a timer that has fired starts it again.
-      if (!controller.signal.aborted) timer.refresh();
+      // Refreshing a timer that has fired would start it again.
+      if (!controller.signal.aborted) timer?.refresh();
     },
-    suspend: () => {
-      isSuspended = true;
+    during: async (work) => {
+      clearTimeout(timer);
+      timer = undefined;
+      try {
+        return await work;
+      } finally {
+        if (!isStopped && !controller.signal.aborted) timer = begin();
+      }
     },
-    stop: () => clearTimeout(timer),
+    stop: () => {
+      isStopped = true;
+      clearTimeout(timer);
+    },
   };
 }

@@ -7,7 +7,7 @@ import type { Objection } from '../core/ports.ts';
 import { formatSize } from '../core/size.ts';
 import type { Engine } from './engine.ts';
 import { engineWords } from './engine-words.ts';
-import { roomOf, takesZstd } from './engine-room.ts';
+import { roomOf, takesZstd, type EngineRoom } from './engine-room.ts';
 
 /** File systems that compress: what is sent may take less there than it has. */
 const compressing = new Set(['btrfs', 'zfs']);
@@ -17,12 +17,13 @@ const unpacking = 2.5;
 
 /**
  * What speaks against a delivery, from what the engine tells of itself. Only what is certain is an error; the rest warns.
- * `held` are the blobs that need not be sent.
+ * `held` are the blobs that need not be sent; `room` is how much room there is where it was asked before.
  */
 export async function objectionsOf(
   engine: Engine,
   images: readonly LockedImage[],
   held: (image: LockedImage) => ReadonlySet<Digest>,
+  room?: ReturnType<typeof roomOf>,
 ): Promise<readonly Objection[]> {
   if (images.length === 0) return [];
   const sizes = images.map((image) => ({
@@ -32,7 +33,7 @@ export async function objectionsOf(
   return [
     ...zstdObjections(engine, sizes),
     ...platformObjections(engine, images),
-    ...(await roomObjections(engine, sizes)),
+    ...roomObjections(engine, sizes, await (room ?? roomOf(engine))),
   ];
 }
 
@@ -70,9 +71,11 @@ function platformObjections({ name, facts }: Engine, images: readonly LockedImag
   return [{ warning: message }];
 }
 
-async function roomObjections(engine: Engine, sizes: readonly Missing[]): Promise<Objection[]> {
-  const { name, facts } = engine;
-  const room = await roomOf(engine);
+function roomObjections(
+  { name, facts }: Engine,
+  sizes: readonly Missing[],
+  room: EngineRoom | undefined,
+): Objection[] {
   if (room === undefined) return [];
   const blobs = new Map(sizes.flatMap(({ missing }) => missing.map((blob) => [blob.digest, blob] as const)));
   const bytes = totalSize([...blobs.values()]);

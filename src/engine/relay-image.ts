@@ -65,15 +65,16 @@ async function relay(
 }
 
 /** Time in which the save is waited for, which may be that of other targets, is none of the engine that loads. */
-async function* blameless(
-  save: AsyncIterable<Buffer>,
-  { alive, suspend }: IdleWatch,
-): AsyncGenerator<Buffer> {
-  suspend();
-  for await (const bytes of save) {
-    alive();
-    yield bytes;
-    suspend();
+async function* blameless(save: AsyncIterable<Buffer>, { during }: IdleWatch): AsyncGenerator<Buffer> {
+  const pieces = save[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = await during(pieces.next());
+      if (next.done === true) return;
+      yield next.value;
+    }
+  } finally {
+    // Whoever stops reading ends the save.
+    await pieces.return?.();
   }
-  alive();
 }

@@ -3,6 +3,7 @@ import { connectSsh, type ConnectOptions } from '../ssh/connect.ts';
 import { ChannelRefused, type HostConnection } from '../ssh/host-connection.ts';
 import { asSocket } from './command-stream.ts';
 import type { EngineConnection } from './connect-engine.ts';
+import { prepareDocker } from './docker-api.ts';
 import type { SshEndpoint } from './ssh-endpoint.ts';
 import { findWay } from './ssh-find-way.ts';
 import { freeThere } from './ssh-room.ts';
@@ -18,6 +19,8 @@ export async function connectEngineOverSsh(
   options: ConnectOptions,
 ): Promise<EngineConnection> {
   const { signal } = options;
+  // There is time for that while the host is far away.
+  prepareDocker();
   const connection = await connectSsh(endpoint.destination, options);
   try {
     return connectionBy(await wayOn(connection, endpoint, options), connection, endpoint);

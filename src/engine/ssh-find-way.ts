@@ -29,7 +29,7 @@ export async function tryAllWays(
   signal: AbortSignal | undefined,
 ): Promise<readonly TriedWay[]> {
   const tried: TriedWay[] = [];
-  for (const way of await waysTo(connection, endpoint)) {
+  for await (const way of waysTo(connection, endpoint)) {
     const failures = tried.flatMap(({ failure }) => (failure === undefined ? [] : [failure]));
     if (await isAnotherEngine(connection, endpoint, way, failures)) continue;
     tried.push({ way, failure: await failureOf(way, endpoint, signal) });
@@ -47,7 +47,7 @@ export async function findWay(
   signal: AbortSignal | undefined,
 ): Promise<{ readonly way: Way; readonly failures: readonly Failure[] }> {
   const failures: Failure[] = [];
-  for (const way of await waysTo(connection, endpoint)) {
+  for await (const way of waysTo(connection, endpoint)) {
     if (await isAnotherEngine(connection, endpoint, way, failures)) continue;
     const failure = await failureOf(way, endpoint, signal);
     if (failure === undefined) return { way, failures };

@@ -3,6 +3,7 @@ import { messageOf, PackferryError } from '../core/errors.ts';
 import type { HostConnection, RemoteExit } from '../ssh/host-connection.ts';
 import { commandFailed } from './command.ts';
 import { openByCommand, type CommandConnection } from './command-engine.ts';
+import { ReadyStreams } from './ready-streams.ts';
 import { fromRoot, startThere } from './ssh-command.ts';
 import type { SshEndpoint } from './ssh-endpoint.ts';
 
@@ -20,6 +21,8 @@ export type Way = {
       /** The engine's API: by its forwarded socket, which needs no command there, or by its own command. */
       readonly kind: 'socket' | 'dial';
       readonly open: () => Promise<Duplex>;
+      /** What it opens, where any number of streams may be open there. */
+      readonly streams?: ReadyStreams;
     }
   | { readonly kind: 'command'; readonly command: CommandConnection }
 );
@@ -32,13 +35,27 @@ const kinds: readonly Way['kind'][] = ['socket', 'dial', 'command'];
  * has logged in; the engines' own commands find their socket themselves, and sudo can run them. Last come the commands
  * that do without the API: Podman needs no service then, and Docker no `dial-stdio`.
  */
-export async function waysTo(connection: HostConnection, endpoint: SshEndpoint): Promise<Way[]> {
-  const { engine, as } = endpoint;
+export async function* waysTo(connection: HostConnection, endpoint: SshEndpoint): AsyncGenerator<Way> {
+  const first = firstWay(connection, endpoint);
+  if (first !== undefined) yield first;
+  for (const way of await allWays(connection, endpoint)) if (way.name !== first?.name) yield way;
+}
+
+/** The best way, where it is known without asking the machine who the user is there. */
+function firstWay(connection: HostConnection, { engine, as, socket }: SshEndpoint): Way | undefined {
+  if (as !== undefined || (socket === undefined && engine === 'podman')) return undefined;
+  return socketWay(engine ?? 'docker', connection, socket ?? systemDocker);
+}
+
+async function allWays(connection: HostConnection, endpoint: SshEndpoint): Promise<Way[]> {
+  const { engine, as, socket } = endpoint;
   const usual: Product[] = as === undefined || as === 'root' ? ['docker', 'podman'] : ['podman', 'docker'];
+  const isAsked = socket === undefined && as !== 'root';
+  const uid = isAsked ? await userIdOf(connection, as) : undefined;
   const ways: Way[] = [];
   for (const one of engine === undefined ? usual : [engine]) {
-    const sockets = await socketsOf(one, connection, endpoint);
-    if (as === undefined) ways.push(...sockets.map((socket) => socketWay(one, connection, socket)));
+    const sockets = socket === undefined ? usualSockets(one, uid) : [socket];
+    if (as === undefined) ways.push(...sockets.map((place) => socketWay(one, connection, place)));
     ways.push(...dialWays(one, connection, endpoint, sockets), ...commandWays(one, connection, endpoint));
   }
   // A named socket is the same for both engines.
@@ -46,17 +63,11 @@ export async function waysTo(connection: HostConnection, endpoint: SshEndpoint):
   return [...named.values()].reverse().sort((a, b) => kinds.indexOf(a.kind) - kinds.indexOf(b.kind));
 }
 
-async function socketsOf(
-  product: Product,
-  connection: HostConnection,
-  { as, socket }: SshEndpoint,
-): Promise<string[]> {
-  if (socket !== undefined) return [socket];
+/** `uid` is undefined where nobody knows it. */
+function usualSockets(product: Product, uid: string | undefined): string[] {
   const system = product === 'docker' ? systemDocker : '/run/podman/podman.sock';
-  if (as === 'root') return [system];
-  const own = `${product === 'docker' ? 'docker' : 'podman/podman'}.sock`;
-  const uid = await userIdOf(connection, as);
   if (uid === undefined || uid === '0') return [system];
+  const own = `${product === 'docker' ? 'docker' : 'podman/podman'}.sock`;
   // Podman without root is the usual one, Docker without root the rare one.
   const rootless = `/run/user/${uid}/${own}`;
   return product === 'docker' ? [system, rootless] : [rootless, system];
@@ -77,8 +88,15 @@ async function userIdOf(connection: HostConnection, user: string | undefined): P
 }
 
 function socketWay(product: Product, connection: HostConnection, socket: string): Way {
-  const open = (): Promise<Duplex> => connection.openStreamLocal(socket);
-  return { name: `the socket ${socket}`, kind: 'socket', product, socket, open };
+  const streams = new ReadyStreams(() => connection.openStreamLocal(socket));
+  return {
+    name: `the socket ${socket}`,
+    kind: 'socket',
+    product,
+    socket,
+    streams,
+    open: () => streams.take(),
+  };
 }
 
 /** As for engines of this machine: sudo asks for nothing, and Podman's store lies in the home of its user. */
@@ -138,6 +156,9 @@ function commandWays(product: Product, connection: HostConnection, endpoint: Ssh
 /** Milliseconds; whoever tries has less patience. */
 const longest = 600_000;
 
+/** What an engine is asked at the same time at first: what it is, then what it has. */
+const questionsAtOnce = 8;
+
 /** Does an engine answer this way? Undefined when it does, else why not. */
 export async function tryWay(way: Way, within: AbortSignal): Promise<unknown> {
   try {
@@ -147,14 +168,17 @@ export async function tryWay(way: Way, within: AbortSignal): Promise<unknown> {
       return undefined;
     }
     const stream = await way.open();
+    // What will be asked next needs no round trip then before it can be asked.
+    way.streams?.prepare(questionsAtOnce);
     try {
-      return (await answers(stream, within))
-        ? undefined
-        : new Error('what answers there does not speak HTTP');
+      if (await answers(stream, within)) return undefined;
+      way.streams?.close();
+      return new Error('what answers there does not speak HTTP');
     } finally {
       stream.destroy();
     }
   } catch (fault) {
+    if (way.kind !== 'command') way.streams?.close();
     return fault ?? new Error(messageOf(fault));
   }
 }

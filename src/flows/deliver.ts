@@ -1,11 +1,12 @@
+import { BaseMissing } from '../core/base-missing.ts';
 import { asPackferryError, PackferryError } from '../core/errors.ts';
 import { silent, type Emit } from '../core/events.ts';
 import type { Digest } from '../core/digest.ts';
 import { blobsOf, totalSize, type Descriptor, type LockedImage } from '../core/image.ts';
-import type { ImageSource, ImageTarget, Presence } from '../core/ports.ts';
+import type { ImageSource, ImageTarget, OnTheWay, Presence } from '../core/ports.ts';
 import { parseReference, tagNameOf } from '../core/reference.ts';
 import type { ImportedImage } from '../schema/reports.ts';
-import { deliverInOrder } from './delivery-order.ts';
+import { deliverInOrder, type Bases } from './delivery-order.ts';
 import { freeName, isSettled, withdraw, type OnExisting } from './on-existing.ts';
 import type { Pace } from './pace.ts';
 import { deliverPersistently } from './redelivery.ts';
@@ -60,12 +61,12 @@ export async function deliverImages(
   errors: PackferryError[],
   options: DeliveryOptions,
 ): Promise<ImportedImage[]> {
-  const { signal, dryRun, keepGoing } = options;
+  const { signal, dryRun, keepGoing, onExisting = 'error' } = options;
   const emit = dryRun ? silent : options.emit;
-  const attempt = async (one: SurveyedImage): Promise<Outcome> => {
+  const attempt = async (one: SurveyedImage, onto?: OnTheWay): Promise<Outcome> => {
     const ended = options.onAttempt?.(one.image);
     try {
-      const delivered = await deliverOne(target, one, source, { ...options, emit });
+      const delivered = await deliverOne(target, one, source, { ...options, emit, onto });
       const isTried = options.smoke === true && !dryRun && !('error' in delivered);
       return isTried ? await smoke(target, one.image, delivered.image, { emit, signal }) : delivered;
     } finally {
@@ -82,27 +83,32 @@ export async function deliverImages(
     return image;
   };
   const postponed = new Map<SurveyedImage, Outcome>();
-  const one = async (next: SurveyedImage): Promise<ImportedImage> => {
+  const one = async (next: SurveyedImage, bases?: Bases<SurveyedImage>): Promise<ImportedImage> => {
     signal.throwIfAborted();
     if (errors.length > 0 && !keepGoing && !dryRun)
       return pending(target, next.image, next.presence, options);
-    const outcome = await attempt(next);
+    const onto = bases && { images: bases.values.map(({ image }) => image), wait: bases.wait };
+    const outcome = await attempt(next, onto);
     const hadCompany = options.jobs > 1 && surveyed.length > 1;
     if (!isFull(outcome) || !keepGoing || !hadCompany) return close(outcome);
     postponed.set(next, outcome);
     return outcome.image;
   };
+  const isMoved = (image: LockedImage): boolean =>
+    onExisting !== 'keep' && isSettled(target, image, onExisting);
   const waiting = surveyed.map((value) => {
-    const layers = layersToBring(value);
-    return { value, missing: new Set(layers.map(({ digest }) => digest)), bytes: totalSize(layers) };
+    const { image, presence } = value;
+    const brings = presence.state === 'conflict' && !isMoved(image) ? [] : layersToBring(value);
+    const missing = new Map(brings.map(({ digest, size }) => [digest, size]));
+    // A name is moved once only; and a save tells no layers before it is there.
+    return { value, missing, mayGoAhead: presence.state === 'absent' && image.isUnpacked !== true };
   });
-  const images = await deliverInOrder(
-    waiting,
-    options.jobs,
-    one,
-    ({ status }) => status === 'loaded',
-    options.asGiven,
-  );
+  const images = await deliverInOrder(waiting, one, {
+    jobs: options.jobs,
+    arrived: ({ status }) => status === 'loaded',
+    asGiven: options.asGiven ?? false,
+    ahead: target.sendsAhead === true && !dryRun,
+  });
   const later = await deliverAlone(postponed, attempt);
   return images.map((image, at) => {
     const value = surveyed[at];
@@ -149,9 +155,9 @@ async function deliverOne(
   target: ImageTarget,
   surveyed: SurveyedImage,
   source: ImageSource,
-  options: DeliveryOptions,
+  options: DeliveryOptions & { readonly onto: OnTheWay | undefined },
 ): Promise<Outcome> {
-  const { emit, signal, dryRun, onExisting = 'error', retries, retryDelay } = options;
+  const { emit, signal, dryRun, onExisting = 'error', retries, retryDelay, onto } = options;
   const { image, presence } = surveyed;
   const item = image.reference;
   const base = pending(target, image, presence, options);
@@ -182,7 +188,7 @@ async function deliverOne(
     const onBytes = (bytes: number): void => emit({ type: 'progress', task: 'deliver', item, bytes });
     const replaces = replaced === undefined ? {} : { replaces: replaced.id };
     const { delivery, answer } = await deliverPersistently(target, image, source, {
-      ...{ signal, emit, onBytes, onAgain: start, ...replaces },
+      ...{ signal, emit, onBytes, onAgain: start, onto, ...replaces },
       ...(retries === undefined ? {} : { retries }),
       ...(retryDelay === undefined ? {} : { retryDelay }),
     });
@@ -205,6 +211,7 @@ async function deliverOne(
     return { image: replaced === undefined ? done : { ...done, replaced } };
   } catch (fault) {
     signal.throwIfAborted();
+    if (fault instanceof BaseMissing) throw fault;
     const error = naming(item, asPackferryError(fault));
     return { image: { ...base, status: 'failed', error: reportError(error) }, error };
   }

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { BaseMissing } from '../core/base-missing.ts';
 import { asPackferryError } from '../core/errors.ts';
 import { tellWait, type Emit } from '../core/events.ts';
 import type { LockedImage } from '../core/image.ts';
@@ -24,7 +25,8 @@ const longestPause = 30_000;
 
 /**
  * Brings an image to a target and has it confirmed. When the connection breaks, both are tried again: the target is asked
- * once more what it has, and what it has is not sent again. The bytes that were sent in vain count as sent.
+ * once more what it has, and what it has is not sent again. The bytes that were sent in vain count as sent. `BaseMissing` is
+ * thrown at once.
  */
 export async function deliverPersistently(
   target: ImageTarget,
@@ -48,6 +50,7 @@ export async function deliverPersistently(
       return { delivery: { ...delivery, bytesSent: sentInVain + delivery.bytesSent }, answer };
     } catch (fault) {
       signal.throwIfAborted();
+      if (fault instanceof BaseMissing) throw fault;
       const error = asPackferryError(fault);
       if (tries >= retries || target.wayBroke?.(error) !== true) throw error;
       sentInVain += sent;

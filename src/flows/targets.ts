@@ -29,7 +29,8 @@ export interface EndpointOptions {
   readonly emit?: Emit;
 }
 
-type OpenTarget = (signal: AbortSignal) => Promise<ImageTarget>;
+/** `quietly`: nobody is asked anything on the way. */
+type OpenTarget = (signal: AbortSignal, quietly?: boolean) => Promise<ImageTarget>;
 
 /** A target that is known but has not been touched, and as what it was named. */
 export type FoundTarget = OpenTarget & { readonly url: string };
@@ -91,6 +92,41 @@ export async function openUsableTargets(
   return [...targets.values()];
 }
 
+/**
+ * Opens targets as `openUsableTargets` does, those over SSH while other work is still done, since to connect takes many round
+ * trips. Where somebody has to be asked for a password, that waits for the end of the work. What the work throws counts first; then
+ * nothing stays open.
+ */
+export async function openMeanwhile<T>(
+  found: readonly FoundTarget[],
+  signal: AbortSignal,
+  work: () => Promise<T>,
+  atOnce?: number,
+): Promise<{ readonly done: T; readonly targets: readonly ImageTarget[] }> {
+  const inVain = new AbortController();
+  const both = AbortSignal.any([signal, inVain.signal]);
+  const working = work();
+  const patient = found.map((open): FoundTarget => {
+    if (!open.url.startsWith('ssh:'))
+      return Object.assign(() => working.then(() => open(both)), { url: open.url });
+    const quietly = (): Promise<ImageTarget> =>
+      open(both, true).catch((fault: unknown) => {
+        if (asPackferryError(fault).code !== 'E_SSH_AUTH') throw fault;
+        return working.then(() => open(both));
+      });
+    return Object.assign(quietly, { url: open.url });
+  });
+  const opening = openUsableTargets(patient, both, atOnce);
+  try {
+    const [done] = await Promise.all([working, opening.catch(() => working)]);
+    return { done, targets: await opening };
+  } catch (fault) {
+    inVain.abort();
+    await opening.then(closeTargets, () => undefined);
+    throw fault;
+  }
+}
+
 /** Stands for a target that could not be opened. */
 function unusable(name: string, error: PackferryError): ImageTarget {
   const refuse = (): Promise<never> => Promise.reject(error);
@@ -118,9 +154,15 @@ async function findTarget(url: string, options: EndpointOptions): Promise<OpenTa
   if (scheme === 'registry') return findRegistry(registryBase(url, rest), await registries?.());
   if (scheme === 'ssh') {
     const endpoint = parseSshEndpoint(rest);
-    if (stage !== undefined) return (signal) => stagedTarget(endpoint, { ssh, stage, emit, signal });
-    return async (signal) =>
-      openDockerTarget(await sshTarget(endpoint, { ssh, emit, signal }), { ...engine, signal });
+    const access = (quietly = false): typeof ssh =>
+      quietly && ssh !== undefined ? { ...ssh, ask: undefined } : ssh;
+    if (stage !== undefined)
+      return (signal, quietly) => stagedTarget(endpoint, { ssh: access(quietly), stage, emit, signal });
+    return async (signal, quietly) =>
+      openDockerTarget(await sshTarget(endpoint, { ssh: access(quietly), emit, signal }), {
+        ...engine,
+        signal,
+      });
   }
   if (scheme !== 'oci') {
     const find = scheme === 'docker' ? findDocker : findPodman;

@@ -9,7 +9,7 @@ import { checkFolderPlace } from '../../bundle/file-place.ts';
 import { openBundle } from '../../bundle/open.ts';
 import { openPassingBundle } from '../../bundle/passing-bundle.ts';
 import { parseRetag } from '../../flows/retag.ts';
-import { closeTargets, openUsableTargets, type FoundTarget } from '../../flows/targets.ts';
+import { closeTargets, openMeanwhile, type FoundTarget } from '../../flows/targets.ts';
 import { blobsToSend } from '../../flows/deliver.ts';
 import { Evidence } from '../../flows/receipt/evidence.ts';
 import {
@@ -80,11 +80,14 @@ async function runImport(
   const judgement = await judgementOf(session, options, evidence);
   const passing = options.singlePass === true ? await openPassingBundle(dir, judgement) : undefined;
   try {
-    const bundle = passing ?? (await openBundle(dir, judgement));
-    tellUnknown(bundle, judgement.freshness, 'warning', emit);
-    // Before a target is touched: the bundle may not hold what is asked for.
-    chooseImages(bundle, asked.only);
-    const targets = await openUsableTargets(found, signal, options.targetsAtOnce);
+    const open = async (): Promise<DeliverableBundle> => {
+      const opened = passing ?? (await openBundle(dir, judgement));
+      tellUnknown(opened, judgement.freshness, 'warning', emit);
+      // Before a target is asked for anything: the bundle may not hold what is wanted.
+      chooseImages(opened, asked.only);
+      return opened;
+    };
+    const { done: bundle, targets } = await openMeanwhile(found, signal, open, options.targetsAtOnce);
     const load = { bundle, judgement, ...asked };
     return await loadInto(targets, session, load, options, evidence).finally(() => closeTargets(targets));
   } finally {

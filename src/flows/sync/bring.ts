@@ -34,7 +34,11 @@ export async function bring(
   authority: SurveyedHost | undefined,
   options: SyncOptions,
 ): Promise<Brought> {
-  const { spoolDir, jobs, keepGoing, emit, signal, targetsAtOnce } = options;
+  const { spoolDir, jobs, keepGoing, emit, signal, targetsAtOnce, retries, retryDelay } = options;
+  const again = {
+    ...(retries === undefined ? {} : { retries }),
+    ...(retryDelay === undefined ? {} : { retryDelay }),
+  };
   const wanted = [...new Set(work.flatMap(({ images }) => images))];
   let targets: readonly ImageTarget[] = [];
   let source: ImageSource | undefined;
@@ -52,7 +56,7 @@ export async function bring(
     targets = await openUsableTargets(found, signal, targetsAtOnce);
     const isStraight = takeStraight(targets, targetsAtOnce);
     const openSource = async ({ engine }: SurveyedHost): Promise<ImageSource> => {
-      const opened = await openEngineSource(await engine.connect(signal), { spoolDir, emit, signal });
+      const opened = await openEngineSource(await engine.connect(signal), { spoolDir, ...again, emit, signal });
       return isStraight ? withoutSaving(opened) : opened;
     };
     source = sourceOfHosts(wanted, (image) => giverOf(image, authority), openSource);
