@@ -1,11 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
 import type { Event } from '../../src/core/events.ts';
 import { searchImages } from '../../src/flows/search.ts';
 import { searchReport } from '../../src/schema/reports-tags.ts';
-import { projectRoot } from '../helpers/cli.ts';
 import { runCli } from '../helpers/cli-run.ts';
+import { loadedWithAction } from '../helpers/loaded-with.ts';
 import { metadataFiles } from '../helpers/metadata-folder.ts';
 import { folderWith } from '../helpers/pack-folder.ts';
 
@@ -80,28 +79,12 @@ test(
   /warning: 1 of the md files[^]*odd: there is no image/,
 );
 
-/** The compiled files and packages that are loaded with a compiled file; dynamic imports are not followed. */
-async function loadedWith(file: string, seen = new Set<string>()): Promise<Set<string>> {
-  if (seen.has(file)) return seen;
-  seen.add(file);
-  const text = await readFile(file, 'utf8');
-  for (const [, name = ''] of text.matchAll(/^(?:import|export) (?:.* from )?['"](.+)['"];$/gm)) {
-    if (name.startsWith('.')) await loadedWith(path.join(path.dirname(file), name), seen);
-    else seen.add(name);
-  }
-  return seen;
-}
-
 test('search: its start does not load what takes longer than searching', async (t) => {
-  const cli = path.join(projectRoot, 'dist', 'src', 'cli');
-  const loaded = new Set<string>();
-  for (const file of ['main.js', 'run-command.js', 'actions/search.js']) {
-    await loadedWith(path.join(cli, file), loaded);
-  }
-  t.true(loaded.has('commander'));
-  t.true([...loaded].some((file) => file.endsWith('image-metadata/query.js')));
+  const loaded = await loadedWithAction('search');
+  t.true(loaded.includes('commander'));
+  t.true(loaded.some((file) => file.endsWith('image-metadata/query.js')));
   t.deepEqual(
-    [...loaded].filter((name) => ['zod', 'yaml', 'undici', 'ssh2', 'tar', 'yauzl'].includes(name)),
+    loaded.filter((name) => ['zod', 'yaml', 'undici', 'ssh2', 'tar', 'yauzl'].includes(name)),
     [],
   );
 });
