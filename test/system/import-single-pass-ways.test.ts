@@ -83,7 +83,7 @@ engineTest(
       for (const signal of ['SIGINT', 'SIGKILL'] as const) {
         let act = (): void => undefined;
         // In the middle of the first image's layer.
-        const cut = { after: 1_500_000, then: () => Promise.resolve(act()) };
+        const cut = { after: 1_500_000, then: () => Promise.resolve().then(() => act()) };
         await withCountingSocket(
           socket,
           engine.socket,

@@ -56,7 +56,12 @@ export async function bring(
     targets = await openUsableTargets(found, signal, targetsAtOnce);
     const isStraight = takeStraight(targets, targetsAtOnce);
     const openSource = async ({ engine }: SurveyedHost): Promise<ImageSource> => {
-      const opened = await openEngineSource(await engine.connect(signal), { spoolDir, ...again, emit, signal });
+      const opened = await openEngineSource(await engine.connect(signal), {
+        spoolDir,
+        ...again,
+        emit,
+        signal,
+      });
       return isStraight ? withoutSaving(opened) : opened;
     };
     source = sourceOfHosts(wanted, (image) => giverOf(image, authority), openSource);
