@@ -58,7 +58,7 @@ export async function reachesSockets(
   connected: (use: (connection: HostConnection) => Promise<void>) => Promise<void>,
 ): Promise<void> {
   const socket = path.join(sshd.folder, 'echo.sock');
-  const server = createServer({ allowHalfOpen: true }, (one) => one.pipe(one));
+  const server = createServer({ allowHalfOpen: true }, (one) => one.on('error', () => undefined).pipe(one));
   await new Promise<void>((resolve) => server.listen(socket, resolve));
   try {
     await connected(async (connection) => {

@@ -209,7 +209,9 @@ test('nobody listens, and a name that nobody has', async (t) => {
 
 test('what answers is no SSH server, or never says anything', async (t) => {
   await withTempFolder(async (home) => {
-    const http = createServer((one) => one.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
+    const http = createServer((one) =>
+      one.on('error', () => undefined).end('HTTP/1.1 400 Bad Request\r\n\r\n'),
+    );
     const mute = createServer((one) => one.on('error', () => undefined));
     for (const server of [http, mute]) {
       await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -40,7 +40,11 @@ test('an engine that was named and is not there fails, with the status that an i
 test('a socket that is no engine is told as that, and doctor does not hang', async (t) => {
   await withTempFolder(async (home) => {
     const socket = path.join(home, 'other.sock');
-    const server = createServer((connection) => connection.end('hello\n'));
+    const server = createServer((connection) => {
+      // Of several questions at once, those behind the first are given up.
+      connection.on('error', () => undefined);
+      connection.end('hello\n');
+    });
     await new Promise<void>((resolve) => server.listen(socket, resolve));
     try {
       const answer = await ask(home, ['--to', `docker:unix://${socket}`]);
