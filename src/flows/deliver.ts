@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { BaseMissing } from '../core/base-missing.ts';
 import { asPackferryError, PackferryError } from '../core/errors.ts';
 import { silent, type Emit } from '../core/events.ts';
@@ -83,13 +84,15 @@ export async function deliverImages(
     return image;
   };
   const postponed = new Map<SurveyedImage, Outcome>();
+  let hadFull = false;
   const one = async (next: SurveyedImage, bases?: Bases<SurveyedImage>): Promise<ImportedImage> => {
     signal.throwIfAborted();
     if (errors.length > 0 && !keepGoing && !dryRun)
       return pending(target, next.image, next.presence, options);
     const onto = bases && { images: bases.values.map(({ image }) => image), wait: bases.wait };
     const outcome = await attempt(next, onto);
-    const hadCompany = options.jobs > 1 && surveyed.length > 1;
+    const hadCompany = (options.jobs > 1 && surveyed.length > 1) || hadFull;
+    if (isFull(outcome)) hadFull = true;
     if (!isFull(outcome) || !keepGoing || !hadCompany) return close(outcome);
     postponed.set(next, outcome);
     return outcome.image;
@@ -109,7 +112,7 @@ export async function deliverImages(
     asGiven: options.asGiven ?? false,
     ahead: target.sendsAhead === true && !dryRun,
   });
-  const later = await deliverAlone(postponed, attempt);
+  const later = await deliverAlone(postponed, attempt, signal);
   return images.map((image, at) => {
     const value = surveyed[at];
     const outcome = value === undefined ? undefined : later.get(value);
@@ -120,16 +123,24 @@ export async function deliverImages(
 /**
  * An image may only have failed because of the room that another one took while both were loaded, and gave back when it
  * failed. So all that met a full disk are tried once more, one by one, the smallest first, up to the first that fails
- * again.
+ * again. The first has more tries, with pauses in between (milliseconds): Docker's containerd store gives the room back a moment
+ * after it has told of the failure.
  */
 async function deliverAlone(
   postponed: ReadonlyMap<SurveyedImage, Outcome>,
   attempt: (one: SurveyedImage) => Promise<Outcome>,
+  signal: AbortSignal,
 ): Promise<ReadonlyMap<SurveyedImage, Outcome>> {
   const outcomes = new Map(postponed);
   const size = ({ image }: SurveyedImage): number => totalSize(blobsOf(image));
+  const pauses = [500, 1000, 2000];
   for (const one of [...postponed.keys()].sort((a, b) => size(a) - size(b))) {
-    const outcome = await attempt(one);
+    const again = pauses.splice(0);
+    let outcome = await attempt(one);
+    while (isFull(outcome) && again.length > 0) {
+      await delay(again.shift(), undefined, { signal }).catch(() => signal.throwIfAborted());
+      outcome = await attempt(one);
+    }
     outcomes.set(one, outcome);
     if (isFull(outcome)) break;
   }

@@ -18,8 +18,8 @@ const small = image('small', 1000);
 const large = image('large', 50_000);
 const huge = image('huge', 90_000);
 
-/** An engine that has room for the small image, as long as no other one is being loaded. */
-function crampedTarget(tried: string[]): ImageTarget {
+/** An engine that has room for the small image, as long as no other one is being loaded, and from a certain try on. */
+function crampedTarget(tried: string[], roomFrom: number): ImageTarget {
   let loading = 0;
   const held = new Set<string>();
   return {
@@ -33,7 +33,7 @@ function crampedTarget(tried: string[]): ImageTarget {
       const isAlone = loading === 1;
       await new Promise((resolve) => setImmediate(resolve));
       loading -= 1;
-      if (!isAlone || wanted !== small) {
+      if (!isAlone || wanted !== small || tried.length < roomFrom) {
         throw new PackferryError('E_TARGET_FULL', `${wanted.reference}: not loaded`);
       }
       held.add(wanted.reference);
@@ -49,7 +49,10 @@ function crampedTarget(tried: string[]): ImageTarget {
   };
 }
 
-async function deliver(options: Partial<DeliveryOptions>): Promise<{
+async function deliver(
+  options: Partial<DeliveryOptions>,
+  roomFrom = 0,
+): Promise<{
   readonly tried: readonly string[];
   readonly statuses: readonly string[];
   readonly codes: readonly string[];
@@ -62,7 +65,7 @@ async function deliver(options: Partial<DeliveryOptions>): Promise<{
   }));
   const { signal } = new AbortController();
   const all = { dryRun: false, keepGoing: true, jobs: 3, emit: (event: Event) => events.push(event), signal };
-  const images = await deliverImages(crampedTarget(tried), surveyed, composedSource([]), errors, {
+  const images = await deliverImages(crampedTarget(tried, roomFrom), surveyed, composedSource([]), errors, {
     ...all,
     ...options,
   });
@@ -84,9 +87,17 @@ test('images that met a full disk beside others are tried again alone, up to the
   t.deepEqual(failed.sort(), [huge.reference, large.reference].sort(), 'each is told once');
 });
 
-test('images that met a full disk alone are not tried again', async (t) => {
-  const { tried, statuses } = await deliver({ jobs: 1 });
-  t.deepEqual(tried, ['huge', 'large', 'small']);
+test('the first image that met a full disk, alone, is not tried again; those after it are', async (t) => {
+  const { tried, statuses, codes } = await deliver({ jobs: 1 });
+  t.deepEqual(tried.slice(0, 3), ['huge', 'large', 'small']);
+  t.deepEqual([...new Set(tried.slice(3))], ['large']);
+  t.deepEqual(statuses, ['failed', 'failed', 'loaded']);
+  t.deepEqual(codes, ['E_TARGET_FULL', 'E_TARGET_FULL']);
+});
+
+test('an engine that gives room back a moment after it has told of a full disk', async (t) => {
+  const { tried, statuses } = await deliver({ jobs: 1 }, 6);
+  t.deepEqual(tried, ['huge', 'large', 'small', 'small', 'small', 'small', 'large']);
   t.deepEqual(statuses, ['failed', 'failed', 'loaded']);
 });
 
