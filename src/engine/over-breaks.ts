@@ -31,11 +31,20 @@ export async function overBreaks<T>(
       const error = asPackferryError(fault);
       if (tries >= retries || !connectionBroke(error)) throw fault;
       emit({ type: 'note', level: 'warning', message: `${error.message}; it is saved again` });
-      const pause = backOff(tries, { retryDelay, maxWait: longestPause });
-      tellWait(emit, name, error.message, pause);
-      // An interruption is thrown as what it is.
-      await delay(pause, undefined, signal === undefined ? {} : { signal }).catch(() => undefined);
-      signal?.throwIfAborted();
+      await pauseAfterBreak(tries, error.message, { name, retryDelay, emit, signal });
     }
   }
+}
+
+/** Waits before the repetition after so many (from 0), and says so where it takes long. Throws the reason of the signal. */
+export async function pauseAfterBreak(
+  tries: number,
+  message: string,
+  { name, retryDelay, emit, signal }: Omit<OverBreaksOptions, 'retries'>,
+): Promise<void> {
+  const pause = backOff(tries, { retryDelay, maxWait: longestPause });
+  tellWait(emit, name, message, pause);
+  // An interruption is thrown as what it is.
+  await delay(pause, undefined, signal === undefined ? {} : { signal }).catch(() => undefined);
+  signal?.throwIfAborted();
 }

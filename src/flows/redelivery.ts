@@ -1,10 +1,9 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { BaseMissing } from '../core/base-missing.ts';
 import { asPackferryError } from '../core/errors.ts';
-import { tellWait, type Emit } from '../core/events.ts';
+import type { Emit } from '../core/events.ts';
 import type { LockedImage } from '../core/image.ts';
 import type { Confirmation, DeliverOptions, Delivery, ImageSource, ImageTarget } from '../core/ports.ts';
-import { backOff } from '../registry/retry.ts';
+import { pauseAfterBreak } from '../engine/over-breaks.ts';
 import type { Pace } from './pace.ts';
 
 export interface RedeliveryOptions extends DeliverOptions, Pick<Pace, 'retries' | 'retryDelay'> {
@@ -19,9 +18,6 @@ export interface Redelivered {
   readonly delivery: Delivery;
   readonly answer: Confirmation;
 }
-
-/** Milliseconds. */
-const longestPause = 30_000;
 
 /**
  * Brings an image to a target and has it confirmed. When the connection breaks, both are tried again: the target is asked
@@ -57,11 +53,7 @@ export async function deliverPersistently(
       const { message } = error;
       const what = message.includes(image.reference) ? '' : `${image.reference}: `;
       emit({ type: 'note', level: 'warning', message: `${what}${message}; it is brought again` });
-      const pause = backOff(tries, { retryDelay, maxWait: longestPause });
-      tellWait(emit, target.name, message, pause);
-      // An interruption is thrown as what it is.
-      await delay(pause, undefined, { signal }).catch(() => undefined);
-      signal.throwIfAborted();
+      await pauseAfterBreak(tries, message, { name: target.name, retryDelay, emit, signal });
       onAgain();
     }
   }

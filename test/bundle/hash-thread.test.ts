@@ -77,40 +77,38 @@ test('who waits for what was reached can go on from there', async (t) => {
   });
 });
 
-test('a fault is told to everybody who asks, and harms no other hash', async (t) => {
+/** A thread, and a file of three bytes. */
+async function withShortFile(use: (thread: HashThread, fd: number) => Promise<void>): Promise<void> {
   await withFolder(async (folder) => {
     const name = path.join(folder, 'short');
     await writeFile(name, 'abc');
     const thread = new HashThread();
     const file = await open(name);
     try {
-      const [bad, good] = [thread.file(file.fd), thread.file(file.fd, { from: 1 })];
-      bad.reach(4);
-      good.reach(2);
-      await t.throwsAsync(bad.caughtUp(), { message: /shorter/ });
-      await t.throwsAsync(bad.digest(), { message: /shorter/ });
-      t.is(await good.digest(), createHash('sha256').update('bc').digest('hex'));
+      await use(thread, file.fd);
     } finally {
       await thread.close();
       await file.close();
     }
   });
+}
+
+test('a fault is told to everybody who asks, and harms no other hash', async (t) => {
+  await withShortFile(async (thread, fd) => {
+    const [bad, good] = [thread.file(fd), thread.file(fd, { from: 1 })];
+    bad.reach(4);
+    good.reach(2);
+    await t.throwsAsync(bad.caughtUp(), { message: /shorter/ });
+    await t.throwsAsync(bad.digest(), { message: /shorter/ });
+    t.is(await good.digest(), createHash('sha256').update('bc').digest('hex'));
+  });
 });
 
 test('a file that is shorter than it should be has no hash', async (t) => {
-  await withFolder(async (folder) => {
-    const name = path.join(folder, 'short');
-    await writeFile(name, 'abc');
-    const thread = new HashThread();
-    const file = await open(name);
-    try {
-      const hash = thread.file(file.fd);
-      hash.reach(4);
-      await t.throwsAsync(hash.digest(), { message: /shorter/ });
-    } finally {
-      await thread.close();
-      await file.close();
-    }
+  await withShortFile(async (thread, fd) => {
+    const hash = thread.file(fd);
+    hash.reach(4);
+    await t.throwsAsync(hash.digest(), { message: /shorter/ });
   });
 });
 
