@@ -18,13 +18,17 @@ export interface Measured<Image extends ArchiveImage = ArchiveImage> {
   readonly nameBytes: number;
 }
 
-/** Counts an image once, so that adding it to an archive later costs no planning. */
-export function measure<Image extends ArchiveImage>(image: Image): Measured<Image> {
+/** Counts an image once, so that adding it to an archive later costs no planning. Blobs of `without` are not in the archive. */
+export function measure<Image extends ArchiveImage>(
+  image: Image,
+  without?: ReadonlySet<Digest>,
+): Measured<Image> {
   const name = engineNameOf(image);
+  const blobs = blobsOf(image).filter(({ digest }) => without?.has(digest) !== true);
   const measured = {
     image,
     alone: 0,
-    members: new Map(blobsOf(image).map((blob) => [blob.digest, memberSize(blob.size)])),
+    members: new Map(blobs.map((blob) => [blob.digest, memberSize(blob.size)])),
     indexBytes: jsonBytes(indexEntry(image)),
     saveBytes: jsonBytes(saveEntry(image, name === undefined ? [] : [name])),
     nameBytes: name === undefined ? 0 : jsonBytes(name),

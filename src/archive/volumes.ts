@@ -1,3 +1,4 @@
+import type { Digest } from '../core/digest.ts';
 import { PackferryError } from '../core/errors.ts';
 import type { LockedImage } from '../core/image.ts';
 import { ArchiveMeter, measure, type Measured } from './archive-size.ts';
@@ -6,11 +7,15 @@ import { ArchiveMeter, measure, type Measured } from './archive-size.ts';
  * Groups images into archives of at most `limit` bytes each, as `planArchive` counts them. Images that share the most
  * bytes go together, since a blob is stored once per archive: each volume starts with the largest image that is left
  * and takes the one that shares most with it, until none fits. The result depends on the images only, not on their
- * order; images stand sorted by reference, and so do the volumes by their first image. Throws `E_IMAGE_TOO_LARGE`
- * for every image that does not fit alone.
+ * order; images stand sorted by reference, and so do the volumes by their first image. Blobs of `without` take no room. Throws
+ * `E_IMAGE_TOO_LARGE` for every image that does not fit alone.
  */
-export function packVolumes(images: readonly LockedImage[], limit: number): LockedImage[][] {
-  const left = images.map((image) => measure(image)).sort(largestFirst);
+export function packVolumes(
+  images: readonly LockedImage[],
+  limit: number,
+  without?: ReadonlySet<Digest>,
+): LockedImage[][] {
+  const left = images.map((image) => measure(image, without)).sort(largestFirst);
   refuseTooLarge(left, limit);
   if (fitTogether(left, limit)) return left.length === 0 ? [] : [[...images].sort(byReference)];
   const volumes: LockedImage[][] = [];
@@ -21,9 +26,13 @@ export function packVolumes(images: readonly LockedImage[], limit: number): Lock
 }
 
 /** One archive per image, sorted by reference. Throws `E_IMAGE_TOO_LARGE` as `packVolumes` does. */
-export function onePerImage(images: readonly LockedImage[], limit: number): LockedImage[][] {
+export function onePerImage(
+  images: readonly LockedImage[],
+  limit: number,
+  without?: ReadonlySet<Digest>,
+): LockedImage[][] {
   refuseTooLarge(
-    images.map((image) => measure(image)),
+    images.map((image) => measure(image, without)),
     limit,
   );
   return [...images].sort(byReference).map((image) => [image]);

@@ -7,6 +7,7 @@ import {
   type BundleArchive,
   type BundleDocument,
   type BundleFinding,
+  type RequiredBlob,
 } from '../schema/bundle.ts';
 import type { ImageUse } from '../schema/parts.ts';
 import type { CarriedPack } from './carried-packs.ts';
@@ -21,6 +22,14 @@ export interface BundledImage {
   readonly witness?: 'agrees' | 'absent';
 }
 
+/** What a bundle leaves out. */
+export interface LeftOut {
+  /** Layers of its images, each once; no layer among them is carried in any archive. */
+  readonly requires: readonly RequiredBlob[];
+  /** What says that the far side has them, in words: the values of `base` in `requires` are among these. */
+  readonly base: readonly string[];
+}
+
 /** What a bundle is to hold, in the volumes in which it is to hold it. */
 export interface BundleContent {
   readonly name: string;
@@ -30,6 +39,8 @@ export interface BundleContent {
   readonly findings: readonly BundleFinding[];
   /** Content packs that are carried along. */
   readonly packs: readonly CarriedPack[];
+  /** Layers that stay out, since the far side has them; absent: none. */
+  readonly leftOut?: LeftOut;
   /** The program that is to import it, where a site has none. */
   readonly importer?: CarriedImporter;
   /** Seconds after `createdAt` when the bundle is not to be imported any more; absent: never. */
@@ -46,11 +57,12 @@ export interface PlannedVolume {
 }
 
 /**
- * What makes two contents the same bundle: the images by name and digest, how they are divided, the packs, the importer, and the
- * sites. Who needs an image, and which mirror answered, may change without a byte of the archives changing.
+ * What makes two contents the same bundle: the images by name and digest, how they are divided, what is left out, the packs, the
+ * importer, and the sites. Who needs an image, and which mirror answered, may change without a byte of the archives changing.
  */
 export function contentIdentity(content: BundleContent): string {
-  const { name, platform, volumes, packs, importer, audience } = content;
+  const { name, platform, volumes, packs, importer, audience, leftOut } = content;
+  const requires = leftOut?.requires.map(({ digest }) => digest).sort() ?? [];
   return JSON.stringify({
     name,
     platform,
@@ -65,12 +77,23 @@ export function contentIdentity(content: BundleContent): string {
     packs: packs.map(({ id, version }) => [id, version]).sort(),
     importer: importer?.entry.sha256,
     ...(audience === undefined ? {} : { audience: [...audience].sort() }),
+    ...(requires.length === 0 ? {} : { requires }),
   });
 }
 
 /** The same of a bundle that is there. */
 export function documentIdentity(document: BundleDocument): string {
-  const { name, platform, images, archives, packs, importers: [entry] = [], audience } = document;
+  const {
+    name,
+    platform,
+    images,
+    archives,
+    packs,
+    importers: [entry] = [],
+    audience,
+    requires,
+    base,
+  } = document;
   const volumes = archives.map(({ file }) =>
     images
       .filter(({ archive }) => archive === file)
@@ -79,19 +102,30 @@ export function documentIdentity(document: BundleDocument): string {
   const carried = packs.map(({ id, version }) => ({ id, version, zip: '' }));
   const importer = entry === undefined ? {} : { importer: { path: '', entry } };
   const sites = audience === undefined ? {} : { audience };
-  return contentIdentity({ name, platform, volumes, packs: carried, findings: [], ...importer, ...sites });
+  const leftOut = { requires, base };
+  return contentIdentity({
+    ...{ name, platform, volumes, packs: carried, findings: [], leftOut },
+    ...importer,
+    ...sites,
+  });
 }
 
 /** Plans every archive of a bundle. The same content gives the same plans. */
 export function planVolumes(content: BundleContent): PlannedVolume[] {
+  const without = leftOutOf(content.leftOut?.requires ?? []);
   return content.volumes.map((images, index) => ({
     file: archiveName(index),
     plan: planArchive(
       images.map(({ image }) => image),
-      { commitRecord: 'first' },
+      { commitRecord: 'first', without },
     ),
     images,
   }));
+}
+
+/** The digests of what a bundle leaves out. */
+export function leftOutOf(requires: readonly RequiredBlob[]): ReadonlySet<Digest> {
+  return new Set(requires.map(({ digest }) => digest));
 }
 
 export interface DocumentFacts {
@@ -138,10 +172,14 @@ export function makeDocument(
     archives: volumes.map(({ file, plan }) => archiveEntry(file, plan, facts.sha256.get(file) ?? '')),
     packs: [...facts.packs],
     ...(content.importer === undefined ? {} : { importers: [content.importer.entry] }),
-    requires: [],
-    base: [],
+    requires: (content.leftOut?.requires ?? []).map((blob) => ({ ...blob })).sort(byDigest),
+    base: [...(content.leftOut?.base ?? [])],
     findings: [...content.findings],
   };
+}
+
+function byDigest(a: RequiredBlob, b: RequiredBlob): number {
+  return a.digest < b.digest ? -1 : 1;
 }
 
 function laterBy(time: string, seconds: number): string {

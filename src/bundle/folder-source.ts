@@ -41,7 +41,7 @@ export async function openBundleFolder(dir: string, options: BundleFolderOptions
 
   const openBlob: ImageSource['openBlob'] = async (image, blob, blobOptions) => {
     const content = await places.open(blob.digest, blobOptions);
-    if (content === undefined) throw blobNotFound(name, image, blob);
+    if (content === undefined) throw blobNotFound({ dir, document: said }, image, blob);
     return content;
   };
   return {

@@ -84,7 +84,7 @@ class PassingBundleFolder extends SignedBundle {
     return {
       name,
       resolve: () => Promise.reject(new Error(`${name} is read once: its images are those of its document`)),
-      openBlob: (image, blob, options) => this.#openBlob(name, image, blob, options),
+      openBlob: (image, blob, options) => this.#openBlob(image, blob, options),
       close: () => Promise.resolve(),
     };
   }
@@ -108,7 +108,6 @@ class PassingBundleFolder extends SignedBundle {
   }
 
   async #openBlob(
-    name: string,
     image: LockedImage,
     blob: Descriptor,
     { from = 0, signal }: BlobOptions = {},
@@ -116,7 +115,7 @@ class PassingBundleFolder extends SignedBundle {
     const volume = this.#volumeOf.get(image.reference) ?? -1;
     const placeOf = ({ digest }: Descriptor): TapPlace => {
       const offset = this.#places[volume]?.get(digest);
-      if (offset === undefined) throw blobNotFound(name, image, blob);
+      if (offset === undefined) throw blobNotFound(this, image, blob);
       return { volume, offset };
     };
     // An engine goes by the image's own documents, so nothing is sent before they agree with the signed one.

@@ -5,7 +5,7 @@ import type { Platform } from '../core/platform.ts';
 import { formatReference, parseReference, tagNameOf } from '../core/reference.ts';
 import { planArchive, type ArchivePlan } from '../archive/plan.ts';
 import { bundleSchema, bundleSchemaId, type BundleDocument, type BundleImage } from '../schema/bundle.ts';
-import { archiveEntry } from './document.ts';
+import { archiveEntry, leftOutOf } from './document.ts';
 import { bundleFiles } from './names.ts';
 
 /** One archive of a bundle as its document describes it. */
@@ -35,8 +35,8 @@ export function readDocument(bytes: Uint8Array): ReadDocument {
     throw malformed(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'not as the format says'}`);
   }
   const document = parsed.data;
-  checkSupported(document);
   checkReferences(document);
+  checkRequires(document);
   return { document, volumes: document.archives.map(({ file }) => planVolume(document, file)) };
 }
 
@@ -55,11 +55,18 @@ function checkVersion(value: unknown): void {
   }
 }
 
-/** What the format allows and this version cannot honour is refused, never ignored. */
-function checkSupported({ requires }: BundleDocument): void {
-  if (requires.length === 0) return;
-  const message = 'the bundle leaves out blobs that the far side has, and this packferry cannot join them';
-  throw new PackferryError('E_BUNDLE_NEWER', message, { hint: 'Import it with a newer packferry.' });
+/** Only layers of its images are left out, each is listed once, in the order of the digests, with the size that it has there. */
+function checkRequires({ images, requires }: BundleDocument): void {
+  const sizes = new Map(images.flatMap(({ layers }) => layers.map(({ digest, size }) => [digest, size])));
+  const documents = new Set(images.flatMap(({ manifest, config }) => [manifest.digest, config.digest]));
+  let before = '';
+  for (const { digest, size } of requires) {
+    if (digest <= before) throw malformed(`requires lists ${digest} twice, or not in its place`);
+    if (documents.has(digest) || sizes.get(digest) !== size) {
+      throw malformed(`requires lists ${digest}, which is no layer of its images of ${size} bytes`);
+    }
+    before = digest;
+  }
 }
 
 /** Names are fully qualified, each stands for one image, and each image lies in an archive that is listed. */
@@ -83,7 +90,7 @@ function checkReferences(document: BundleDocument): void {
 function planVolume(document: BundleDocument, file: string): ReadVolume {
   const images = document.images.filter(({ archive }) => archive === file);
   checkSizes(images);
-  const plan = planArchive(images, { commitRecord: 'first' });
+  const plan = planArchive(images, { commitRecord: 'first', without: leftOutOf(document.requires) });
   const stated = document.archives.find((archive) => archive.file === file);
   const planned = archiveEntry(file, plan, stated?.sha256 ?? '');
   if (JSON.stringify(planned) !== JSON.stringify(stated)) {

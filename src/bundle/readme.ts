@@ -14,7 +14,7 @@ ${'='.repeat(document.name.length + `, bundle ${document.sequence}`.length)}
 ${document.images.length} container images for ${document.platform.os}/${document.platform.architecture} in ${files.length} archive${files.length === 1 ? '' : 's'}, ${formatSize(totalSize(document.archives))}.
 Made ${document.createdAt} by ${document.tool.name} ${document.tool.version}.
 Signed by the ${signers.length === 1 ? 'key' : 'keys'} ${signers.map(({ fingerprint }) => fingerprint).join(', ')}.
-${document.audience === undefined ? '' : `For ${document.audience.join(', ')} only: packferry refuses it elsewhere.\n`}
+${leftOutText(document)}${document.audience === undefined ? '' : `For ${document.audience.join(', ')} only: packferry refuses it elsewhere.\n`}
 Nothing in this folder is to be trusted because it stands in this folder, this text included. What counts is the key:
 the file "allowed_signers" has to reach you on another way than this bundle.
 
@@ -78,6 +78,17 @@ What is in it
 -------------
 
 ${document.images.map(({ reference, archive }) => `    ${archive}  ${reference}`).join('\n')}
+`;
+}
+
+/** What is needed besides this bundle, where it leaves something out. */
+function leftOutText({ requires, base }: BundleDocument): string {
+  if (requires.length === 0) return '';
+  return `
+It does not hold everything: ${requires.length} ${requires.length === 1 ? 'layer is' : 'layers are'} left out, ${formatSize(totalSize(requires))}, which the far side has:
+${base.map((name) => `    ${name}\n`).join('')}Only packferry puts that together; ${bundleFiles.loader} refuses this bundle, and "docker load" of its archives is not to be counted on.
+Where an engine does not have the layers (any more), give packferry a bundle that holds them: --with /path/to/bundle
+
 `;
 }
 

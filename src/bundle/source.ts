@@ -64,7 +64,7 @@ export class BundleSource implements ImageSource {
 
   async openBlob(image: LockedImage, blob: Descriptor, options: BlobOptions = {}): Promise<Readable> {
     const content = await this.#places.open(blob.digest, options);
-    if (content === undefined) throw blobNotFound(this.name, image, blob);
+    if (content === undefined) throw blobNotFound(this.#bundle, image, blob);
     return content;
   }
 
@@ -73,7 +73,18 @@ export class BundleSource implements ImageSource {
   }
 }
 
-/** The error for a blob that a bundle does not carry. */
-export function blobNotFound(name: string, image: LockedImage, blob: Descriptor): PackferryError {
-  return new PackferryError('E_IMAGE_NOT_FOUND', `${image.reference}: blob ${blob.digest} is not in ${name}`);
+/** The error for a blob that a bundle does not carry: `E_BASE_MISSING` for one that it leaves out. */
+export function blobNotFound(
+  { dir, document }: { readonly dir: string; readonly document: Pick<BundleDocument, 'requires'> },
+  image: LockedImage,
+  blob: Descriptor,
+): PackferryError {
+  const what = `${image.reference}: blob ${blob.digest}`;
+  const required = document.requires.find(({ digest }) => digest === blob.digest);
+  if (required === undefined)
+    return new PackferryError('E_IMAGE_NOT_FOUND', `${what} is not in bundle:${dir}`);
+  const why = required.base === undefined ? '' : `, since ${required.base} has it`;
+  return new PackferryError('E_BASE_MISSING', `${what} is not in bundle:${dir}: it leaves it out${why}`, {
+    hint: 'Import it into a target that has the layers already, or name a bundle that carries them: --with BUNDLE.',
+  });
 }

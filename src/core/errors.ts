@@ -50,6 +50,7 @@ const codes = {
   ],
   E_TRUST_UNSAFE: [2, 'others could change a file that decides on trust'],
   E_RECEIPT_NOT_FOUND: [2, 'there is no such receipt'],
+  E_BASE_INVALID: [2, 'what an export is to build on cannot be read, or does not say enough'],
   // 3: some images failed
   E_PARTIAL: [3, 'some images failed, the others are done'],
   // 4: verification failed
@@ -104,6 +105,7 @@ const codes = {
   E_ENGINE_DENIED: [6, 'the engine refuses access'],
   E_ENGINE_PROTOCOL: [6, 'the engine answers something unexpected'],
   E_ENGINE_TOO_OLD: [6, 'the engine is too old for an image'],
+  E_BASE_MISSING: [6, 'the target lacks layers that the bundle leaves out'],
   E_TARGET_FULL: [6, 'the disk of the engine has not enough space'],
   E_LOAD_FAILED: [6, 'the engine could not load the image'],
   E_BUILD_FAILED: [6, 'the engine could not build the image'],

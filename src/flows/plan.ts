@@ -5,7 +5,13 @@ import type { ImageSource } from '../core/ports.ts';
 import { formatReference } from '../core/reference.ts';
 import { onePerImage, packVolumes } from '../archive/volumes.ts';
 import type { CarriedPack } from '../bundle/carried-packs.ts';
-import { planVolumes, type BundleContent, type BundledImage } from '../bundle/document.ts';
+import {
+  leftOutOf,
+  planVolumes,
+  type BundleContent,
+  type BundledImage,
+  type LeftOut,
+} from '../bundle/document.ts';
 import { reportVersion, type PlanReport } from '../schema/reports.ts';
 import type { PullCounts } from '../registry/source.ts';
 import { packsToCarry } from './packs-to-carry.ts';
@@ -144,18 +150,21 @@ export function contentOf(
   selection: Selection,
   images: readonly BundledImage[],
   perImage: boolean,
+  leftOut?: LeftOut,
 ): BundleContent {
   const { manifest, findings } = selection;
   const { name, platform, volumeSize, expiresAfter, audience } = manifest;
   const byReference = new Map(images.map((bundled) => [bundled.image.reference, bundled]));
   const locked = images.map(({ image }) => image);
-  const groups = perImage ? onePerImage(locked, volumeSize) : packVolumes(locked, volumeSize);
+  const divide = perImage ? onePerImage : packVolumes;
+  const groups = divide(locked, volumeSize, leftOutOf(leftOut?.requires ?? []));
   const volumes = groups.map((group) => group.flatMap(({ reference }) => byReference.get(reference) ?? []));
   return {
     ...{ name, platform, volumes, packs: packsToCarry(selection) },
     findings: findings.filter(
       ({ severity, reference }) => severity === 'warning' && byReference.has(reference),
     ),
+    ...(leftOut === undefined || leftOut.requires.length === 0 ? {} : { leftOut }),
     ...(expiresAfter === undefined ? {} : { expiresAfter }),
     ...(audience === undefined ? {} : { audience }),
   };

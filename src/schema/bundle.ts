@@ -45,6 +45,15 @@ export const bundleImporter = z.object({
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
 });
 
+/** A layer that is left out, since the far side has it. */
+export const requiredBlob = z.object({
+  ...descriptor.shape,
+  /** Which entry of `base` has it. */
+  base: z.string().max(1024).exactOptional(),
+  /** An image of that base that has it: a registry lends a layer of one repository to another by its name. */
+  image: z.string().max(1024).exactOptional(),
+});
+
 /** `bundle.json`: what a bundle says of itself. Unknown fields of a known major version are ignored. */
 export const bundleSchema = z.object({
   schema: z.literal(bundleSchemaId),
@@ -71,8 +80,9 @@ export const bundleSchema = z.object({
   ),
   /** At most one, since there is one name for it. */
   importers: z.array(bundleImporter).max(1).exactOptional(),
-  requires: z.array(descriptor),
-  base: z.array(z.string()),
+  requires: z.array(requiredBlob).max(100_000),
+  /** What `requires` follows from: earlier bundles, receipts, inventories, in words. */
+  base: z.array(z.string().max(1024)).max(1000),
   findings: z.array(bundleFinding),
 });
 
@@ -80,4 +90,5 @@ export type BundleDocument = z.infer<typeof bundleSchema>;
 export type BundleImage = z.infer<typeof bundleImage>;
 export type BundleArchive = z.infer<typeof bundleArchive>;
 export type BundleImporter = z.infer<typeof bundleImporter>;
+export type RequiredBlob = z.infer<typeof requiredBlob>;
 export type BundleFinding = z.infer<typeof bundleFinding>;

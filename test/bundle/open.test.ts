@@ -254,10 +254,33 @@ test(
 );
 test('another kind of document', misdescribed, (d) => ({ ...d, schema: 'other/v1' }), 'E_BUNDLE_MALFORMED');
 test(
-  'a bundle that leaves out blobs',
+  'a bundle that leaves out a document',
   misdescribed,
   (d) => ({ ...d, requires: [first(d).config] }),
-  'E_BUNDLE_NEWER',
+  'E_BUNDLE_MALFORMED',
+);
+test(
+  'a bundle that says that it leaves out a layer which its archives hold',
+  misdescribed,
+  (d) => ({ ...d, requires: first(d).layers.slice(0, 1) }),
+  'E_BUNDLE_MALFORMED',
+);
+test(
+  'a bundle that leaves out what none of its images has',
+  misdescribed,
+  (d) => ({ ...d, requires: [{ ...first(d).config, digest: `sha256:${'0'.repeat(64)}` }] }),
+  'E_BUNDLE_MALFORMED',
+);
+test(
+  'a bundle that leaves out a layer of another size',
+  misdescribed,
+  (d) => ({
+    ...d,
+    requires: first(d)
+      .layers.slice(0, 1)
+      .map((layer) => ({ ...layer, size: 1 })),
+  }),
+  'E_BUNDLE_MALFORMED',
 );
 test(
   'a bundle for certain sites, and this one has no name',
