@@ -83,6 +83,6 @@ test('what is left out cannot be read from the bundle, and the error says who ha
     const [left] = python?.layers ?? [];
     if (python === undefined || left === undefined) return t.fail();
     const error = await t.throwsAsync(source.openBlob(python, left), { code: 'E_BASE_MISSING' });
-    t.regex(error?.message ?? '', /it leaves it out, since bundle test 1 has it/);
+    t.regex(error.message, /it leaves it out, since bundle test 1 has it/);
   });
 });
