@@ -47,6 +47,8 @@ export interface BundleContent {
   readonly expiresAfter?: number;
   /** The sites that may import the bundle; absent: all. */
   readonly audience?: readonly string[];
+  /** What the bundle asks for where names stand for other images at a target; absent: nothing. */
+  readonly onExisting?: 'keep' | 'retag';
 }
 
 /** One archive of a bundle: its file name and its plan, byte for byte. */
@@ -58,10 +60,10 @@ export interface PlannedVolume {
 
 /**
  * What makes two contents the same bundle: the images by name and digest, how they are divided, what is left out, the packs, the
- * importer, and the sites. Who needs an image, and which mirror answered, may change without a byte of the archives changing.
+ * importer, the sites, and what it asks of them. Who needs an image, and which mirror answered, may change without a byte of the archives changing.
  */
 export function contentIdentity(content: BundleContent): string {
-  const { name, platform, volumes, packs, importer, audience, leftOut } = content;
+  const { name, platform, volumes, packs, importer, audience, leftOut, onExisting } = content;
   const requires = leftOut?.requires.map(({ digest }) => digest).sort() ?? [];
   return JSON.stringify({
     name,
@@ -78,6 +80,7 @@ export function contentIdentity(content: BundleContent): string {
     importer: importer?.entry.sha256,
     ...(audience === undefined ? {} : { audience: [...audience].sort() }),
     ...(requires.length === 0 ? {} : { requires }),
+    ...(onExisting === undefined ? {} : { onExisting }),
   });
 }
 
@@ -93,6 +96,7 @@ export function documentIdentity(document: BundleDocument): string {
     audience,
     requires,
     base,
+    onExisting,
   } = document;
   const volumes = archives.map(({ file }) =>
     images
@@ -101,7 +105,10 @@ export function documentIdentity(document: BundleDocument): string {
   );
   const carried = packs.map(({ id, version }) => ({ id, version, zip: '' }));
   const importer = entry === undefined ? {} : { importer: { path: '', entry } };
-  const sites = audience === undefined ? {} : { audience };
+  const sites = {
+    ...(audience === undefined ? {} : { audience }),
+    ...(onExisting === undefined ? {} : { onExisting }),
+  };
   const leftOut = { requires, base };
   return contentIdentity({
     ...{ name, platform, volumes, packs: carried, findings: [], leftOut },
@@ -153,6 +160,7 @@ export function makeDocument(
       ? {}
       : { expiresAt: laterBy(facts.createdAt, content.expiresAfter) }),
     ...(content.audience === undefined ? {} : { audience: [...content.audience] }),
+    ...(content.onExisting === undefined ? {} : { onExisting: content.onExisting }),
     tool: { ...facts.tool },
     platform: { ...content.platform },
     images: volumes.flatMap(({ file, images }) =>

@@ -188,14 +188,14 @@ export function toOption(preset: string): Option {
   ).argParser(collectValues);
 }
 
-/** `--on-existing WHAT`. */
-export function onExistingOption(): Option {
-  return new Option(
+/** `--on-existing WHAT`; `preset` says in words what holds without it, where that is not known before. */
+export function onExistingOption(preset?: string): Option {
+  const option = new Option(
     '--on-existing <what>',
-    'where a name stands for another image at the target: fail, keep that image and leave this one out, move the name and keep that image under it with the time behind the tag, or only move the name',
-  )
-    .choices(['error', 'keep', 'retag', 'overwrite'])
-    .default('error');
+    'where a name stands for another image at the target: fail, keep that image and leave this one out, move the name and keep that image under it with the time behind the tag, or only move the name' +
+      (preset === undefined ? '' : ` (default: ${preset})`),
+  ).choices(['error', 'keep', 'retag', 'overwrite']);
+  return preset === undefined ? option.default('error') : option;
 }
 
 /** `--retag FROM=TO`. */

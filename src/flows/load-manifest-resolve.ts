@@ -63,6 +63,9 @@ export function resolveManifest(file: YamlFile, bases: Bases): ExportManifest {
     volumeSize: parseSize(bundle.volumeSize ?? defaultVolumeSize),
     ...(bundle.expiresAfter === undefined ? {} : { expiresAfter: parseDuration(bundle.expiresAfter) }),
     ...(bundle.audience === undefined ? {} : { audience: [...new Set(bundle.audience)] }),
+    ...(bundle.onExisting === undefined || bundle.onExisting === 'error'
+      ? {}
+      : { onExisting: bundle.onExisting }),
     carriesPacks: bundle.packs ?? false,
     carriesImporter: (bundle.importer ?? []).length > 0,
     keys: (document.sign?.keys ?? []).map(asPath),

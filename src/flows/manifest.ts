@@ -100,6 +100,8 @@ export interface ExportManifest {
   readonly expiresAfter?: number;
   /** The sites that may import the bundle; absent: all. */
   readonly audience?: readonly string[];
+  /** What the bundle asks for where names stand for other images; absent: nothing. */
+  readonly onExisting?: 'keep' | 'retag';
   /** Carry the packs that are built zips too. */
   readonly carriesPacks: boolean;
   /** Carry the self-contained importer too. */

@@ -4,6 +4,8 @@ import type { LockedImage } from '../core/image.ts';
 import type { Conflict, ImageTarget } from '../core/ports.ts';
 import { nameOf, parseReference, type ImageReference } from '../core/reference.ts';
 import { tagConflict } from '../core/tag-conflict.ts';
+import type { SignedBundle } from '../bundle/signed-bundle.ts';
+import type { TrustPolicy } from '../trust/read-policy.ts';
 import type { ImportedImage } from '../schema/reports.ts';
 
 /**
@@ -12,6 +14,37 @@ import type { ImportedImage } from '../schema/reports.ts';
  * `-before-20261125T120000Z`.
  */
 export type OnExisting = 'error' | 'keep' | 'overwrite' | { readonly retag: string };
+
+/** The same as people and bundles say it, without the time. */
+export type AskedOnExisting = 'error' | 'keep' | 'overwrite' | 'retag';
+
+/**
+ * What an import does about names that stand for other images: what the operator says, else what the signed bundle asks for and the
+ * site's policy allows, else an error. A bundle that is heeded, or not, is told of.
+ */
+export function onExistingFor(
+  { dir, document: { onExisting } }: Pick<SignedBundle, 'dir' | 'document'>,
+  given: AskedOnExisting | undefined,
+  { allowRetag }: Pick<TrustPolicy, 'allowRetag'>,
+  emit: Emit,
+): AskedOnExisting {
+  if (given !== undefined || onExisting === undefined) return given ?? 'error';
+  if (onExisting === 'retag' && !allowRetag) {
+    const message = `${dir} asks for names to be moved from other images, which the policy of this site does not allow`;
+    emit({ type: 'note', level: 'warning', message });
+    return 'error';
+  }
+  const does =
+    onExisting === 'keep'
+      ? 'images that have a name of its images stay'
+      : 'names are moved, and the images that had them kept under a dated tag';
+  emit({
+    type: 'note',
+    level: 'info',
+    message: `as ${dir} asks for, ${does} (--on-existing says otherwise)`,
+  });
+  return onExisting;
+}
 
 export interface FreeingOptions {
   readonly onExisting: OnExisting;

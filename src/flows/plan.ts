@@ -153,7 +153,7 @@ export function contentOf(
   leftOut?: LeftOut,
 ): BundleContent {
   const { manifest, findings } = selection;
-  const { name, platform, volumeSize, expiresAfter, audience } = manifest;
+  const { name, platform, volumeSize, expiresAfter, audience, onExisting } = manifest;
   const byReference = new Map(images.map((bundled) => [bundled.image.reference, bundled]));
   const locked = images.map(({ image }) => image);
   const divide = perImage ? onePerImage : packVolumes;
@@ -167,5 +167,6 @@ export function contentOf(
     ...(leftOut === undefined || leftOut.requires.length === 0 ? {} : { leftOut }),
     ...(expiresAfter === undefined ? {} : { expiresAfter }),
     ...(audience === undefined ? {} : { audience }),
+    ...(onExisting === undefined ? {} : { onExisting }),
   };
 }

@@ -4,7 +4,14 @@ import { blobsOf, totalSize, uniqueBlobs, type LockedImage } from '../core/image
 import type { PlannedVolume } from '../bundle/document.ts';
 import type { BundleDocument } from '../schema/bundle.ts';
 import type { DamageReport } from '../schema/damage.ts';
-import type { ErrorReport, FailureReport, PlanReport, Totals, VerifyReport } from '../schema/reports.ts';
+import type {
+  ErrorReport,
+  FailureReport,
+  InspectReport,
+  PlanReport,
+  Totals,
+  VerifyReport,
+} from '../schema/reports.ts';
 import type { FreshnessVerdict } from '../trust/freshness.ts';
 import type { VerifiedSigner } from '../trust/verify.ts';
 
@@ -48,9 +55,13 @@ function partsOf({ errors }: PackferryError): PackferryError[] {
 /** Which bundle a report is about. */
 export function bundleHead(
   dir: string,
-  { name, sequence, createdAt, audience }: BundleDocument,
-): { dir: string; name: string; sequence: number; createdAt: string; audience?: string[] } {
-  return { dir, name, sequence, createdAt, ...(audience === undefined ? {} : { audience }) };
+  { name, sequence, createdAt, audience, onExisting }: BundleDocument,
+): Pick<InspectReport, 'dir' | 'name' | 'sequence' | 'createdAt' | 'audience' | 'onExisting'> {
+  return {
+    ...{ dir, name, sequence, createdAt },
+    ...(audience === undefined ? {} : { audience }),
+    ...(onExisting === undefined ? {} : { onExisting }),
+  };
 }
 
 /** How a bundle stands to what was accepted before; nothing where nothing is remembered. */

@@ -66,6 +66,8 @@ export const bundleSchema = z.object({
   expiresAt: utcTime.exactOptional(),
   /** The sites that may import it; absent: all. */
   audience: z.array(z.string().min(1)).min(1).max(1000).exactOptional(),
+  /** What is to become of names that stand for other images there; absent: that is for whoever imports it to say. */
+  onExisting: z.enum(['keep', 'retag']).exactOptional(),
   tool: z.object({ name: z.string(), version: z.string() }),
   platform,
   images: z.array(bundleImage).min(1).max(100_000),

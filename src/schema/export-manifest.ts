@@ -224,6 +224,12 @@ export const exportManifestSchema = z.strictObject({
         .max(1000)
         .exactOptional()
         .describe('The names of the sites that may import the bundle. Default: every site.'),
+      onExisting: z
+        .enum(['error', 'keep', 'retag'])
+        .exactOptional()
+        .describe(
+          'What an import does where a name of the bundle stands for another image already, unless it is told otherwise: fail, keep that image, or move the name and keep that image under a dated tag. Default: error.',
+        ),
     })
     .exactOptional(),
   sign: z

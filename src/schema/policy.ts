@@ -42,6 +42,12 @@ export const policySchema = z.strictObject({
     .boolean()
     .exactOptional()
     .describe('May an operator go back to an older bundle, with a reason? Default: true.'),
+  allowRetag: z
+    .boolean()
+    .exactOptional()
+    .describe(
+      'May a bundle ask that names be moved from images that are there (these are kept under a dated tag)? Default: true.',
+    ),
   requireUserVerification: z
     .boolean()
     .exactOptional()

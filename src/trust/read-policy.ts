@@ -25,6 +25,8 @@ export interface TrustPolicy {
   readonly maxAge: number | undefined;
   readonly maxSequenceJump: number | undefined;
   readonly allowRollback: boolean;
+  /** May a bundle ask that names be moved from other images? */
+  readonly allowRetag: boolean;
   readonly requireUserVerification: boolean;
   readonly requireExpiry: boolean;
   readonly requireDeep: boolean;
@@ -42,6 +44,7 @@ export const defaultPolicy: TrustPolicy = {
   maxAge: undefined,
   maxSequenceJump: undefined,
   allowRollback: true,
+  allowRetag: true,
   requireUserVerification: false,
   requireExpiry: false,
   requireDeep: false,
@@ -75,6 +78,7 @@ export function parsePolicy(bytes: Uint8Array, name: string): TrustPolicy {
     maxAge: rules.maxAge === undefined ? undefined : parseDuration(rules.maxAge),
     maxSequenceJump: rules.maxSequenceJump,
     allowRollback: rules.allowRollback ?? defaultPolicy.allowRollback,
+    allowRetag: rules.allowRetag ?? defaultPolicy.allowRetag,
     requireUserVerification: rules.requireUserVerification ?? defaultPolicy.requireUserVerification,
     requireExpiry: rules.requireExpiry ?? defaultPolicy.requireExpiry,
     requireDeep: rules.requireDeep ?? defaultPolicy.requireDeep,

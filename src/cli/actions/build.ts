@@ -60,7 +60,7 @@ export const buildCommand: Action<BuildCommandOptions> = async (session, [name =
   const ssh = sshAccess(session, options);
   const engine = await openEngine(on, { environment: context.env, ssh, emit, signal });
   const isDated = (context.env['SOURCE_DATE_EPOCH'] ?? '') !== '';
-  const asked = onExisting(context, options);
+  const asked = onExisting(context, options.onExisting);
   let report: BuildReport;
   try {
     report = await buildImage({
@@ -114,7 +114,7 @@ async function deliver(
       const { report, errors } = await copyImages({
         ...{ names: [reference], from: [parseSource(options.on, (text) => text)], sources, targets },
         ...{ platform, retag: [], emit, signal, jobs: 1, dryRun: false, keepGoing: true },
-        onExisting: onExisting(context, options),
+        onExisting: onExisting(context, options.onExisting),
         begin: () => Promise.resolve(),
       });
       return { targets: report.targets, errors };

@@ -79,7 +79,7 @@ async function runCopy(
       const { report, errors } = await copyImages({
         ...{ names, from, sources, platform, targets, retag, emit, signal, jobs },
         ...paceOf(options),
-        onExisting: onExisting(context, options),
+        onExisting: onExisting(context, options.onExisting),
         dryRun: options.dryRun ?? false,
         keepGoing: options.keepGoing ?? false,
         begin: () => bundles.accept(),

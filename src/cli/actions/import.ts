@@ -8,6 +8,7 @@ import { extractPacks } from '../../bundle/carried-packs.ts';
 import { checkFolderPlace } from '../../bundle/file-place.ts';
 import { openBundle } from '../../bundle/open.ts';
 import { openPassingBundle } from '../../bundle/passing-bundle.ts';
+import { onExistingFor, type AskedOnExisting } from '../../flows/on-existing.ts';
 import { parseRetag } from '../../flows/retag.ts';
 import { closeTargets, openMeanwhile, type FoundTarget } from '../../flows/targets.ts';
 import { blobsToSend } from '../../flows/deliver.ts';
@@ -33,7 +34,10 @@ import { count } from '../text/plural.ts';
 import { deliverySummary, deliveryTable, sumUp } from '../text/delivery.ts';
 import { visible } from '../text/visible.ts';
 
-export interface ImportOptions extends CommonOptions, DeliveryOptions, JudgementOptions, ReceiptOptions {
+export interface ImportOptions
+  extends CommonOptions, Omit<DeliveryOptions, 'onExisting'>, JudgementOptions, ReceiptOptions {
+  /** Absent: as the bundle asks for. */
+  readonly onExisting?: AskedOnExisting;
   readonly image?: readonly string[];
   readonly packsTo?: string;
   readonly singlePass?: boolean;
@@ -115,6 +119,7 @@ async function loadInto(
   evidence: Evidence,
 ): Promise<Outcome & { readonly report: ImportReport }> {
   const { context, emit, signal } = session;
+  const asked = onExistingFor(bundle, options.onExisting, judgement.policy, emit);
   const {
     report: delivered,
     errors: failures,
@@ -130,9 +135,9 @@ async function loadInto(
     ...paceOf(options),
     smoke: options.smoke ?? false,
     retag,
-    onExisting: onExisting(context, options),
+    onExisting: onExisting(context, asked),
     approve: async (plan) => {
-      if (!(await approval(session, options)(plan))) return false;
+      if (!(await approval(session, { ...options, onExisting: asked })(plan))) return false;
       await acceptBundle(bundle, { ...judgement.freshness, owner: context.owner, now: context.now });
       return true;
     },

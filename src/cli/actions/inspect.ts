@@ -40,12 +40,19 @@ function userOf({ pack, item }: Pick<ImageUse, 'pack' | 'item'>): string {
   return pack === '' ? `manifest ${item}` : `${pack}/${item}`;
 }
 
+/** What a bundle asks for at the import. */
+const asked = {
+  keep: 'It asks that names that stand for other images are left to them.',
+  retag: 'It asks that names that stand for other images are moved, and these images kept under dated tags.',
+} as const;
+
 function summaryOf({
   dir,
   name,
   sequence,
   createdAt,
   audience,
+  onExisting,
   totals,
   archives,
   importers,
@@ -61,6 +68,7 @@ function summaryOf({
     `${name} ${sequence} of ${createdAt}: ${count(totals.images, 'image')} in ${count(archives.length, 'archive')}, ${size}.`,
     ...importers.map(carriedImporter),
     ...audienceLines(audience),
+    ...(onExisting === undefined ? [] : [asked[onExisting]]),
     trust,
   ]
     .map(visible)

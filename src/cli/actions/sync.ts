@@ -47,7 +47,7 @@ export const syncCommand: Action<SyncOptions> = async (session, _, options) => {
     loadIdle: options.targetTimeout * 1000,
     engines: hosts.map((host) => findEngine(host, access)),
     spoolDir: path.join(cacheFolderOf(context), 'spool'),
-    onExisting: onExisting(context, options),
+    onExisting: onExisting(context, options.onExisting),
     dryRun: options.dryRun ?? false,
     keepGoing: options.keepGoing ?? false,
     approve: (plan) => approval(session, options, plan),

@@ -1,6 +1,6 @@
 import { PackferryError } from '../../core/errors.ts';
 import type { StageFolder } from '../../engine/stage/staged-target.ts';
-import type { OnExisting } from '../../flows/on-existing.ts';
+import type { AskedOnExisting, OnExisting } from '../../flows/on-existing.ts';
 import { findTargets, type FoundTarget } from '../../flows/targets.ts';
 import { readPlace } from '../../registry/credentials/stored.ts';
 import type { Context } from '../context.ts';
@@ -18,7 +18,7 @@ export interface DeliveryOptions
   extends PaceOptions, RegistryOptions, PatienceOptions, SshOptions, HostsOptions {
   readonly to?: readonly string[];
   readonly retag?: readonly string[];
-  readonly onExisting: 'error' | 'keep' | 'retag' | 'overwrite';
+  readonly onExisting: AskedOnExisting;
   readonly dryRun?: boolean;
   readonly keepGoing?: boolean;
   readonly jobs?: number;
@@ -80,10 +80,7 @@ function staging(
 }
 
 /** What `--on-existing` asks for; the time of the run tells the images apart that are kept under another name. */
-export function onExisting(
-  { now }: Context,
-  { onExisting: asked }: Pick<DeliveryOptions, 'onExisting'>,
-): OnExisting {
+export function onExisting({ now }: Context, asked: AskedOnExisting): OnExisting {
   return asked === 'retag' ? { retag: `-before-${compactTime(now)}` } : asked;
 }
 

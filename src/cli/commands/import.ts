@@ -25,7 +25,7 @@ export const addImport: AddCommand = (program, bind) =>
     .option('--image <reference>', 'only this image; may be repeated', collectValues)
     .option('--packs-to <dir>', 'also write the carried packs into this folder, ready for upload')
     .addOption(retagOption())
-    .addOption(onExistingOption())
+    .addOption(onExistingOption('what the bundle asks for, else error'))
     .option(
       '--single-pass',
       'check images while they are loaded, so that a slow medium is read once; one target only',
