@@ -16,6 +16,7 @@ export type ToolName =
   | 'sshd'
   | 'sudo'
   | 'openssl'
+  | 'oci-conformance'
   | 'busybox'
   | 'bash'
   | 'dash'
