@@ -101,7 +101,7 @@ async function reading(given: string, read: () => Promise<Base>): Promise<Base> 
     return await read();
   } catch (fault) {
     const { code, message, hint = role.examples } = asPackferryError(fault);
-    if (code === 'E_BASE_INVALID' && message.startsWith(given)) throw fault;
+    if (code === 'E_BASE_INVALID' && message.startsWith(`${given} cannot`)) throw fault;
     throw baseInvalid(given, message, hint, fault);
   }
 }
