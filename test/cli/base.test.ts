@@ -3,6 +3,7 @@ import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { totalSize } from '../../src/core/image.ts';
 import type { BundleDocument } from '../../src/schema/bundle.ts';
+import { receiptSchema } from '../../src/schema/receipt.ts';
 import { exportReport, inspectReport, planReport, verifyReport } from '../../src/schema/reports.ts';
 import { runCli, type Ran } from '../helpers/cli-run.ts';
 import { siteReferences, withSite, type Site } from '../helpers/cli-site.ts';
@@ -284,5 +285,30 @@ test('what cannot be built on is told before anything is asked', async (t) => {
       t.is(ran.status, 2);
       t.regex(ran.stderr, /error\[E_BASE_INVALID\]: .*\nhint: Give/);
     }
+  });
+});
+
+test('a receipt names the target that could not be reached, so nothing is taken for granted there', async (t) => {
+  await withSetting(t, async ({ at, first, run, trusted, state, exportTo }) => {
+    const to = ['--to', `oci:${at('far')}`, '--to', `docker:unix://${at('no.sock')}`];
+    const importing = ['import', first, '--trusted-keys', trusted, '--state', state, ...to];
+    t.is((await runCli(importing)).status, 6);
+    const receipt = path.join(state, 'receipts', 'receipt-000001.json');
+    const { targets } = receiptSchema.parse(JSON.parse(await readFile(receipt, 'utf8')));
+    t.deepEqual(
+      targets.map(({ name, images }) => [name.split(':')[0], images.map(({ status }) => status)]).sort(),
+      [
+        ['docker', ['pending']],
+        ['oci', ['loaded']],
+      ],
+    );
+    const ran = await run('bundle', '--base', receipt);
+    t.is(ran.status, 2);
+    t.regex(
+      ran.stderr,
+      /E_BASE_INVALID.*no\.sock got no image, so nothing is on all targets\nhint: Give the bundle/,
+    );
+    // Whoever knows better says so.
+    t.is((await exportTo('bundle', '--base', first)).leftOut?.layers, 3);
   });
 });
