@@ -53,7 +53,7 @@ async function writingDamage(
     return new PackferryError(error.code, error.message, { errors: [error, unwritten], cause: fault });
   }
   const { code, message, errors, details } = error;
-  const hint = `${file} says what is lost: carry it back to where the bundle was made.`;
+  const hint = `${file} says what is lost: carry it back to where the bundle was made, for "packferry export --repair".`;
   return new PackferryError(code, message, { hint, errors, details, cause: error });
 }
 
