@@ -78,6 +78,8 @@ export type { LayersChecked } from './bundle/check-layers.ts';
 export { openBundle, type OpenBundleOptions, type VerifiedBundle } from './bundle/open.ts';
 
 // Use cases
+export type { Base } from './flows/base/base.ts';
+export { readBases, type BasesGiven } from './flows/base/read.ts';
 export { exportBundle, type ExportOptions } from './flows/export.ts';
 export { thisProcess } from './cli/this-process.ts';
 export type { Owner } from './bundle/lock-file.ts';

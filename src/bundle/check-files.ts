@@ -10,7 +10,7 @@ import { LayerCheck, type LayersChecked } from './check-layers.ts';
 import { sumOf, throwAll } from './faults.ts';
 import type { FileCheck } from './file-check.ts';
 import type { FolderListing } from './folder.ts';
-import { withIntactCopies } from './lost-blobs.ts';
+import { intactLayers, withIntactCopies } from './lost-blobs.ts';
 import type { OpenBundleOptions } from './open.ts';
 import type { ReadDocument } from './read-document.ts';
 import type { SignedList } from './signed-list.ts';
@@ -103,6 +103,7 @@ function damageOf(
   const files = checks.flatMap(({ damaged }) => damaged ?? []);
   if (files.length === 0) return undefined;
   const { name, sequence } = read?.document ?? {};
+  const lost = checks.flatMap((check) => check.lost);
   return {
     bundle: {
       ...(name === undefined ? {} : { name }),
@@ -110,11 +111,9 @@ function damageOf(
       sumsSha256,
     },
     files,
-    blobs: withIntactCopies(
-      checks.flatMap(({ lost }) => lost),
-      read?.volumes ?? [],
-    ),
+    blobs: withIntactCopies(lost, read?.volumes ?? []),
     blobsKnown: read !== undefined,
+    ...(read === undefined ? {} : { intactLayers: intactLayers(lost, read.volumes) }),
   };
 }
 

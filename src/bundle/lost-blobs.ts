@@ -49,8 +49,7 @@ export function withIntactCopies(
   lost: readonly LostBlob[],
   volumes: readonly ReadVolume[],
 ): readonly LostBlob[] {
-  const placeOf = (archive: string, digest: Digest): string => `${archive} ${digest}`;
-  const gone = new Set(lost.map(({ archive, digest }) => placeOf(archive, digest)));
+  const gone = placesOf(lost);
   const wanted = new Set(lost.map(({ digest }) => digest));
   const intact = new Map<Digest, string[]>();
   for (const { file, plan } of volumes) {
@@ -61,4 +60,26 @@ export function withIntactCopies(
     }
   }
   return lost.map((blob) => ({ ...blob, intactIn: intact.get(blob.digest) ?? [] }));
+}
+
+/** The layers that some archive still holds, sorted: what another bundle need not carry where this one is at hand. */
+export function intactLayers(lost: readonly LostBlob[], volumes: readonly ReadVolume[]): readonly Digest[] {
+  const gone = placesOf(lost);
+  const intact = new Set<Digest>();
+  for (const { file, plan, images } of volumes) {
+    const layers = new Set(images.flatMap((image) => image.layers.map(({ digest }) => digest)));
+    for (const entry of plan.entries) {
+      if (entry.kind !== 'blob' || !layers.has(entry.blob.digest)) continue;
+      if (!gone.has(placeOf(file, entry.blob.digest))) intact.add(entry.blob.digest);
+    }
+  }
+  return [...intact].sort();
+}
+
+function placesOf(lost: readonly LostBlob[]): ReadonlySet<string> {
+  return new Set(lost.map(({ archive, digest }) => placeOf(archive, digest)));
+}
+
+function placeOf(archive: string, digest: Digest): string {
+  return `${archive} ${digest}`;
 }

@@ -109,7 +109,11 @@ export const groups: readonly Group[] = [
         add: addPlan,
         registries: true,
         ssh: true,
-        examples: ['packferry plan soc.yml', 'packferry plan content/Packs/HelloWorld --json'],
+        examples: [
+          'packferry plan soc.yml',
+          'packferry plan content/Packs/HelloWorld --json',
+          'packferry plan soc.yml --base inventory.json',
+        ],
       },
       {
         add: addLock,
@@ -126,6 +130,8 @@ export const groups: readonly Group[] = [
           'packferry export soc.yml -o out --dry-run',
           'packferry export soc.yml -o /media/new/soc --reuse /media/old/soc',
           'packferry export soc.yml -o /media/usb/soc --with-importer',
+          'packferry export soc.yml -o /media/usb/soc --base receipt-000012.json',
+          'packferry export soc.yml -o /media/usb/repair --repair lost.json --frozen-lock',
         ],
       },
       {

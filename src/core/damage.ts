@@ -72,4 +72,6 @@ export interface BundleDamage {
   readonly blobs: readonly LostBlob[];
   /** False when `bundle.json` is lost: which blobs the damaged archives hold is then not known. */
   readonly blobsKnown: boolean;
+  /** The layers that some archive still holds intact, by digest. Absent when `bundle.json` is lost. */
+  readonly intactLayers?: readonly Digest[];
 }

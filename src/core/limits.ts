@@ -36,6 +36,8 @@ export const limits = {
   signature: 64 * 1024,
   /** A receipt names every image and file of a bundle, and every fault. */
   receipt: 64 * 1024 * 1024,
+  /** What an export builds on: a receipt, an inventory, a damage file. */
+  base: 64 * 1024 * 1024,
   /** Receipts in one folder. */
   receipts: 100_000,
   allowedSigners: 1024 * 1024,

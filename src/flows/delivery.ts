@@ -150,6 +150,7 @@ function leftOut(
 ): Delivered {
   const named = naming(target, error);
   const none = images.map(({ image, presence }) => pending(target, image, presence, options));
+  for (const image of none) options.onImage?.(target.name, image);
   return { report: { name: target.name, images: none, error: reportError(named) }, failures: [named] };
 }
 

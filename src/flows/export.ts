@@ -13,6 +13,9 @@ import { writeBundle, type WrittenBundle } from '../bundle/write.ts';
 import type { BundleDocument } from '../schema/bundle.ts';
 import { reportVersion, type ExportReport } from '../schema/reports.ts';
 import type { Signers } from '../trust/signer.ts';
+import type { Base } from './base/base.ts';
+import { leaveOut } from './base/leave-out.ts';
+import { reportLeftOut } from './base/report.ts';
 import { checkPresent } from './present.ts';
 import { contentOf } from './plan.ts';
 import { throwForbidden } from './policy-errors.ts';
@@ -36,6 +39,8 @@ export interface ExportOptions {
   readonly keepGoing: boolean;
   /** Blobs that are fetched at the same time. */
   readonly jobs: number;
+  /** What the far side has: it is left out. */
+  readonly bases?: readonly Base[];
   /** What may have blobs on this machine; asked before the source. */
   readonly lenders?: readonly BlobLender[];
   readonly now: Date;
@@ -51,7 +56,7 @@ export interface ExportOptions {
  * and blobs that cannot be had do not end the others: a rerun fetches only what is missing. It ends with `E_PARTIAL`.
  */
 export async function exportBundle(options: ExportOptions): Promise<ExportReport> {
-  const { dir, selection, resolved, lenders = [] } = options;
+  const { dir, selection, resolved, lenders = [], bases = [], emit } = options;
   const reuse = new ReuseCount();
   throwForbidden(selection.findings);
   const missing = missingOf(resolved, options.keepGoing);
@@ -61,8 +66,9 @@ export async function exportBundle(options: ExportOptions): Promise<ExportReport
     });
   }
   const { importer } = options;
+  const images = resolved.images.map(({ image }) => image);
   const content: BundleContent = {
-    ...contentOf(selection, resolved.images, options.perImage),
+    ...contentOf(selection, resolved.images, options.perImage, leaveOut(images, bases, emit)),
     ...(importer === undefined ? {} : { importer }),
   };
   await checkOutput(dir);
@@ -138,5 +144,6 @@ function reportOf(
     packs: document.packs.map(({ id, version }) => ({ id, version })),
     importers: reportImporters(document),
     totals: totalsOf(document.images),
+    ...reportLeftOut(document.requires),
   };
 }

@@ -8,6 +8,7 @@ import type { SignatureOptions } from '../bundle/signed-list.ts';
 import type { BundleDocument } from '../schema/bundle.ts';
 import { reportVersion, type InspectReport } from '../schema/reports.ts';
 import type { AllowedSigners } from '../trust/allowed-signers.ts';
+import { reportImageLeftOut, reportLeftOut } from './base/report.ts';
 import { bundleHead, reportImporters, reportSigners, totalsOf } from './report.ts';
 
 export interface InspectOptions {
@@ -25,7 +26,7 @@ export interface InspectOptions {
 export async function inspectBundle(dir: string, options: InspectOptions): Promise<InspectReport> {
   const { allowed } = options;
   const { document, signers } = await readShown(dir, options);
-  const { platform, images, archives, packs, findings } = document;
+  const { platform, images, archives, packs, findings, requires } = document;
   return {
     schemaVersion: reportVersion,
     ...bundleHead(dir, document),
@@ -38,6 +39,7 @@ export async function inspectBundle(dir: string, options: InspectOptions): Promi
       config: image.config,
       source: image.source,
       bytes: totalSize(blobsOf(image)),
+      ...reportImageLeftOut(image, requires),
       usedBy: image.usedBy,
       findings: findings.filter(({ reference }) => reference === image.reference),
     })),
@@ -49,6 +51,7 @@ export async function inspectBundle(dir: string, options: InspectOptions): Promi
     packs: packs.map(({ id, version }) => ({ id, version })),
     importers: reportImporters(document),
     totals: totalsOf(images),
+    ...reportLeftOut(requires),
   };
 }
 

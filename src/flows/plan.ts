@@ -14,6 +14,9 @@ import {
 } from '../bundle/document.ts';
 import { reportVersion, type PlanReport } from '../schema/reports.ts';
 import type { PullCounts } from '../registry/source.ts';
+import type { Base } from './base/base.ts';
+import { carriedOf, leaveOut } from './base/leave-out.ts';
+import { reportImageLeftOut, reportLeftOut } from './base/report.ts';
 import { packsToCarry } from './packs-to-carry.ts';
 import { pullLimitsOf, pullsToCome, warnOfLimits } from './pull-limits.ts';
 import { reportArchives, reportError, totalsOf } from './report.ts';
@@ -29,6 +32,8 @@ export interface PlanOptions {
   /** What the registries say of the pulls that they allow, when the source is made of registries. */
   readonly pulls?: PullCounts;
   readonly perImage: boolean;
+  /** What the far side has: it is left out. */
+  readonly bases?: readonly Base[];
   readonly jobs: number;
   /** A folder with pages of dockerfiles-info, to compare digests with. */
   readonly witness?: string;
@@ -58,7 +63,10 @@ export async function planExport(options: PlanOptions): Promise<Planned> {
   const left = await resolveExcluded(options);
   const pullLimits = pullLimitsOf(options.pulls, needed);
   warnOfLimits(pullLimits, options.emit);
-  const report = { ...planReportOf(judged, resolved, options.perImage, left), pullLimits };
+  const images = resolved.images.map(({ image }) => image);
+  const leftOut = leaveOut(images, options.bases ?? [], options.emit);
+  const shape = { perImage: options.perImage, excluded: left, leftOut };
+  const report = { ...planReportOf(judged, resolved, shape), pullLimits };
   return { report, resolved, findings: judged.findings };
 }
 
@@ -80,14 +88,22 @@ async function resolveExcluded(options: PlanOptions): Promise<Map<string, Locked
   return found;
 }
 
-/** The report of what is resolved. `left`, the excluded images by name, when their sizes are to be told. */
+/** What a bundle is to be like, and what is to be told of it. */
+export interface PlanShape {
+  readonly perImage: boolean;
+  readonly leftOut: LeftOut;
+  /** The excluded images by name, when their sizes are to be told. */
+  readonly excluded?: ReadonlyMap<string, LockedImage>;
+}
+
+/** The report of what is resolved. */
 export function planReportOf(
   selection: Selection,
   resolved: Resolved,
-  perImage: boolean,
-  left?: ReadonlyMap<string, LockedImage>,
+  { perImage, leftOut, excluded }: PlanShape,
 ): PlanReport {
-  const content = contentOf(selection, resolved.images, perImage);
+  const content = contentOf(selection, resolved.images, perImage, leftOut);
+  const { requires } = leftOut;
   const images = resolved.images.map(({ image }) => image);
   return {
     schemaVersion: reportVersion,
@@ -95,12 +111,13 @@ export function planReportOf(
     platform: content.platform,
     ...(content.audience === undefined ? {} : { audience: [...content.audience] }),
     packs: reportPacks(selection, content.packs),
-    images: reportImages(selection, resolved),
-    excluded: reportExcluded(selection, images, left),
+    images: reportImages(selection, resolved, requires),
+    excluded: reportExcluded(selection, images, excluded),
     archives: reportArchives(planVolumes(content)),
     totals: totalsOf(images),
+    ...reportLeftOut(requires),
     pullLimits: [],
-    savings: savingsOf(images, savingsShown),
+    savings: savingsOf(carriedOf(images, requires), savingsShown),
     errors: resolved.errors.map(reportError),
   };
 }
@@ -115,7 +132,11 @@ function reportPacks({ manifest, packs }: Selection, carried: readonly CarriedPa
   }));
 }
 
-function reportImages({ findings }: Selection, { images, disputes }: Resolved): PlanReport['images'] {
+function reportImages(
+  { findings }: Selection,
+  { images, disputes }: Resolved,
+  requires: LeftOut['requires'],
+): PlanReport['images'] {
   const shared = sharedBytes(images.map(({ image }) => image));
   return images.map(({ image, usedBy, witness }) => {
     const { reference, manifest, config, source } = image;
@@ -124,6 +145,7 @@ function reportImages({ findings }: Selection, { images, disputes }: Resolved): 
       ...{ reference, manifest, config, source },
       bytes: totalSize(blobsOf(image)),
       bytesShared: shared.get(reference) ?? 0,
+      ...reportImageLeftOut(image, requires),
       usedBy: [...usedBy],
       findings: findings.filter((finding) => finding.reference === reference),
       ...(said === undefined ? {} : { witness: said }),

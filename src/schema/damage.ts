@@ -71,6 +71,8 @@ export const bundleDamage = z.object({
   blobs: z.array(lostBlob),
   /** False when `bundle.json` is lost: which blobs the damaged archives hold is then not known. */
   blobsKnown: z.boolean(),
+  /** The layers that some archive still holds intact. Absent when `bundle.json` is lost, and in older files. */
+  intactLayers: z.array(digest).exactOptional(),
 }) satisfies z.ZodType<BundleDamage>;
 
 /** The file that `verify --damage` writes, to be carried back to where the bundle was made. */

@@ -95,6 +95,12 @@ export const receiptSchema = z.object({
       reference: z.string(),
       manifest: digest,
       config: digest,
+      layers: z
+        .array(z.object({ digest, diffId: digest }))
+        .exactOptional()
+        .describe(
+          'Bottom first: what a later export may leave out where the image is. Absent in older receipts.',
+        ),
       witness: z
         .enum(['agrees', 'absent'])
         .exactOptional()

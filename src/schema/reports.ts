@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { bundleFinding } from './bundle.ts';
 import { bundleDamage } from './damage.ts';
+import { leftOut } from './left-out.ts';
 import { descriptor, digest, imageUse, platform, size, utcTime } from './parts.ts';
 import { reportVersion } from './versions.ts';
 
@@ -22,15 +23,18 @@ const reportedImage = z.object({
   source: z.string(),
   /** Size of all blobs of the image, compressed. */
   bytes: size,
+  /** Bytes of it that the bundle leaves out; absent where it leaves out nothing at all. */
+  bytesLeftOut: size.exactOptional(),
   usedBy: z.array(imageUse),
   findings: z.array(bundleFinding),
 });
 
+/** Of whole images, with what a bundle leaves out of them. */
 const totals = z.object({
   images: size,
   /** Distinct blobs. */
   blobs: size,
-  /** Bytes of the distinct blobs: what is downloaded. */
+  /** Bytes of the distinct blobs: what is downloaded, but for what is left out. */
   bytes: size,
   /** Bytes that would be repeated if every image carried all its blobs. */
   bytesShared: size,
@@ -73,6 +77,7 @@ export const planReport = z.object({
   }),
   archives: z.array(z.object({ file: z.string(), bytes: size, images: z.array(z.string()) })),
   totals,
+  leftOut,
   /** What registries announce of the pulls that they still allow; empty when none of them does. */
   pullLimits: z.array(
     z.object({
@@ -145,6 +150,7 @@ export const exportReport = z.object({
   packs: z.array(z.object({ id: z.string(), version: z.string() })),
   importers,
   totals,
+  leftOut,
 });
 
 /** How a bundle stands to what was accepted here before; absent where nothing is remembered. */
@@ -182,8 +188,14 @@ export const verifyReport = z.object({
   archives: z.array(z.object({ file: z.string(), bytes: size })),
   importers,
   images: size,
-  /** With --deep: distinct layers that were decompressed and are what their images promise, and those that this Node cannot read. */
-  layers: z.object({ checked: size, notChecked: z.array(digest) }).exactOptional(),
+  leftOut,
+  /**
+   * With --deep: distinct layers that were decompressed and are what their images promise, those that this Node cannot read, and
+   * how many were not there to be checked, since the bundle leaves them out.
+   */
+  layers: z
+    .object({ checked: size, notChecked: z.array(digest), leftOut: size.exactOptional() })
+    .exactOptional(),
   /** With --witness: how many images the site's own list knows, and the names of those that it does not. */
   witness: z.object({ agrees: size, absent: z.array(z.string()) }).exactOptional(),
   receipt: writtenReceipt.exactOptional(),
@@ -201,6 +213,7 @@ export const inspectReport = z.object({
   packs: z.array(z.object({ id: z.string(), version: z.string().exactOptional() })),
   importers,
   totals,
+  leftOut,
 });
 
 /**

@@ -17,11 +17,11 @@ import type { PatienceOptions } from '../options.ts';
 import type { Action, CommonOptions, Outcome, Session } from '../session.ts';
 import { sshAccess } from '../ssh.ts';
 import type { SshOptions } from '../ssh-options.ts';
+import { exportSummary } from '../text/export-summary.ts';
 import { deliverySummary, deliveryTable } from '../text/delivery.ts';
 import { table } from '../text/table.ts';
 import { visible } from '../text/visible.ts';
 import { bundleWriter, type BuildExportOptions } from './build-export.ts';
-import { exportSummary } from './export.ts';
 import { withRegistries } from './sources.ts';
 import { deliveryTargets, onExisting } from './targets.ts';
 

@@ -1,7 +1,11 @@
 import type { BlobLender } from '../../bundle/lender.ts';
 import { PackferryError } from '../../core/errors.ts';
+import { totalSize, uniqueBlobs } from '../../core/image.ts';
 import { formatSize } from '../../core/size.ts';
 import { openImporter, type CarriedImporter } from '../../bundle/importer-file.ts';
+import type { Base } from '../../flows/base/base.ts';
+import { carriedOf, leaveOut } from '../../flows/base/leave-out.ts';
+import { readBases } from '../../flows/base/read.ts';
 import { checkOutput, exportBundle } from '../../flows/export.ts';
 import { confirmLocked } from '../../flows/frozen.ts';
 import { readLock, resolveFromLock } from '../../flows/lock.ts';
@@ -15,17 +19,15 @@ import { lendableBytes, openLenders } from '../../flows/reuse.ts';
 import { select, type Selection } from '../../flows/selection.ts';
 import { askWitness } from '../../flows/witness.ts';
 import type { ManifestSource } from '../../flows/origins.ts';
-import type { ExportReport } from '../../schema/reports.ts';
 import { timeToWrite } from '../context.ts';
 import type { Action, CommonOptions, Outcome, Session } from '../session.ts';
 import { openSigningKeys } from '../signing-keys.ts';
 import { volumeSizeOf } from '../signing-options.ts';
-import { audienceLines } from '../text/audience.ts';
+import { exportSummary } from '../text/export-summary.ts';
 import { count } from '../text/plural.ts';
 import { lockFileOf } from './lock.ts';
 import { planNotes, planTable } from './plan-text.ts';
 import { selecting, withManifestSource, type SourceOptions } from './sources.ts';
-import { visible } from '../text/visible.ts';
 
 export interface ExportOptions extends CommonOptions, SourceOptions {
   readonly output: string;
@@ -42,6 +44,8 @@ export interface ExportOptions extends CommonOptions, SourceOptions {
   /** True without a file. */
   readonly withImporter?: string | true;
   readonly reuse?: readonly string[];
+  readonly base?: readonly string[];
+  readonly repair?: string;
   readonly witness?: string;
   readonly jobs: number;
 }
@@ -52,12 +56,17 @@ export const exportCommand: Action<ExportOptions> = async (session, paths, optio
   const selection = withOptions(await select(paths, await selecting(session, options)), options);
   warnOfUncarried(selection, emit);
   const lenders = await openLenders(options.reuse ?? []);
+  const bases = await readBases(options);
   return withManifestSource(session, selection.manifest, options, async (source) => {
     const perImage = options.perImage ?? false;
     if (options.dryRun === true) {
       await importerOf(session, selection, options);
       const found = await resolve(session, selection, source, options);
-      return dryRun(found, withResolvedFindings(selection, found, emit), perImage, lenders);
+      return dryRun(session, found, withResolvedFindings(selection, found, emit), {
+        perImage,
+        lenders,
+        bases,
+      });
     }
     throwForbidden(selection.findings);
     // Folder, key and importer come first: nobody wants to learn after an hour that they are of no use.
@@ -82,12 +91,13 @@ export const exportCommand: Action<ExportOptions> = async (session, paths, optio
       keepGoing,
       jobs,
       lenders,
+      bases,
       now,
       tool,
       emit,
       signal,
     });
-    return { report, text: '', summary: exportSummary(report) };
+    return { report, text: '', summary: exportSummary(report, options.repair !== undefined) };
   });
 };
 
@@ -173,63 +183,20 @@ function keysOf({ manifest }: Selection, { key }: ExportOptions): readonly strin
 }
 
 function dryRun(
+  { emit }: Session,
   resolved: Resolved,
   selection: Selection,
-  perImage: boolean,
-  lenders: readonly BlobLender[],
+  { perImage, lenders, bases }: { perImage: boolean; lenders: readonly BlobLender[]; bases: readonly Base[] },
 ): Outcome {
-  const report = planReportOf(selection, resolved, perImage);
+  const images = resolved.images.map(({ image }) => image);
+  const leftOut = leaveOut(images, bases, emit);
+  const report = planReportOf(selection, resolved, { perImage, leftOut });
   const { totals, archives } = report;
-  const lent = lendableBytes(
-    resolved.images.map(({ image }) => image),
-    lenders,
-  );
-  const summary = `Dry run: ${count(totals.images, 'image')}, ${formatSize(totals.bytes - lent)} to fetch${lent > 0 ? `, ${formatSize(lent)} to reuse` : ''}, ${count(archives.length, 'archive')}. Nothing was written.`;
+  const carried = carriedOf(images, leftOut.requires);
+  const lent = lendableBytes(carried, lenders);
+  const toFetch = totalSize(uniqueBlobs(carried)) - lent;
+  const summary = `Dry run: ${count(totals.images, 'image')}, ${formatSize(toFetch)} to fetch${lent > 0 ? `, ${formatSize(lent)} to reuse` : ''}, ${count(archives.length, 'archive')}. Nothing was written.`;
   const errors = [...policyErrors(selection.findings), ...unresolved(resolved)];
   const text = planTable(report);
   return { report, text, summary: [summary, ...planNotes(report)].join('\n'), errors };
-}
-
-/** What an export has written, as lines for people. */
-export function exportSummary({
-  dir,
-  name,
-  sequence,
-  audience,
-  status,
-  totals,
-  archives,
-  packs,
-  importers,
-  bytesFetched,
-  bytesReused,
-  signers,
-}: ExportReport): string {
-  const size = formatSize(archives.reduce((sum, { bytes }) => sum + bytes, 0));
-  if (status === 'present')
-    return [
-      `${dir} already holds this bundle: ${name} ${sequence}, ${count(totals.images, 'image')}, ${size}.`,
-      ...importerLines(importers),
-    ]
-      .map(visible)
-      .join('\n');
-  return [
-    `Wrote ${name} ${sequence} to ${dir}: ${count(totals.images, 'image')} in ${count(archives.length, 'archive')}, ${size}; ${formatSize(bytesFetched)} fetched${bytesReused > 0 ? `, ${formatSize(bytesReused)} reused` : ''}.`,
-    ...(packs.length === 0 ? [] : [`${count(packs.length, 'pack')} carried along.`]),
-    ...importerLines(importers),
-    ...audienceLines(audience),
-    `Signed by ${signers.map(({ fingerprint }) => fingerprint).join(', ')}.`,
-    `Carry the folder over, then: packferry import ${dir} --trusted-keys ALLOWED_SIGNERS`,
-  ]
-    .map(visible)
-    .join('\n');
-}
-
-/** A program that checks its own bundle proves nothing, so its hash has to be told. */
-function importerLines(importers: ExportReport['importers']): string[] {
-  return importers.flatMap(({ file, version, sha256 }) => [
-    `Carries the importer ${file} (packferry ${version}), sha256`,
-    `  ${sha256}`,
-    '  Give this hash to the closed side on another way: nobody has to believe the program before it is compared.',
-  ]);
 }

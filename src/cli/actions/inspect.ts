@@ -9,6 +9,7 @@ import { audienceLines } from '../text/audience.ts';
 import { count } from '../text/plural.ts';
 import { table } from '../text/table.ts';
 import { carriedImporter } from '../text/importer.ts';
+import { leftOutColumn, leftOutLines } from '../text/left-out.ts';
 import { visible } from '../text/visible.ts';
 
 export interface InspectOptions extends CommonOptions {
@@ -24,12 +25,13 @@ export const inspect: Action<InspectOptions> = async ({ context, emit }, [dir = 
   return { report, text: inspectText(report), summary: summaryOf(report) };
 };
 
-function inspectText({ images, archives }: InspectReport): string {
+function inspectText({ images, archives, leftOut }: InspectReport): string {
   const archiveOf = new Map(archives.flatMap(({ file, images: names }) => names.map((name) => [name, file])));
   return table(images, [
     { title: 'IMAGE', value: ({ reference }) => reference },
     { title: 'ID', value: ({ config }) => shortDigest(config.digest) },
     { title: 'SIZE', align: 'right', value: ({ bytes }) => formatSize(bytes) },
+    ...(leftOut === undefined ? [] : [leftOutColumn]),
     { title: 'ARCHIVE', value: ({ reference }) => archiveOf.get(reference) ?? '' },
     { title: 'USED BY', value: ({ usedBy }) => [...new Set(usedBy.map(userOf))].join(', ') },
   ]);
@@ -54,6 +56,7 @@ function summaryOf({
   audience,
   onExisting,
   totals,
+  leftOut,
   archives,
   importers,
   signature,
@@ -66,6 +69,7 @@ function summaryOf({
       : `Nothing was verified. For that: packferry verify ${dir} --trusted-keys ALLOWED_SIGNERS`;
   return [
     `${name} ${sequence} of ${createdAt}: ${count(totals.images, 'image')} in ${count(archives.length, 'archive')}, ${size}.`,
+    ...leftOutLines(leftOut),
     ...importers.map(carriedImporter),
     ...audienceLines(audience),
     ...(onExisting === undefined ? [] : [asked[onExisting]]),

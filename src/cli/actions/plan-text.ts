@@ -2,6 +2,7 @@ import { parseReference } from '../../core/reference.ts';
 import { formatSize } from '../../core/size.ts';
 import type { PlanReport } from '../../schema/reports.ts';
 import { audienceLines } from '../text/audience.ts';
+import { leftOutColumn, leftOutLines } from '../text/left-out.ts';
 import { count } from '../text/plural.ts';
 import { table } from '../text/table.ts';
 import { visible } from '../text/visible.ts';
@@ -9,7 +10,7 @@ import { visible } from '../text/visible.ts';
 type Image = PlanReport['images'][number];
 
 /** The table of a plan, for people: largest images first, since these are what one may want to leave out. */
-export function planTable({ images, errors }: PlanReport): string {
+export function planTable({ images, errors, leftOut }: PlanReport): string {
   if (images.length === 0) return errors.length === 0 ? 'No image is needed.' : '';
   const rows = [...images].sort((a, b) => b.bytes - a.bytes);
   const isMoved = images.some((image) => !isFromOwnRegistry(image));
@@ -18,6 +19,7 @@ export function planTable({ images, errors }: PlanReport): string {
     { title: 'IMAGE', value: ({ reference }) => reference },
     { title: 'SIZE', align: 'right', value: ({ bytes }) => formatSize(bytes) },
     { title: 'SHARED', align: 'right', value: ({ bytesShared }) => formatSize(bytesShared) },
+    ...(leftOut === undefined ? [] : [leftOutColumn]),
     ...(isMoved ? [{ title: 'FROM', value: sourceOf }] : []),
     ...(isAsked ? [{ title: 'WITNESS', value: ({ witness }: Image) => witness ?? '' }] : []),
     { title: 'USED BY', value: usersOf },
@@ -61,7 +63,7 @@ export function planTree({ name, packs, images }: PlanReport): string {
 /** Further lines for the summary of a plan: what is left out, what leaving out would save, what a witness said. */
 export function planNotes(report: PlanReport): string[] {
   const { images, packs, excluded, savings, totals, audience, pullLimits } = report;
-  const lines = audienceLines(audience);
+  const lines = [...leftOutLines(report.leftOut), ...audienceLines(audience)];
   const needed = packs.filter(({ requiredBy }) => requiredBy !== undefined).length;
   if (needed > 0) lines.push(`Packs that others need: ${needed}.`);
   if (packs.some(({ carried }) => carried !== undefined)) {

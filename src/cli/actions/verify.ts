@@ -11,6 +11,7 @@ import type { Action, CommonOptions, Session } from '../session.ts';
 import { audienceLines } from '../text/audience.ts';
 import { count } from '../text/plural.ts';
 import { carriedImporter } from '../text/importer.ts';
+import { leftOutLines } from '../text/left-out.ts';
 import { visible } from '../text/visible.ts';
 
 export interface VerifyOptions extends CommonOptions, JudgementOptions, ReceiptOptions {
@@ -52,7 +53,7 @@ async function writingDamage(
     return new PackferryError(error.code, error.message, { errors: [error, unwritten], cause: fault });
   }
   const { code, message, errors, details } = error;
-  const hint = `${file} says what is lost: carry it back to where the bundle was made.`;
+  const hint = `${file} says what is lost: carry it back to where the bundle was made, for "packferry export --repair".`;
   return new PackferryError(code, message, { hint, errors, details, cause: error });
 }
 
@@ -67,6 +68,7 @@ function summaryOf(
     archives,
     importers,
     images,
+    leftOut,
     layers,
     witness,
   }: VerifyReport,
@@ -79,6 +81,7 @@ function summaryOf(
   return [
     `${dir} is good: ${name} ${sequence} of ${createdAt}, ${count(images, 'image')} in ${count(archives.length, 'archive')}, ${size}.`,
     `Signed by ${who}.`,
+    ...leftOutLines(leftOut),
     ...layerLines(layers),
     ...(witness === undefined
       ? []
@@ -93,5 +96,8 @@ function summaryOf(
 
 function layerLines(layers: VerifyReport['layers']): string[] {
   if (layers === undefined) return [];
-  return [`${count(layers.checked, 'layer')} decompressed: their content is what the images promise.`];
+  const { checked, leftOut } = layers;
+  const lines = [`${count(checked, 'layer')} decompressed: their content is what the images promise.`];
+  if (leftOut === undefined) return lines;
+  return [...lines, `Not there to be looked into: ${count(leftOut, 'layer')}, left out of the bundle.`];
 }

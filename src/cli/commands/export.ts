@@ -1,4 +1,5 @@
 import { Option } from 'commander';
+import { baseOption, repairOption } from '../base-options.ts';
 import { importerOption } from '../importer-option.ts';
 import {
   collectValues,
@@ -39,6 +40,8 @@ export const addExport: AddCommand = (program, bind) =>
         'an earlier bundle whose blobs are taken from there instead of being fetched; also oci:DIR; may be given several times',
       ).argParser(collectValues),
     )
+    .addOption(baseOption())
+    .addOption(repairOption())
     .option('--with-packs', 'also carry the packs that are built zips, ready for upload')
     .addOption(importerOption())
     .addOption(witnessOption())

@@ -1,3 +1,4 @@
+import { baseOption } from '../base-options.ts';
 import { jobsOption, sourceKeysOption, witnessOption } from '../options.ts';
 import type { AddCommand } from './command.ts';
 
@@ -15,4 +16,5 @@ export const addPlan: AddCommand = (program, bind) =>
     .addOption(jobsOption('images that are asked for', 8))
     .option('--tree', 'show packs, their items, and the images of these')
     .option('--per-image', 'plan one archive per image')
+    .addOption(baseOption())
     .action(bind(async () => (await import('../actions/plan.ts')).plan));

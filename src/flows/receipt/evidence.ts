@@ -75,9 +75,10 @@ export class Evidence {
           ...(expiresAt === undefined ? {} : { expiresAt }),
           ...(audience === undefined ? {} : { audience }),
         };
-        this.#images = images.map(({ reference, manifest, config }) => {
-          return { reference, manifest: manifest.digest, config: config.digest };
-        });
+        this.#images = images.map(({ reference, manifest, config, layers }) => ({
+          ...{ reference, manifest: manifest.digest, config: config.digest },
+          layers: layers.map(({ digest, diffId }) => ({ digest, diffId })),
+        }));
         break;
       }
       case 'witness':
