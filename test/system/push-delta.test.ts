@@ -1,13 +1,16 @@
+import { writeFile } from 'node:fs/promises';
 import test, { type ExecutionContext } from 'ava';
 import { digestOf } from '../../src/core/digest.ts';
 import { totalSize } from '../../src/core/image.ts';
 import { importReport, type ImportReport } from '../../src/schema/reports.ts';
 import { withBaseAndDelta, type BaseAndDelta } from '../helpers/base-and-delta.ts';
 import { runCli } from '../helpers/cli-run.ts';
+import { makeCertificate } from '../helpers/registry-certificate.ts';
 import { withDockerd } from '../helpers/system-dockerd.ts';
 import { execOk } from '../helpers/system-exec.ts';
 import { withDockerRegistry, type DockerRegistry } from '../helpers/system-registry.ts';
 import { needing, systemTools } from '../helpers/system-tools.ts';
+import { startTokenService } from '../helpers/token-service.ts';
 
 const bodies = /"(PATCH|PUT) \S+\/blobs\/uploads\//;
 const mounts = /"POST \S+mount=\S+ HTTP\/1.1" 201/;
@@ -131,5 +134,41 @@ test.serial(
       },
       { namesImage: false },
     );
+  }),
+);
+
+test.serial(
+  'a registry with tokens, of which the account may only read the repositories of the base: they are mounted from',
+  needing(['docker-registry'], async (t) => {
+    const certificate = makeCertificate();
+    const [username, password] = ['soc', 's3cr3t-canary'];
+    const mayDo = (action: string, name: string): boolean => action === 'pull' || name.startsWith('new/');
+    const tokens = await startTokenService(certificate, `${username}:${password}`, mayDo);
+    try {
+      await withBaseAndDelta(async (made) => {
+        await withDockerRegistry(async (open) => {
+          await importing(t, made, made.base, ['--to', `registry://${open.host}`]);
+          const guarded = { storage: open.storage, tokens: { realm: `${tokens.url}/token`, certificate } };
+          await withDockerRegistry(async (registry) => {
+            const auth = Buffer.from(`${username}:${password}`).toString('base64');
+            const file = `${made.folder}/auth.json`;
+            await writeFile(file, JSON.stringify({ auths: { [registry.host]: { auth } } }), { mode: 0o600 });
+            const to = ['--to', `registry://${registry.host}`, '--authfile', file];
+            const refused = await runCli(['import', made.delta, '--trusted-keys', made.trusted, ...to]);
+            t.is(refused.status, 6);
+            t.regex(refused.stderr, /E_TARGET_DENIED/);
+            const elsewhere = ['--retag', 'docker.io/demisto/*=new/*'];
+            const report = await importing(t, made, made.delta, [...to, ...elsewhere]);
+            t.deepEqual(
+              report.targets[0]?.images.map(({ status }) => status),
+              ['loaded', 'loaded', 'loaded'],
+            );
+            t.true((await logOf(registry, mounts)) >= made.requires.length);
+          }, guarded);
+        });
+      });
+    } finally {
+      await tokens.close();
+    }
   }),
 );
