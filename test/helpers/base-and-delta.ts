@@ -25,6 +25,8 @@ export interface BaseAndDelta extends BundleFixture {
 export interface DeltaOptions {
   /** The stream of the base. Default: that of the delta. */
   readonly baseName?: string;
+  /** Seconds after which the base expires. Default: never. */
+  readonly baseExpires?: number;
   /** Is an image of the base named for each layer? Default: true. */
   readonly namesImage?: boolean;
 }
@@ -32,7 +34,7 @@ export interface DeltaOptions {
 /** Runs with both in a new temporary folder. */
 export async function withBaseAndDelta<T>(
   use: (made: BaseAndDelta) => Promise<T>,
-  { baseName = 'test', namesImage = true }: DeltaOptions = {},
+  { baseName = 'test', baseExpires, namesImage = true }: DeltaOptions = {},
 ): Promise<T> {
   return withBundleFixture(async (fixture) => {
     const { folder, images, allowedLine, write } = fixture;
@@ -46,7 +48,11 @@ export async function withBaseAndDelta<T>(
       base: `bundle ${baseName} 1`,
       ...(namesImage ? { image: python.reference } : {}),
     }));
-    await write(at('base'), { sequence: 1, content: contentOf(baseName, [python, powershell]) });
+    const expiring = baseExpires === undefined ? {} : { expiresAfter: baseExpires };
+    await write(at('base'), {
+      sequence: 1,
+      content: { ...contentOf(baseName, [python, powershell]), ...expiring },
+    });
     await write(at('delta'), {
       sequence: 2,
       content: contentOf('test', newer, { requires, base: [`bundle ${baseName} 1`] }),
