@@ -2,6 +2,7 @@ import type { FileResult } from '../core/damage.ts';
 import { asPackferryError, PackferryError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { BundleDocument } from '../schema/bundle.ts';
+import type { FreshnessVerdict } from '../trust/freshness.ts';
 import type { VerifiedSigner } from '../trust/verify.ts';
 import { checkFiles, type FilesChecked, type OwnWord } from './check-files.ts';
 import { refuseExtras } from './check-listing.ts';
@@ -11,7 +12,7 @@ import { checkWitness, type WitnessOptions } from './check-witness.ts';
 import { describedFiles } from './document.ts';
 import { throwAll } from './faults.ts';
 import { listFolder, type FolderListing } from './folder.ts';
-import { checkFreshness, type FreshnessOptions } from './freshness.ts';
+import { checkFreshness, unjudged, type FreshnessOptions } from './freshness.ts';
 import { bundleFiles, looksLikeArchive, packFolder } from './names.ts';
 import { readDocument, type ReadDocument } from './read-document.ts';
 import { checkSignatures, readSigned, type SignatureOptions, type SignedList } from './signed-list.ts';
@@ -53,6 +54,11 @@ export interface OpenBundleOptions extends SignatureOptions, Pick<WitnessOptions
   readonly deep?: boolean;
   /** What this site remembers and asks; without, only that it has not expired, and a clock that can be right. */
   readonly freshness?: FreshnessOptions | undefined;
+  /**
+   * It only lends layers to another bundle, which names them by digest: neither its age, nor its place among those that were
+   * accepted, nor its audience counts. Its own images must not be delivered.
+   */
+  readonly lends?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -83,12 +89,7 @@ export async function judgeHead(dir: string, options: OpenBundleOptions): Promis
   const { read, own } = await readOwnWord(listing, list, options);
   options.observe?.({ kind: 'document', document: read.document });
   checkStream(read.document, options.policy);
-  checkAudience(read.document, options.site);
-  const freshness = await checkFreshness(
-    { document: read.document, sumsSha256: list.sumsSha256, now: options.now },
-    { ...(options.policy === undefined ? {} : { rules: options.policy }), ...options.freshness },
-    options.emit,
-  );
+  const freshness = options.lends === true ? unjudged : await judgeStanding(read.document, list, options);
   const witnessed = await checkWitness(read.document, options);
   if (witnessed !== undefined) options.observe?.({ kind: 'witness', witnessed });
   checkAgreement(read, list.sums);
@@ -101,6 +102,17 @@ export async function judgeHead(dir: string, options: OpenBundleOptions): Promis
   }
   const deep = options.deep === true || options.policy?.requireDeep === true || witnessed !== undefined;
   return { listing, list, read, own, freshness, witnessed, deep };
+}
+
+/** Is it for this site, and is this its time? */
+async function judgeStanding(
+  document: BundleDocument,
+  { sumsSha256 }: SignedList,
+  { site, policy, freshness, now, emit }: OpenBundleOptions,
+): Promise<FreshnessVerdict> {
+  checkAudience(document, site);
+  const rules = policy === undefined ? {} : { rules: policy };
+  return checkFreshness({ document, sumsSha256, now }, { ...rules, ...freshness }, emit);
 }
 
 /** bundle.json. Where it is lost, the other files are checked by their sums alone, so that all damage is told at once. */

@@ -23,6 +23,8 @@ export interface ServedBundlesOptions {
   readonly clock: () => Date;
   /** The rules of the site on the age of bundles: these end while they are served, too. */
   readonly rules?: FreshnessRules | undefined;
+  /** Bundles that carry layers which the others leave out; their own images are not served. */
+  readonly lenders?: readonly VerifiedBundle[];
   /** Told of names for which the later bundle of a stream counts. */
   readonly onSuperseded?: (message: string) => void;
 }
@@ -42,10 +44,13 @@ export class ServedBundles implements ServedContent {
   readonly #clock: () => Date;
   readonly #rules: FreshnessRules;
 
-  /** Throws `E_TAG_CONFLICT` with every name for which the bundles have different images. */
+  /**
+   * Throws `E_TAG_CONFLICT` with every name for which the bundles have different images, `E_BASE_MISSING` with every image of
+   * which layers are left out that nobody carries.
+   */
   constructor(bundles: readonly VerifiedBundle[], options: ServedBundlesOptions) {
-    const { prefix = '', clock, rules = defaultPolicy, onSuperseded } = options;
-    this.#repositories = joinRepositories(bundles, onSuperseded);
+    const { prefix = '', clock, rules = defaultPolicy, onSuperseded, lenders } = options;
+    this.#repositories = joinRepositories(bundles, onSuperseded, lenders);
     this.#prefix = prefix === '' ? '' : `${prefix}/`;
     this.#clock = clock;
     this.#rules = rules;

@@ -5,6 +5,7 @@ import { namespaceOf, servedPathOf } from '../core/served-names.ts';
 import type { BundleImage } from '../schema/bundle.ts';
 import { throwAll } from './faults.ts';
 import type { VerifiedBundle } from './open.ts';
+import { refuseLacking } from './served-lacking.ts';
 
 /** Where a blob stands. */
 export interface BlobPlace {
@@ -34,12 +35,16 @@ export type Repositories = ReadonlyMap<string, Repository>;
 /**
  * Puts the images of several bundles side by side. Where a name stands for different images, the later bundle of one
  * stream counts, and that is told; of different streams nobody can say which is meant: `E_TAG_CONFLICT`, with all of them.
+ * What a bundle leaves out comes from the others, or from the lenders, whose images are not served: `E_BASE_MISSING` where
+ * nobody carries it.
  */
 export function joinRepositories(
   bundles: readonly VerifiedBundle[],
   onSuperseded: (message: string) => void = () => undefined,
+  lenders: readonly VerifiedBundle[] = [],
 ): Repositories {
-  const places = placesIn(bundles);
+  refuseLacking(bundles, lenders);
+  const places = placesIn([...bundles, ...lenders]);
   const repositories = new Map<string, Repository>();
   const faults: PackferryError[] = [];
   for (const bundle of bundles) {
@@ -77,12 +82,7 @@ function addImage(
   repositories.set(served, repository);
   for (const blob of blobsOf(image)) {
     const place = places.get(blob.digest);
-    if (place === undefined) {
-      const message = `${image.reference}: blob ${blob.digest} is in none of the bundles`;
-      throw new PackferryError('E_BUNDLE_INCOMPLETE', message, {
-        hint: 'Serve the bundle that has it together with this one.',
-      });
-    }
+    if (place === undefined) throw new Error(`${image.reference}: ${blob.digest} is in none of the bundles`);
     repository.blobs.set(blob.digest, place);
   }
   const { digest } = image.manifest;

@@ -200,6 +200,7 @@ export const groups: readonly Group[] = [
         judges: true,
         examples: [
           'packferry serve /media/usb/soc --trusted-keys allowed_signers',
+          'packferry serve /media/usb/soc-2 /srv/soc-1',
           'packferry serve /srv/soc --listen 0.0.0.0:5000 --tls-cert cert.pem --tls-key key.pem',
         ],
       },

@@ -141,6 +141,11 @@ export interface ImageTarget {
   readonly takesSaves?: boolean;
   /** Can an image be sent while those that it stands on are still on the way? See `DeliverOptions`. */
   readonly sendsAhead?: boolean;
+  /**
+   * Tells, before a survey, of layers that images may have there besides those which are surveyed. For registries, which
+   * know a layer by the repositories of the images that have it. Absent where layers are found without.
+   */
+  mayHave?(layers: ReadonlyMap<Digest, readonly ImageReference[]>): void;
   /** One answer per image, in the same order. Throws when the target cannot be asked. */
   survey(images: readonly LockedImage[], signal?: AbortSignal): Promise<readonly Presence[]>;
   /**

@@ -15,6 +15,7 @@ import {
   warnOfLeftOut,
   type SurveyedTarget,
 } from './delivery.ts';
+import { imagesOfBases } from './images-of-bases.ts';
 import type { OnExisting } from './on-existing.ts';
 import type { Pace } from './pace.ts';
 import { askForObjections } from './preflight.ts';
@@ -80,6 +81,8 @@ export async function importBundle(options: ImportOptions): Promise<Imported> {
     namesBefore: before,
     ...(passing === undefined ? {} : { jobs: 1, asGiven: true }),
   };
+  const elsewhere = imagesOfBases(bundle.document, options.retag ?? []);
+  for (const target of options.targets) target.mayHave?.(elsewhere);
   const targets = await surveyTargets(options.targets, images, signal, options.targetsAtOnce);
   warnOfLeftOut(targets, options.emit);
   refuseConflicts(targets, delivery);

@@ -51,14 +51,11 @@ export function renameImages(images: readonly LockedImage[], rules: readonly Ret
   const used = new Set<RetagRule>();
   const renamed = images.map((image) => {
     const old = parseReference(image.reference);
-    for (const rule of rules) {
-      const name = nameBy(rule, old);
-      if (name === undefined) continue;
-      used.add(rule);
-      before.set(name, image.reference);
-      return { ...image, reference: name };
-    }
-    return image;
+    const { name, rule } = newName(old, rules) ?? {};
+    if (name === undefined || rule === undefined) return image;
+    used.add(rule);
+    before.set(name, image.reference);
+    return { ...image, reference: name };
   });
   const idle = rules.find((rule) => !used.has(rule));
   if (idle !== undefined) throw invalid(idle.text, 'no image has such a name');
@@ -86,6 +83,18 @@ export function renameImages(images: readonly LockedImage[], rules: readonly Ret
     };
   };
   return { images: renamed, before, sourceOf };
+}
+
+/** What the first fitting rule makes of a name; undefined when none fits. Throws `E_REFERENCE_INVALID`. */
+export function newName(
+  reference: ImageReference,
+  rules: readonly RetagRule[],
+): { readonly name: string; readonly rule: RetagRule } | undefined {
+  for (const rule of rules) {
+    const name = nameBy(rule, reference);
+    if (name !== undefined) return { name, rule };
+  }
+  return undefined;
 }
 
 /** Stands for a star while a pattern is read as a name; nothing that people write. */

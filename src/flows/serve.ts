@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { VerifiedBundle } from '../bundle/open.ts';
+import type { SignedBundle } from '../bundle/signed-bundle.ts';
 import { ServedBundles } from '../bundle/served-bundles.ts';
 import { asPackferryError, PackferryError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
@@ -12,6 +13,8 @@ import { bundleHead, reportSigners } from './report.ts';
 
 export interface ServeBundlesOptions extends Pick<ServeOptions, 'host' | 'port' | 'tls' | 'account'> {
   readonly bundles: readonly VerifiedBundle[];
+  /** See `ServedBundlesOptions`. */
+  readonly lenders?: readonly VerifiedBundle[];
   /** See `ServedBundlesOptions`. */
   readonly prefix?: string;
   readonly rules?: FreshnessRules | undefined;
@@ -29,13 +32,19 @@ export interface ServeBundlesOptions extends Pick<ServeOptions, 'host' | 'port' 
   readonly signal: AbortSignal;
 }
 
+/** Is a way back taken on purpose, and may it be? */
+interface RollbackRules {
+  readonly rules: FreshnessRules;
+  readonly rollbackReason?: string | undefined;
+}
+
 /**
  * Serves the images of verified bundles as a read-only registry, until the signal aborts. Faults of the medium are told and
- * end one answer, not the server. Throws `E_TAG_CONFLICT` where the bundles do not go together, `E_ENDPOINT_INVALID`
- * where it cannot listen, and the reason of a signal that aborted before.
+ * end one answer, not the server. Throws `E_TAG_CONFLICT` where the bundles do not go together, `E_BASE_MISSING` where
+ * they leave out what none of them carries, `E_ENDPOINT_INVALID` where it cannot listen, and the reason of a signal that aborted before.
  */
 export async function serveBundles(options: ServeBundlesOptions): Promise<ServeReport> {
-  const { bundles, prefix, rules, clock, grace, onListening, emit, signal } = options;
+  const { bundles, lenders = [], prefix, rules, clock, grace, onListening, emit, signal } = options;
   const warn = (message: string): void => {
     emit({ type: 'note', level: 'warning', message });
   };
@@ -43,6 +52,7 @@ export async function serveBundles(options: ServeBundlesOptions): Promise<ServeR
     ...(prefix === undefined ? {} : { prefix }),
     clock,
     rules,
+    lenders,
     onSuperseded: warn,
   });
   await options.beforeListening();
@@ -82,16 +92,37 @@ export async function serveBundles(options: ServeBundlesOptions): Promise<ServeR
   return {
     schemaVersion: reportVersion,
     url,
-    bundles: bundles.map(({ dir, document, sumsSha256, signers }) => ({
-      ...bundleHead(dir, document),
-      sumsSha256,
-      signers: reportSigners(signers),
-    })),
+    bundles: bundles.map(reported),
+    ...(lenders.length === 0 ? {} : { lenders: lenders.map(reported) }),
     images: [...images],
     requests,
     brokenOff,
     bytesSent,
   };
+}
+
+function reported({ dir, document, sumsSha256, signers }: VerifiedBundle): ServeReport['bundles'][number] {
+  return { ...bundleHead(dir, document), sumsSha256, signers: reportSigners(signers) };
+}
+
+/**
+ * Those of several bundles that only lend layers: they are older than another one of their stream which leaves these out. Their
+ * own images would be a way back; where that is taken on purpose, none only lends.
+ */
+export function lendersAmong<T extends Pick<SignedBundle, 'document'>>(
+  bundles: readonly T[],
+  { rules, rollbackReason }: RollbackRules,
+): T[] {
+  if (rollbackReason !== undefined && rules.allowRollback) return [];
+  return bundles.filter(({ document: older }) => {
+    const carried = new Set(older.archives.flatMap(({ blobs }) => blobs.map(({ digest }) => digest)));
+    return bundles.some(
+      ({ document: { name, sequence, requires } }) =>
+        name === older.name &&
+        sequence > older.sequence &&
+        requires.some(({ digest }) => carried.has(digest)),
+    );
+  });
 }
 
 /**
@@ -100,7 +131,7 @@ export async function serveBundles(options: ServeBundlesOptions): Promise<ServeR
  */
 export function refuseOlder(
   bundles: readonly VerifiedBundle[],
-  { rules, rollbackReason }: { readonly rules: FreshnessRules; readonly rollbackReason?: string | undefined },
+  { rules, rollbackReason }: RollbackRules,
 ): void {
   if (rollbackReason !== undefined && rules.allowRollback) return;
   for (const { document: older } of bundles) {

@@ -90,9 +90,10 @@ export class PushRegistry {
     response.end(method === 'HEAD' ? undefined : found.bytes);
   }
 
-  #blob({ response }: PushRequest, key: string): void {
+  #blob({ method, response }: PushRequest, key: string): void {
     const bytes = this.blobs.get(key);
-    response.writeHead(bytes === undefined ? 404 : 200, { 'content-length': bytes?.length ?? 0 }).end();
+    response.writeHead(bytes === undefined ? 404 : 200, { 'content-length': bytes?.length ?? 0 });
+    response.end(method === 'HEAD' ? undefined : bytes);
   }
 
   async #upload(

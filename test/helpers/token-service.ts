@@ -14,9 +14,13 @@ export interface TokenService extends ScriptedServer {
 
 /**
  * A token service for a docker-registry that trusts `certificate` (distribution project, "Token Authentication
- * Implementation"): signed JSON web tokens for what is asked for, to who shows `account` as `USER:PASSWORD`.
+ * Implementation"): signed JSON web tokens for what is asked for, as far as that is allowed, to who shows `account` as `USER:PASSWORD`.
  */
-export async function startTokenService(certificate: Certificate, account: string): Promise<TokenService> {
+export async function startTokenService(
+  certificate: Certificate,
+  account: string,
+  mayDo: (action: string, name: string) => boolean = () => true,
+): Promise<TokenService> {
   const expected = `Basic ${Buffer.from(account).toString('base64')}`;
   let life = 300;
   const issued: string[] = [];
@@ -25,14 +29,16 @@ export async function startTokenService(certificate: Certificate, account: strin
       response.writeHead(401, { 'content-type': 'application/json' }).end('{"details":"who are you?"}');
       return;
     }
-    const scope = new URL(path, 'http://tokens').searchParams.get('scope') ?? '';
-    const [type = '', name = '', actions = ''] = scope.split(':');
+    const access = new URL(path, 'http://tokens').searchParams.getAll('scope').map((scope) => {
+      const [type = '', name = '', actions = ''] = scope.split(':');
+      return { type, name, actions: actions.split(',').filter((action) => mayDo(action, name)) };
+    });
     const now = Math.floor(Date.now() / 1000);
     const token = tokenOf(certificate, {
       ...{ iss: tokenNames.issuer, aud: tokenNames.service, sub: 'soc', jti: String(Math.random()) },
       // Registries look the other way for a minute.
       ...{ iat: now - 600, nbf: now - 600, exp: now - 60 + life },
-      access: scope === '' ? [] : [{ type, name, actions: actions.split(',') }],
+      access,
     });
     issued.push(`Bearer ${token}`);
     response.writeHead(200, { 'content-type': 'application/json' });

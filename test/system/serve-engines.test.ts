@@ -1,8 +1,11 @@
+import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { engineKinds, withEngine, type EngineKind } from '../helpers/system-engine-kinds.ts';
-import { withServing, withServingSite } from '../helpers/serve-process.ts';
-import { needing } from '../helpers/system-tools.ts';
-import { documentOf } from '../helpers/serve-process.ts';
+import type { LockedImage } from '../../src/core/image.ts';
+import { withBaseAndDelta } from '../helpers/base-and-delta.ts';
+import { documentOf, withServing, withServingSite } from '../helpers/serve-process.ts';
+import { execOk } from '../helpers/system-exec.ts';
+import { needing, systemTools } from '../helpers/system-tools.ts';
 import type { Dockerd } from '../helpers/system-dockerd.ts';
 import type { Podman } from '../helpers/system-podman.ts';
 
@@ -52,3 +55,28 @@ for (const kind of engineKinds) {
     }),
   );
 }
+
+test.serial(
+  'docker, podman and skopeo pull a delta that is served together with its base',
+  needing(['dockerd', 'docker', 'podman', 'skopeo', 'root'], async (t) => {
+    await withBaseAndDelta(async ({ delta, base, trusted, folder, newer }) => {
+      const trust = ['--trusted-keys', trusted, '--state', path.join(folder, 'state')];
+      await withServing(t, [delta, base, ...trust, '--listen', '127.0.0.1:0'], async ({ host, log }) => {
+        const nameOf = ({ reference }: LockedImage): string => reference.replace(/^docker\.io/, host);
+        for (const kind of engineKinds.filter(({ name }) => name.startsWith('installed'))) {
+          await withEngine(kind, async (engine) => {
+            for (const image of newer) {
+              const wanted = kind.idOf === 'config' ? image.config.digest : image.manifest.digest;
+              t.is(await pulled(t, kind, engine, nameOf(image)), wanted, kind.name);
+            }
+          });
+        }
+        for (const [at, image] of newer.entries()) {
+          const args = ['copy', '--src-tls-verify=false', `docker://${nameOf(image)}`];
+          await execOk(systemTools().path('skopeo'), [...args, `dir:${path.join(folder, `copy-${at}`)}`]);
+        }
+        t.notRegex(log(), /BROKEN OFF|warning: (?!first use)/);
+      });
+    });
+  }),
+);

@@ -1,17 +1,19 @@
 import { acceptBundle } from '../../bundle/accept.ts';
-import { openBundle, type VerifiedBundle } from '../../bundle/open.ts';
+import { checkSignature, openBundle, type SignedDocument, type VerifiedBundle } from '../../bundle/open.ts';
+import { refuseLacking } from '../../bundle/served-lacking.ts';
+import { silent } from '../../core/events.ts';
 import { isLoopback } from '../../core/hosts.ts';
 import { isRepositoryPath } from '../../core/reference.ts';
 import { PackferryError } from '../../core/errors.ts';
 import { formatSize } from '../../core/size.ts';
-import { refuseOlder, serveBundles } from '../../flows/serve.ts';
+import { lendersAmong, refuseOlder, serveBundles } from '../../flows/serve.ts';
 import type { ServerAccount } from '../../registry/server-account.ts';
 import type { ServerTls } from '../../registry/server.ts';
 import type { WrittenReceipt } from '../../schema/reports.ts';
 import type { ServeReport } from '../../schema/reports-serve.ts';
 import type { ListenAddress } from '../commands/serve.ts';
 import { throwAll } from '../../bundle/faults.ts';
-import { Evidence } from '../../flows/receipt/evidence.ts';
+import type { Evidence } from '../../flows/receipt/evidence.ts';
 import { withReceipts, wordsFor, type ReceiptOptions, type Receipts } from '../receipts.ts';
 import { judgementOf, type Judgement, type JudgementOptions } from '../bundle-judgement.ts';
 import { tellUnknown } from '../freshness.ts';
@@ -53,16 +55,23 @@ async function runServer(
   const tls = await serverTls(options, context.now);
   const account = await serverAccount(options, emit);
   warnOpen(session, listen, { tls, account });
-  const evidence: Evidence[] = [];
+  const begun: { readonly dir: string; readonly evidence: Evidence }[] = [];
   let written: readonly WrittenReceipt[] = [];
-  for (const dir of dirs) evidence.push(await receipts.begin(dir));
-  const judgement = await judgementOf(session, options, evidence);
-  const bundles = await openAll(dirs, judgement, evidence);
+  for (const dir of dirs) begun.push({ dir, evidence: await receipts.begin(dir) });
+  const judgement = await judgementOf(
+    session,
+    options,
+    begun.map(({ evidence }) => evidence),
+  );
+  const opened = await openAll(begun, judgement);
+  const served = opened.filter(({ lends }) => !lends);
+  const bundles = served.map(({ bundle }) => bundle);
   const { policy, freshness } = judgement;
   refuseOlder(bundles, freshness);
   const { now, owner } = context;
   const report = await serveBundles({
     bundles,
+    lenders: opened.filter(({ lends }) => lends).map(({ bundle }) => bundle),
     ...listen,
     ...(tls === undefined ? {} : { tls }),
     ...(account === undefined ? {} : { account }),
@@ -75,7 +84,8 @@ async function runServer(
       for (const bundle of bySequence(bundles)) await acceptBundle(bundle, { ...freshness, owner, now });
     },
     onOpen: async (url) => {
-      written = await leaveReceipts(session, receipts, evidence, url);
+      for (const { evidence } of served) evidence.servedAt = url;
+      written = await leaveReceipts(session, receipts);
     },
     onListening: (server, images) => {
       if (options.json !== true) context.stdout.write(`${server.url}\n`);
@@ -94,32 +104,50 @@ async function runServer(
 }
 
 /** Written at the start: by then it is known what is given out, and a server may run until its machine goes down. */
-async function leaveReceipts(
-  { emit }: Session,
-  receipts: Receipts,
-  evidence: readonly Evidence[],
-  url: string,
-): Promise<readonly WrittenReceipt[]> {
-  for (const one of evidence) one.servedAt = url;
+async function leaveReceipts({ emit }: Session, receipts: Receipts): Promise<readonly WrittenReceipt[]> {
   const { written, errors } = await receipts.leave([]);
   throwAll(errors, { header: 'receipts' });
   for (const one of written) emit({ type: 'note', level: 'info', message: wordsFor(one) });
   return written;
 }
 
+interface Opened {
+  readonly bundle: VerifiedBundle;
+  readonly evidence: Evidence;
+  /** It only lends layers to others. */
+  readonly lends: boolean;
+}
+
+/** Verifies all bundles. Whether they go together is seen before their archives are read. */
 async function openAll(
-  dirs: readonly string[],
+  begun: readonly { readonly dir: string; readonly evidence: Evidence }[],
   judgement: Judgement,
-  evidence: readonly Evidence[],
-): Promise<VerifiedBundle[]> {
-  const bundles: VerifiedBundle[] = [];
-  for (const [at, dir] of dirs.entries()) {
-    const { observe } = evidence[at] ?? new Evidence();
-    const bundle = await openBundle(dir, { ...judgement, observe });
-    tellUnknown(bundle, judgement.freshness, 'warning', judgement.emit);
-    bundles.push(bundle);
+): Promise<readonly Opened[]> {
+  const { freshness, emit } = judgement;
+  const heads: (SignedDocument & (typeof begun)[number])[] = [];
+  for (const { dir, evidence } of begun) {
+    const { observe } = evidence;
+    const signed = await checkSignature(dir, { ...judgement, observe, emit: silent });
+    observe({ kind: 'document', document: signed.document });
+    heads.push({ ...signed, dir, evidence });
   }
-  return bundles;
+  const lending = new Set(lendersAmong(heads, freshness));
+  const served = heads.filter((head) => !lending.has(head));
+  refuseLacking(served, [...lending]);
+  const opened: Opened[] = [];
+  for (const head of heads) {
+    const { dir, evidence } = head;
+    const lends = lending.has(head);
+    const bundle = await openBundle(dir, { ...judgement, observe: evidence.observe, lends });
+    if (lends) emit({ type: 'note', level: 'info', message: lendsOnly(bundle) });
+    else tellUnknown(bundle, freshness, 'warning', emit);
+    opened.push({ bundle, evidence, lends });
+  }
+  return opened;
+}
+
+function lendsOnly({ dir, document: { name, sequence } }: VerifiedBundle): string {
+  return `${dir} (${name} ${sequence}) lends the layers that a newer bundle of ${name} leaves out; its own images are not served`;
 }
 
 /** Older ones first: the one that is remembered last is the newest. */

@@ -14,7 +14,7 @@ export const addServe: AddCommand = (program, bind) =>
     .command('serve')
     .summary('serve verified bundles as a read-only registry')
     .description(
-      'Verifies bundles and serves their images as a read-only registry, straight from their archives, until it is stopped. For engines that pull: XSOAR with python.docker.registry, mirrors of Docker Hub, any docker pull or podman pull. The URL goes to stdout once it takes requests, a line for every request to stderr.',
+      'Verifies bundles and serves their images as a read-only registry, straight from their archives, until it is stopped. For engines that pull: XSOAR with python.docker.registry, mirrors of Docker Hub, any docker pull or podman pull. What a bundle leaves out comes from the others that are named with it. The URL goes to stdout once it takes requests, a line for every request to stderr.',
     )
     .argument('<bundle...>', 'folders of bundles')
     .addOption(

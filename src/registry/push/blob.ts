@@ -6,7 +6,7 @@ import type { Repository } from '../endpoint.ts';
 import { interrupted } from '../interrupted.ts';
 import { backOff } from '../retry.ts';
 import { headerOf, type Answer } from '../transport.ts';
-import { refusedWith } from './fault.ts';
+import { isRefused, refusedWith } from './fault.ts';
 import { piecesOf } from './pieces.ts';
 import { LostUpload, Upload } from './upload.ts';
 import type { Writer } from './writer.ts';
@@ -138,8 +138,7 @@ async function mountOrOpen(push: BlobPush): Promise<Answer | undefined> {
       return answer.status === 201 ? undefined : answer;
     } catch (fault) {
       // Who may not read there, or knows no mounting, may push all the same.
-      const status = refusedWith(asPackferryError(fault));
-      if (status === undefined || status >= 500 || status === 429) throw fault;
+      if (!isRefused(fault)) throw fault;
     }
   }
   return openUpload(push);

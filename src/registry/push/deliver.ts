@@ -1,5 +1,7 @@
+import type { Readable } from 'node:stream';
 import pLimit from 'p-limit';
 import { collect } from '../../core/collect.ts';
+import { asPackferryError } from '../../core/errors.ts';
 import { blobsOf, totalSize, type Descriptor, type LockedImage } from '../../core/image.ts';
 import { limits } from '../../core/limits.ts';
 import type { DeliverOptions, Delivery, ImageSource } from '../../core/ports.ts';
@@ -66,12 +68,21 @@ async function bringBlob(
   const what = `${image.reference}: blob ${blob.digest}`;
   const isThere =
     holdings.has(place.path, blob.digest) || (await hasBlob(writer, repository, blob, what, signal));
+  const elsewhere = placesOf(writer, holdings, image, place, blob);
+  const open = async (): Promise<Readable> => {
+    try {
+      return await source.openBlob(image, blob, { signal });
+    } catch (fault) {
+      // A bundle leaves it out, and the registry did not mount what it has elsewhere.
+      const [from] = elsewhere;
+      if (from === undefined || asPackferryError(fault).code !== 'E_BASE_MISSING') throw fault;
+      return writer.read(from, blob, what, signal);
+    }
+  };
   const isSent =
     !isThere &&
     (await pushBlob({
-      ...{ writer, repository, blob, pieceSize, what, signal, onBytes },
-      elsewhere: placesOf(writer, holdings, image, place, blob),
-      open: () => source.openBlob(image, blob, { signal }),
+      ...{ writer, repository, blob, pieceSize, what, signal, onBytes, elsewhere, open },
     }));
   holdings.add(place.path, blob.digest);
   return isSent;

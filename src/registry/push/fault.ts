@@ -44,6 +44,12 @@ export function refusedWith({ cause }: PackferryError): number | undefined {
   return cause instanceof PackferryError ? statusOf(cause) : undefined;
 }
 
+/** Has the registry itself refused a request in a way that stays? */
+export function isRefused(fault: unknown): boolean {
+  const status = refusedWith(asPackferryError(fault));
+  return status !== undefined && status < 500 && status !== 429;
+}
+
 function statusOf({ cause }: PackferryError): number | undefined {
   return cause instanceof Refusal ? cause.status : undefined;
 }

@@ -13,6 +13,11 @@ export class Holdings {
     return this.#known.get(digest)?.has(path) ?? false;
   }
 
+  /** The repositories that are known to have something. */
+  get paths(): ReadonlySet<string> {
+    return new Set([...this.#known.values()].flatMap((paths) => [...paths]));
+  }
+
   /** Some repository has it, from which the others can get it. */
   isAnywhere(digest: Digest): boolean {
     return this.#known.has(digest);

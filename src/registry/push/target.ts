@@ -19,6 +19,7 @@ import { endpointAt } from '../endpoint.ts';
 import { fillOptions, type RegistrySourceOptions } from '../options.ts';
 import { hasBlob, PieceSize } from './blob.ts';
 import { deliverImage } from './deliver.ts';
+import { findElsewhere, type SoughtLayer } from './elsewhere.ts';
 import { Holdings } from './holdings.ts';
 import { deleteTag, getManifest, holderOf, putManifest, type ManifestAsking } from './manifest.ts';
 import { placeNamed, placeOf, type Place } from './place.ts';
@@ -48,6 +49,8 @@ class RegistryTarget implements ImageTarget {
   readonly #writer: Writer;
   readonly #pieceSize: PieceSize;
   readonly #holdings = new Holdings();
+  /** Repositories that may have a layer, of which something else said so. */
+  readonly #mayBeIn = new Map<Digest, readonly string[]>();
   readonly #limit = pLimit(questions);
 
   constructor(writer: Writer, pieceSize: PieceSize) {
@@ -58,6 +61,11 @@ class RegistryTarget implements ImageTarget {
 
   nameOf(image: LockedImage): string {
     return this.#placeOf(image).text;
+  }
+
+  mayHave(layers: ReadonlyMap<Digest, readonly ImageReference[]>): void {
+    const pathOf = (image: ImageReference): string => placeNamed(this.#writer.endpoint, image).path;
+    for (const [digest, images] of layers) this.#mayBeIn.set(digest, images.map(pathOf));
   }
 
   /** Asks for every name and every blob, each once. Throws `E_TAG_CONFLICT` where two images would get one name. */
@@ -78,6 +86,9 @@ class RegistryTarget implements ImageTarget {
           return this.#limit(() => holderOf(this.#placeOf(image), this.#asking(image, signal)));
         }),
       );
+      await findElsewhere(this.#soughtOf(images), {
+        ...{ writer: this.#writer, holdings: this.#holdings, limit: this.#limit, signal },
+      });
       return images.map((image, at) => this.#presenceOf(image, holders[at]));
     } finally {
       // After a fault nobody waits for the rest.
@@ -159,6 +170,20 @@ class RegistryTarget implements ImageTarget {
     const isThere = await hasBlob(this.#writer, this.#writer.repository(path), blob, what, signal);
     if (isThere) this.#holdings.add(path, blob.digest);
     return isThere;
+  }
+
+  /** The layers that may be in repositories which were not asked, and are in none that was. */
+  #soughtOf(images: readonly LockedImage[]): SoughtLayer[] {
+    const sought = new Map<Digest, SoughtLayer>();
+    for (const image of images) {
+      for (const blob of image.layers) {
+        const paths = this.#mayBeIn.get(blob.digest);
+        if (paths === undefined || this.#holdings.isAnywhere(blob.digest)) continue;
+        const asked = [...(sought.get(blob.digest)?.asked ?? []), this.#placeOf(image).path];
+        sought.set(blob.digest, { blob, paths, asked, what: `${image.reference}: blob ${blob.digest}` });
+      }
+    }
+    return [...sought.values()];
   }
 
   async #missingOf(image: LockedImage, { path }: Place, signal: AbortSignal | undefined): Promise<Digest[]> {

@@ -1,7 +1,11 @@
+import type { Readable } from 'node:stream';
 import type { PackferryError } from '../../core/errors.ts';
+import type { Descriptor } from '../../core/image.ts';
 import type { RegistryClient, RepositoryRequest } from '../client.ts';
 import type { Endpoint, Repository } from '../endpoint.ts';
+import { openBlob } from '../open-blob.ts';
 import { printable } from '../refusal-words.ts';
+import { openResuming } from '../resuming-blob.ts';
 import type { RetryPolicy } from '../retry.ts';
 import { discard, headerOf, type Answer } from '../transport.ts';
 import { targetFault } from './fault.ts';
@@ -46,6 +50,31 @@ export class Writer {
       await discard(answer);
       return answer;
     });
+  }
+
+  /** Opens a blob of a repository, to be read; its digest is not checked. A connection that breaks is made anew. Throws `E_TARGET_...`. */
+  async read(path: string, blob: Descriptor, what: string, signal: AbortSignal): Promise<Readable> {
+    const client = this.#client;
+    const repository = { endpoint: this.endpoint, path };
+    const [from, to] = [0, blob.size];
+    try {
+      return await openResuming({
+        ...{
+          blob,
+          from,
+          to,
+          what,
+          signal,
+          policy: client.policy,
+          closed: client.closed,
+          onServed: undefined,
+        },
+        open: (at, stop) =>
+          openBlob(client, repository, { blob, isManifest: false, from: at, to, what, signal: stop }),
+      });
+    } catch (fault) {
+      throw this.fault(fault);
+    }
   }
 
   fault(fault: unknown): PackferryError {
