@@ -43,8 +43,8 @@ export interface Entry {
   readonly ssh?: boolean;
   /** It brings images to targets, perhaps to many. */
   readonly delivers?: true;
-  /** They may be those of a file of hosts. */
-  readonly hosts?: true;
+  /** They may be those of a file of hosts; of one that a variable names only where that is what the command is about. */
+  readonly hosts?: true | 'as written';
   /** The command is a group of these and does nothing by itself. */
   readonly within?: readonly Entry[];
 }
@@ -245,11 +245,14 @@ export const groups: readonly Group[] = [
         add: addBuild,
         registries: 'targets',
         ssh: true,
+        delivers: true,
+        hosts: 'as written',
         examples: [
           "packferry build acme/tool:1.0 --from demisto/python3-deb:3.12.8.1983910 --python 'requests==2.32.3' --dry-run",
           "packferry build localhost/acme/tool:1.0 --python 'stix2==3.0.1' --package libxml2 --on ssh://root@xsoar.example",
           'packferry build acme/tool:1.0 --from demisto/python3:3.12.13.11694875 --requirements requirements.txt --wheels wheels',
           "packferry build acme/tool:1.0 --python 'requests==2.32.3' --to ssh://root@app2.example --to registry://registry.example",
+          "packferry build localhost/acme/tool:1.0 --python 'requests==2.32.3' --hosts inventory.ini --group apps",
           "packferry build localhost/acme/tool:1.0 --python 'requests==2.32.3' --wheels wheels --export /media/usb/tool --key ~/.ssh/packferry",
         ],
       },

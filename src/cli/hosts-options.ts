@@ -8,16 +8,15 @@ export interface HostsOptions {
   readonly limit?: string;
 }
 
-/** Adds these options. */
-export function addHostsOptions(command: Command): Command {
+/** Adds these options. `env` is a variable that names the file, too. */
+export function addHostsOptions(command: Command, { env }: { readonly env?: string }): Command {
   const group = 'Hosts:';
   const add = (option: Option): Command => command.addOption(option.helpGroup(group));
-  add(
-    new Option(
-      '--hosts <file>',
-      'file of hosts that are reached over SSH: YAML of packferry (schema: packferry.hosts/v1), or an Ansible inventory in INI or YAML; passwords in it are not read',
-    ).env('PACKFERRY_HOSTS'),
+  const hosts = new Option(
+    '--hosts <file>',
+    'file of hosts that are reached over SSH: YAML of packferry (schema: packferry.hosts/v1), or an Ansible inventory in INI or YAML; passwords in it are not read',
   );
+  add(env === undefined ? hosts : hosts.env(env));
   add(
     new Option('--group <name>', 'only the hosts of this group of the file (repeatable)').argParser(
       collectValues,

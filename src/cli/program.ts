@@ -52,7 +52,7 @@ function addEntry(
   if (judges) addJudgementOptions(command);
   if (registries === true) addRegistryOptions(command);
   if (registries === 'targets') addRegistryTargetOptions(command);
-  if (hosts) addHostsOptions(command);
+  if (hosts !== undefined) addHostsOptions(command, hosts === 'as written' ? {} : { env: 'PACKFERRY_HOSTS' });
   if (ssh) addSshOptions(command);
   if (delivers) addPaceOptions(command);
   for (const entry of within ?? []) addEntry(command, entry, bind);

@@ -32,6 +32,7 @@ export async function connectEngine(
 export function isRemote(connection: EngineConnection): boolean {
   return (
     connection.kind === 'tcp' ||
+    connection.kind === 'tls' ||
     (connection.kind === 'stream' && connection.isRemote === true) ||
     (connection.kind === 'command' && connection.startThere !== undefined)
   );

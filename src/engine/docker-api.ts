@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { messageOf, PackferryError } from '../core/errors.ts';
 import type { DockerConnection } from './docker-connection.ts';
-import { StayingAgent, StreamAgent } from './staying-agent.ts';
+import { StayingAgent, StreamAgent, TlsAgent } from './staying-agent.ts';
 
 export interface ApiRequest {
   readonly method: 'GET' | 'POST' | 'DELETE';
@@ -39,10 +39,7 @@ export function prepareDocker(): void {
 export async function connectDocker(connection: DockerConnection): Promise<DockerApi> {
   // Loaded only now: dockerode brings gRPC along, which a run without an engine should not wait for.
   const { default: DockerClient } = await import('dockerode');
-  const agent =
-    connection.kind === 'stream'
-      ? new StreamAgent(connection.connect, connection.close === undefined)
-      : new StayingAgent();
+  const agent = agentFor(connection);
   const docker = construct(DockerClient, connection, agent);
   return {
     name: connection.name,
@@ -54,23 +51,26 @@ export async function connectDocker(connection: DockerConnection): Promise<Docke
   };
 }
 
+function agentFor(connection: DockerConnection): Agent {
+  if (connection.kind === 'stream')
+    return new StreamAgent(connection.connect, connection.close === undefined);
+  return connection.kind === 'tls' ? new TlsAgent(connection) : new StayingAgent();
+}
+
 /**
  * dockerode fills every option that is absent from DOCKER_HOST and its relatives, and would rather use those: so all
  * are present. An invalid DOCKER_HOST or DOCKER_CERT_PATH makes it throw even so.
  */
 function construct(DockerClient: typeof Docker, connection: DockerConnection, agent: Agent): Docker {
+  const isTcp = connection.kind === 'tcp' || connection.kind === 'tls';
   const settings = {
+    // TLS is the agent's own matter.
     protocol: 'http' as const,
     agent,
     socketPath: connection.kind === 'unix' ? connection.path : undefined,
     // Streams need some host for their requests.
-    host:
-      connection.kind === 'tcp'
-        ? `http://${connection.host}`
-        : connection.kind === 'stream'
-          ? 'http://engine'
-          : '',
-    port: connection.kind === 'tcp' ? connection.port : undefined,
+    host: isTcp ? `http://${connection.host}` : connection.kind === 'stream' ? 'http://engine' : '',
+    port: isTcp ? connection.port : undefined,
     pathPrefix: '/',
     ca: undefined,
     cert: undefined,

@@ -1,11 +1,15 @@
 import { access } from 'node:fs/promises';
 import path from 'node:path';
 import type { Duplex } from 'node:stream';
-import { PackferryError } from '../core/errors.ts';
+import type { SecureContext } from 'node:tls';
 import { byCommand, dockerByCommand, findProgram, podmanByCommand } from './by-command.ts';
 import { commandEnvironment, type FreeIn } from './command.ts';
 import type { EngineConnection } from './connect-engine.ts';
 import { currentContext, type Environment } from './docker-context.ts';
+import { tlsByVariables } from './docker-tls.ts';
+import { notAnEngine, readAddress, unixConnection } from './engine-address.ts';
+import { onThisMachine, type FarEngine } from './far-engine.ts';
+import { namedConnection } from './podman-connections.ts';
 
 /** Where the API of Docker or Podman is reached. */
 export type DockerConnection = {
@@ -16,6 +20,8 @@ export type DockerConnection = {
 } & (
   | { readonly kind: 'unix'; readonly path: string }
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  /** Over TLS, by these authorities and the own certificate. */
+  | { readonly kind: 'tls'; readonly host: string; readonly port: number; readonly secure: SecureContext }
   /** Connections that somebody else opens: of a command, or through a tunnel, which `close` ends. */
   | {
       readonly kind: 'stream';
@@ -30,80 +36,106 @@ export type DockerConnection = {
 /** One over connections that somebody else opens. */
 export type StreamConnection = Extract<DockerConnection, { readonly kind: 'stream' }>;
 
-/** How endpoints of an engine are written, and what its name is. */
-type Scheme = 'docker:' | 'podman:';
-
-const scheme: Scheme = 'docker:';
-const defaultHost = 'unix:///var/run/docker.sock';
-
-/** IANA: 2375 is the Docker API in the clear. */
-const plainPort = 2375;
-
-/** The variables by which docker's client is told to speak TLS. */
-const tlsVariables = ['DOCKER_TLS_VERIFY', 'DOCKER_TLS', 'DOCKER_CERT_PATH'] as const;
+/** The engine that an endpoint means: here, or on another machine. */
+export type EnginePlace = EngineConnection | FarEngine;
 
 /**
- * Reads `docker:`, `docker:unix:///PATH`, `docker:tcp://HOST[:PORT]`, or `docker:?command`, `docker:?sudo`,
- * `docker:?as=USER` (see `byCommand`). Plain `docker:` is what docker's own client would use: DOCKER_HOST, else the
- * current context (DOCKER_CONTEXT, else `currentContext` of `config.json`), else `/var/run/docker.sock`, else the
- * socket of a rootless engine. Where that wants TLS, the client hands the API through. Throws `E_ENDPOINT_INVALID`.
+ * Reads `docker:`, `docker:unix:///PATH`, `docker:tcp://HOST[:PORT]`, `docker:ssh://[USER@]HOST`, or `docker:?command`,
+ * `docker:?sudo`, `docker:?as=USER` (see `byCommand`). Plain `docker:` is what docker's own client would use: DOCKER_HOST,
+ * else the current context (DOCKER_CONTEXT, else `currentContext` of `config.json`), else `/var/run/docker.sock`, else the
+ * socket of a rootless engine. Throws `E_ENDPOINT_INVALID`.
  */
-export async function findDocker(endpoint: string, environment: Environment): Promise<DockerConnection> {
-  if (!endpoint.startsWith(scheme)) throw invalid(endpoint, `a Docker endpoint starts with "${scheme}"`);
-  const written = endpoint.slice(scheme.length);
+export async function locateDocker(
+  endpoint: string,
+  environment: Environment,
+): Promise<DockerConnection | FarEngine> {
+  const written = afterScheme('docker', endpoint);
   const command = byCommand('docker', written, environment);
   if (command !== undefined) return dockerByCommand(command);
-  if (written !== '') return connectionTo(written, endpoint, environment);
+  const tls = tlsByVariables(environment);
+  if (written !== '') return readAddress('docker', written, endpoint, { tls });
 
   const dockerHost = environment['DOCKER_HOST'];
   if (dockerHost !== undefined && dockerHost !== '') {
-    const found = connectionTo(dockerHost, `DOCKER_HOST=${dockerHost}`, environment);
+    const found = await readAddress('docker', dockerHost, `DOCKER_HOST=${dockerHost}`, { tls });
     return { ...found, foundBy: 'DOCKER_HOST' };
   }
   const context = await currentContext(environment);
   if (context === undefined) return localDocker(endpoint, environment);
-  const { name, host, tls } = context;
-  const found = tls
-    ? byTls(`context ${name}`, environment, 'default')
-    : connectionTo(host, `context ${name}: ${host}`, environment);
+  // The variables are not about contexts, which have certificates of their own.
+  const { name, host, tlsFolder: folder } = context;
+  const own =
+    folder === undefined ? {} : { tls: { folder, namedBy: `context ${name}`, needsAuthority: false } };
+  const found = await readAddress('docker', host, `context ${name}: ${host}`, own);
   return { ...found, foundBy: `context ${name}` };
 }
 
 /** The system's socket, unless only a rootless engine of this user has one. */
 async function localDocker(endpoint: string, environment: Environment): Promise<DockerConnection> {
+  const system = '/var/run/docker.sock';
   const own = inRuntimeFolder(environment, 'docker.sock');
-  if (own !== undefined && !(await exists('/var/run/docker.sock')) && (await exists(own))) {
-    return unixConnection(own, endpoint, scheme);
-  }
-  return connectionTo(defaultHost, endpoint, environment);
+  const isOwn = own !== undefined && !(await exists(system)) && (await exists(own));
+  return unixConnection('docker', isOwn ? own : system, endpoint);
+}
+
+/** The same for an engine of this machine. Throws `E_ENDPOINT_INVALID`, also for one that is reached over SSH. */
+export async function findDocker(endpoint: string, environment: Environment): Promise<DockerConnection> {
+  return onThisMachine(await locateDocker(endpoint, environment));
 }
 
 /**
- * Reads `podman:` or `podman:unix:///PATH` (`podman:tcp://HOST:PORT` too), or `podman:?command`, `podman:?sudo`,
- * `podman:?as=USER` (see `byCommand`). Plain `podman:` is CONTAINER_HOST, else the user's socket
- * `$XDG_RUNTIME_DIR/podman/podman.sock` where there is one, else `/run/podman/podman.sock` where there is that, else the
- * command `podman`: Podman needs no socket, and most machines have none. Throws `E_ENDPOINT_INVALID`.
+ * Reads `podman:` or `podman:unix:///PATH` (`podman:tcp://HOST:PORT`, `podman:ssh://[USER@]HOST` too), or `podman:?command`,
+ * `podman:?sudo`, `podman:?as=USER` (see `byCommand`). Plain `podman:` is CONTAINER_HOST, else what CONTAINER_CONNECTION
+ * names, else the user's socket `$XDG_RUNTIME_DIR/podman/podman.sock` where there is one, else `/run/podman/podman.sock`
+ * where there is that, else the command `podman`: Podman needs no socket, and most machines have none. Throws
+ * `E_ENDPOINT_INVALID`.
  */
-export async function findPodman(endpoint: string, environment: Environment): Promise<EngineConnection> {
-  const podman: Scheme = 'podman:';
-  if (!endpoint.startsWith(podman))
-    throw invalid(endpoint, `a Podman endpoint starts with "${podman}"`, podman);
-  const written = endpoint.slice(podman.length);
+export async function locatePodman(endpoint: string, environment: Environment): Promise<EnginePlace> {
+  const written = afterScheme('podman', endpoint);
   const command = byCommand('podman', written, environment);
   if (command !== undefined) return podmanByCommand(command);
-  if (written !== '') return connectionTo(written, endpoint, {}, podman);
-  const host = environment['CONTAINER_HOST'];
-  if (host !== undefined && host !== '') {
-    return { ...connectionTo(host, `CONTAINER_HOST=${host}`, {}, podman), foundBy: 'CONTAINER_HOST' };
+  if (written !== '') return readAddress('podman', written, endpoint);
+
+  const host = environment['CONTAINER_HOST'] ?? '';
+  if (host !== '') {
+    const key = environment['CONTAINER_SSHKEY'] ?? '';
+    const found = await readAddress(
+      'podman',
+      host,
+      `CONTAINER_HOST=${host}`,
+      key === '' ? {} : { identity: key },
+    );
+    return { ...found, foundBy: 'CONTAINER_HOST' };
   }
+  const connection = environment['CONTAINER_CONNECTION'] ?? '';
+  if (connection !== '') {
+    const foundBy = `CONTAINER_CONNECTION=${connection}`;
+    const { uri, identity } = await namedConnection(connection, environment);
+    return { ...(await readAddress('podman', uri, `${foundBy}: ${uri}`, { identity })), foundBy };
+  }
+  return localPodman(endpoint, environment);
+}
+
+async function localPodman(endpoint: string, environment: Environment): Promise<EngineConnection> {
   const own = inRuntimeFolder(environment, 'podman', 'podman.sock');
-  if (own !== undefined && (await exists(own))) return unixConnection(own, endpoint, podman);
+  if (own !== undefined && (await exists(own))) return unixConnection('podman', own, endpoint);
   const system = '/run/podman/podman.sock';
   if (!(await exists(system)) && (await findProgram('podman', environment)) !== undefined) {
     const asThisUser = { name: 'podman:?command', argv: ['podman'] as const };
     return podmanByCommand({ ...asThisUser, env: commandEnvironment(environment) });
   }
-  return unixConnection(system, endpoint, podman);
+  return unixConnection('podman', system, endpoint);
+}
+
+/** The same for an engine of this machine. Throws `E_ENDPOINT_INVALID`, also for one that is reached over SSH. */
+export async function findPodman(endpoint: string, environment: Environment): Promise<EngineConnection> {
+  return onThisMachine(await locatePodman(endpoint, environment));
+}
+
+function afterScheme(product: 'docker' | 'podman', endpoint: string): string {
+  if (endpoint.startsWith(`${product}:`)) return endpoint.slice(product.length + 1);
+  const title = product === 'podman' ? 'Podman' : 'Docker';
+  throw notAnEngine(product, endpoint, `a ${title} endpoint starts with "${product}:"`);
 }
 
 /** A socket in the folder of what this user runs; undefined where there is no such folder. */
@@ -120,69 +152,4 @@ async function exists(file: string): Promise<boolean> {
     // Also one that may not be looked at: then the system's socket is tried, and its fault told.
     return false;
   }
-}
-
-/** `source` says who named the host. As docker's client does, text without a scheme counts as TCP. */
-function connectionTo(
-  text: string,
-  source: string,
-  environment: Environment,
-  engine: Scheme = scheme,
-): DockerConnection {
-  // User names and passwords have no place in messages.
-  const where = source.replace(/\/\/[^/]*@/, '//');
-  const host = text.includes('://') ? text : `tcp://${text}`;
-  if (host.startsWith('unix://')) return unixConnection(host.slice('unix://'.length), where, engine);
-  if (host.startsWith('tcp://')) {
-    const variable = tlsVariables.find((name) => (environment[name] ?? '') !== '');
-    if (variable !== undefined) return byTls(`${where} (${variable} is set)`, environment, host);
-    return tcpConnection(host, where, engine);
-  }
-  if (host.startsWith('ssh://')) {
-    throw new PackferryError(
-      'E_ENDPOINT_INVALID',
-      `${where}: engines over SSH have an endpoint of their own`,
-      {
-        hint: `Write it as an endpoint, e.g. --to ${host.replace(/\/\/[^/]*@/, '//USER@')}; or let docker's client go there: docker:?command`,
-      },
-    );
-  }
-  throw invalid(where, 'only unix:// and tcp:// lead to an engine', engine);
-}
-
-function unixConnection(socket: string, where: string, engine: Scheme): DockerConnection {
-  if (!socket.startsWith('/')) throw invalid(where, 'a socket needs an absolute path', engine);
-  return { name: `${engine}unix://${socket}`, kind: 'unix', path: socket };
-}
-
-function tcpConnection(text: string, where: string, engine: Scheme): DockerConnection {
-  let url: URL;
-  try {
-    // The URL class knows hosts and ports of http only, and hides its default port: hence the rewriting.
-    url = new URL(text.replace(/^tcp:/, 'http:'));
-  } catch {
-    throw invalid(where, 'that is no host and port', engine);
-  }
-  const bare = url.username === '' && url.password === '' && url.search === '' && url.hash === '';
-  if (!bare || url.pathname !== '/')
-    throw invalid(where, 'a host and a port are all that it may have', engine);
-  const port = url.port === '' ? (/:80\/?$/.test(text) ? 80 : plainPort) : Number(url.port);
-  return { name: `${engine}tcp://${url.hostname}:${port}`, kind: 'tcp', host: url.hostname, port };
-}
-
-/**
- * Over TLS docker's own client hands the API through: it has the certificates, and reads where they are from the
- * environment or the context. `host` is written into DOCKER_HOST, `default` stands for what the context says.
- */
-function byTls(where: string, environment: Environment, host: string): DockerConnection {
-  const env = commandEnvironment(environment);
-  if (host !== 'default') env['DOCKER_HOST'] = host;
-  return dockerByCommand({ name: `docker:?command (${where})`, argv: ['docker'], env });
-}
-
-function invalid(where: string, why: string, engine: Scheme = scheme): PackferryError {
-  const product = engine === 'podman:' ? 'Podman' : 'Docker';
-  return new PackferryError('E_ENDPOINT_INVALID', `${where}: no ${product} endpoint: ${why}`, {
-    hint: `Write ${engine} (the local ${product}), ${engine}unix:///PATH, ${engine}tcp://HOST:PORT, or ${engine}?sudo and ${engine}?as=USER to go by its command.`,
-  });
 }

@@ -14,8 +14,8 @@ export interface DockerContext {
   readonly name: string;
   /** As the context has it, e.g. `unix:///run/user/1000/docker.sock`. */
   readonly host: string;
-  /** The context carries certificates of its own. */
-  readonly tls: boolean;
+  /** Its own certificates lie here, if it has any. */
+  readonly tlsFolder?: string;
 }
 
 const configFile = z.object({ currentContext: z.string().exactOptional() });
@@ -39,11 +39,13 @@ export async function currentContext(environment: Environment): Promise<DockerCo
   const file = path.join(folder, 'contexts', 'meta', id, 'meta.json');
   const meta = await readJson(file, metaFile);
   if (meta === undefined) throw unusable(name, `${file} does not exist`);
-  const tls = (await filesIn(path.join(folder, 'contexts', 'tls', id, 'docker'))).length > 0;
-  return { name, host: meta.Endpoints.docker.Host, tls };
+  const tlsFolder = path.join(folder, 'contexts', 'tls', id, 'docker');
+  const hasTls = (await filesIn(tlsFolder)).length > 0;
+  return { name, host: meta.Endpoints.docker.Host, ...(hasTls ? { tlsFolder } : {}) };
 }
 
-function configFolder(environment: Environment): string | undefined {
+/** Where docker's client keeps its files; undefined where nothing says it. */
+export function configFolder(environment: Environment): string | undefined {
   const home = nonEmpty(environment['HOME']);
   return (
     nonEmpty(environment['DOCKER_CONFIG']) ?? (home === undefined ? undefined : path.join(home, '.docker'))

@@ -43,6 +43,8 @@ export const infoAnswer = z.object({
   DockerRootDir: z.string().nullish(),
   Name: z.string().nullish(),
   SecurityOptions: z.array(z.string()).nullish(),
+  /** Of Podman, which leaves it out of the options. */
+  Rootless: z.boolean().nullish(),
 });
 
 /** moby, `daemon/containerd/service.go`. */
@@ -79,7 +81,8 @@ export function factsFrom(
     product: isPodman ? 'podman' : 'docker',
     idOf: isContainerd ? 'manifest' : 'config',
     apiVersion: version.ApiVersion,
-    isRootless: info.SecurityOptions?.some((option) => option.includes('name=rootless')) ?? false,
+    isRootless:
+      info.Rootless ?? info.SecurityOptions?.some((option) => option.includes('name=rootless')) ?? false,
     ...given('version', version.Version),
     ...given('driver', info.Driver),
     ...given('dataRoot', info.DockerRootDir),

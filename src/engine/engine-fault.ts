@@ -1,5 +1,6 @@
 import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
 import { connectionReasons } from '../core/http-faults.ts';
+import { tlsFaultOf } from '../core/tls-faults.ts';
 
 const unreachable = new Set([
   'ENOENT',
@@ -14,8 +15,21 @@ const unreachable = new Set([
   'ETIMEDOUT',
 ]);
 
-/** Of the local engine that is not there; `name` says which one that is. */
+const tlsHints = {
+  untrusted:
+    'Is this the right engine? The authority that its certificate is of belongs into ca.pem in DOCKER_CERT_PATH, or into the context.',
+  expired: 'Compare the clock of this machine with the dates of the certificate of the engine.',
+  'wants certificate':
+    'DOCKER_CERT_PATH, or the context, has to have cert.pem and key.pem of an authority that the engine trusts.',
+  'other name': 'Use the host name that the certificate of the engine is made out to.',
+  'not TLS':
+    'The engine speaks no TLS there: check the port, or unset DOCKER_TLS_VERIFY, DOCKER_TLS and DOCKER_CERT_PATH.',
+} as const;
+
+/** Of an engine that is not there; `name` says which one that is. */
 function startHint(name: string): string {
+  if (isTcp(name))
+    return 'Is it up, and is this its port? One that speaks TLS takes DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH, the folder of ca.pem, cert.pem and key.pem.';
   return isPodman(name)
     ? 'Start its socket ("systemctl --user start podman.socket", or without --user as root), check CONTAINER_HOST, or say where it is: podman:unix:///PATH.'
     : 'Start it ("systemctl start docker"), check DOCKER_HOST, or say where it is: docker:unix:///PATH.';
@@ -25,6 +39,10 @@ function groupHint(name: string): string {
   return isPodman(name)
     ? 'Use the socket of your own Podman ("systemctl --user start podman.socket"), or run as root.'
     : 'Join the group docker (sudo usermod -aG docker "$USER", then log in again), go by sudo ("docker:?sudo"), or run as root.';
+}
+
+function isTcp(name: string): boolean {
+  return /(?:^|: )docker:tcp:/.test(name);
 }
 
 function isPodman(name: string): boolean {
@@ -45,6 +63,24 @@ export function engineFault(fault: unknown, what: string): PackferryError {
       'E_ENGINE_UNREACHABLE',
       `${what}: the engine is out of reach: ${inWords(fault, code)}`,
       { hint: startHint(what), cause: fault },
+    );
+  }
+  const secure = code === undefined ? undefined : tlsFaultOf(code);
+  if (secure === 'wants certificate') {
+    const why = `it wants another certificate of you: ${messageOf(fault)}`;
+    return new PackferryError('E_ENGINE_DENIED', `${what}: access denied: ${why}`, {
+      hint: tlsHints[secure],
+      cause: fault,
+    });
+  }
+  if (secure !== undefined) {
+    return new PackferryError(
+      'E_ENGINE_UNREACHABLE',
+      `${what}: no TLS with the engine: ${messageOf(fault)}`,
+      {
+        hint: tlsHints[secure],
+        cause: fault,
+      },
     );
   }
   return new PackferryError('E_ENGINE_PROTOCOL', `${what}: ${messageOf(fault)}`, {

@@ -54,7 +54,9 @@ export async function stagedTarget(
 }
 
 /** What is set for SSH. Throws `E_ENDPOINT_INVALID` where nothing is. */
-export function prepared({ name }: SshEndpoint, ssh: SshAccess | undefined): SshAccess {
+export function prepared({ name, identity }: SshEndpoint, ssh: SshAccess | undefined): SshAccess {
+  if (ssh !== undefined && identity !== undefined)
+    return { ...ssh, me: { ...ssh.me, identities: [identity, ...(ssh.me.identities ?? [])] } };
   if (ssh !== undefined) return ssh;
   throw new PackferryError('E_ENDPOINT_INVALID', `${name}: SSH is not set up here`, {
     hint: 'Give the option "ssh": who connects, and where the settings are.',

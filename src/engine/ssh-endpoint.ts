@@ -11,6 +11,8 @@ export interface SshEndpoint {
   /** The user there whose engine is meant, by sudo; root when only `sudo` was written. */
   readonly as: string | undefined;
   readonly socket: string | undefined;
+  /** A key file that goes with it, tried first. */
+  readonly identity?: string;
 }
 
 /** Reads what follows `ssh:`. Throws `E_ENDPOINT_INVALID`. */

@@ -1,5 +1,7 @@
 import { Agent, type ClientRequest, type IncomingMessage } from 'node:http';
+import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { connect, type SecureContext, type TLSSocket } from 'node:tls';
 import { ChannelStream } from '../ssh/channel-stream.ts';
 
 // Node's own hook for agents; its types leave it out.
@@ -67,4 +69,28 @@ export class StreamAgent extends StayingAgent {
 
 function closed(): Error {
   return Object.assign(new Error('the far end closed the connection'), { code: 'ECONNRESET' });
+}
+
+/** The same over TLS. The certificate of the far end is checked whatever the environment of Node says. */
+export class TlsAgent extends StayingAgent {
+  readonly #options: { readonly host: string; readonly port: number; readonly secureContext: SecureContext };
+
+  constructor({
+    host,
+    port,
+    secure,
+  }: {
+    readonly host: string;
+    readonly port: number;
+    readonly secure: SecureContext;
+  }) {
+    super();
+    this.#options = { host: host.replace(/^\[|\]$/g, ''), port, secureContext: secure };
+  }
+
+  override createConnection(): TLSSocket {
+    const { host } = this.#options;
+    const named = isIP(host) === 0 ? { servername: host } : {};
+    return connect({ ...this.#options, ...named, rejectUnauthorized: true });
+  }
 }

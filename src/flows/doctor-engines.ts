@@ -2,6 +2,7 @@ import { asPackferryError, type PackferryError } from '../core/errors.ts';
 import { formatSize } from '../core/size.ts';
 import { connectEngine, type EngineConnection } from '../engine/connect-engine.ts';
 import type { EngineFacts } from '../engine/docker-facts.ts';
+import { isFar } from '../engine/far-engine.ts';
 import { engineWords } from '../engine/engine-words.ts';
 import { roomOf, takesZstd } from '../engine/engine-room.ts';
 import type { DoctorCheck, DoctorEngine } from '../schema/reports-doctor.ts';
@@ -33,16 +34,17 @@ export async function diagnoseEngine(
   const checks: DoctorCheck[] = [];
   let engine: DoctorEngine = { endpoint };
   try {
-    const place = parseEngine(endpoint);
+    const place = await parseEngine(endpoint)(environment);
     let connection: EngineConnection;
-    if (place.far !== undefined) {
-      const found = await diagnoseSsh(place.far, { ssh, emit, signal }, checks);
+    if (isFar(place)) {
+      engine = { ...engine, ...placeOf({ ...place, name: place.endpoint.name }) };
+      const found = await diagnoseSsh(place.endpoint, { ssh, emit, signal }, checks);
       connection = found.connection;
       engine = { ...engine, way: found.way };
     } else {
-      connection = await place.find(environment);
+      connection = place;
+      engine = { ...engine, ...placeOf(connection) };
     }
-    engine = { ...engine, ...placeOf(connection) };
     const asked = await connectEngine(connection, answerWithin, signal);
     const { facts } = asked;
     const room = await roomOf(asked).finally(() => asked.close());
@@ -57,9 +59,13 @@ export async function diagnoseEngine(
   }
 }
 
-function placeOf(connection: EngineConnection): Pick<DoctorEngine, 'name' | 'foundBy'> {
-  const { name } = connection;
-  const foundBy = 'foundBy' in connection ? connection.foundBy : undefined;
+function placeOf({
+  name,
+  foundBy,
+}: {
+  readonly name: string;
+  readonly foundBy?: string;
+}): Pick<DoctorEngine, 'name' | 'foundBy'> {
   return foundBy === undefined ? { name } : { name, foundBy };
 }
 

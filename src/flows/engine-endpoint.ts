@@ -1,9 +1,10 @@
 import type { Emit } from '../core/events.ts';
 import { connectEngine, type EngineConnection } from '../engine/connect-engine.ts';
-import { findDocker, findPodman } from '../engine/docker-connection.ts';
+import { locateDocker, locatePodman, type EnginePlace } from '../engine/docker-connection.ts';
 import type { Engine } from '../engine/engine.ts';
+import { isFar } from '../engine/far-engine.ts';
 import { sshTarget, type SshAccess } from '../engine/ssh-access.ts';
-import { parseSshEndpoint, type SshEndpoint } from '../engine/ssh-endpoint.ts';
+import { parseSshEndpoint } from '../engine/ssh-endpoint.ts';
 import { parseEndpointUrl, type EndpointRole } from './endpoint-url.ts';
 
 export interface EngineAccess {
@@ -18,13 +19,8 @@ export interface EngineEndpointOptions extends EngineAccess {
   readonly signal: AbortSignal;
 }
 
-/** Where an engine is: on another machine, or here, to be found as its own client finds it. */
-export type EnginePlace =
-  | { readonly far: SshEndpoint }
-  | {
-      readonly far?: undefined;
-      readonly find: (environment: EngineAccess['environment']) => Promise<EngineConnection>;
-    };
+/** Finds out where an engine is, as its own client would. Throws `E_ENDPOINT_INVALID`. */
+export type Locate = (environment: EngineAccess['environment']) => Promise<EnginePlace>;
 
 const role: EndpointRole<'docker' | 'podman' | 'ssh'> = {
   noun: 'engine',
@@ -37,17 +33,28 @@ const role: EndpointRole<'docker' | 'podman' | 'ssh'> = {
 export const answerWithin = 30_000;
 
 /** Reads the endpoint URL of an engine; touches nothing. Throws `E_ENDPOINT_INVALID`. */
-export function parseEngine(url: string): EnginePlace {
+export function parseEngine(url: string): Locate {
   const { scheme, rest } = parseEndpointUrl(url, role);
-  if (scheme === 'ssh') return { far: parseSshEndpoint(rest) };
-  const find = scheme === 'docker' ? findDocker : findPodman;
-  return { find: (environment) => find(url, environment) };
+  return engineAt(scheme, rest);
 }
 
-/** Reaches the engine at a place. Throws what connecting throws. */
-export function reachEngine(place: EnginePlace, options: EngineEndpointOptions): Promise<EngineConnection> {
-  const { environment, ssh, emit, signal } = options;
-  return place.far === undefined ? place.find(environment) : sshTarget(place.far, { ssh, emit, signal });
+/** The same for the parts of a URL. */
+export function engineAt(scheme: 'docker' | 'podman' | 'ssh', rest: string): Locate {
+  if (scheme === 'ssh') {
+    const far = { kind: 'ssh', endpoint: parseSshEndpoint(rest) } as const;
+    return () => Promise.resolve(far);
+  }
+  const locate = scheme === 'docker' ? locateDocker : locatePodman;
+  return (environment) => locate(`${scheme}:${rest}`, environment);
+}
+
+/** Reaches an engine. Throws `E_ENDPOINT_INVALID`, and what connecting throws. */
+export async function reachEngine(
+  locate: Locate,
+  { environment, ssh, emit, signal }: EngineEndpointOptions,
+): Promise<EngineConnection> {
+  const place = await locate(environment);
+  return isFar(place) ? sshTarget(place.endpoint, { ssh, emit, signal }) : place;
 }
 
 /** Opens the engine at an endpoint URL; the caller closes it. Throws `E_ENDPOINT_INVALID`, and what connecting throws. */

@@ -1,8 +1,8 @@
 import type { ImageSource } from '../core/ports.ts';
-import { findDocker, findPodman } from '../engine/docker-connection.ts';
 import { openEngineSource } from '../engine/engine-source.ts';
+import { isFar } from '../engine/far-engine.ts';
 import { sshSource } from '../engine/ssh-access.ts';
-import { parseSshEndpoint } from '../engine/ssh-endpoint.ts';
+import { engineAt } from './engine-endpoint.ts';
 import { pinnedByName } from './pinned-by-name.ts';
 import type { SourceEndpoint } from './source-endpoint.ts';
 import type { SourcesOptions } from './sources.ts';
@@ -19,9 +19,7 @@ export async function openEngine(
   rest: string,
   { environment, ssh, spoolDir, emit, signal }: SourcesOptions,
 ): Promise<ImageSource> {
-  const connection =
-    scheme === 'ssh'
-      ? await sshSource(parseSshEndpoint(rest), { ssh, emit, signal })
-      : await (scheme === 'docker' ? findDocker : findPodman)(`${scheme}:${rest}`, environment);
+  const place = await engineAt(scheme, rest)(environment);
+  const connection = isFar(place) ? await sshSource(place.endpoint, { ssh, emit, signal }) : place;
   return pinnedByName(await openEngineSource(connection, { spoolDir, emit, signal }));
 }

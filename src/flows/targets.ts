@@ -5,11 +5,11 @@ import { silent, type Emit } from '../core/events.ts';
 import type { ImageTarget } from '../core/ports.ts';
 import { openOciTarget } from '../archive/oci-target.ts';
 import { openDockerTarget } from '../engine/docker-target.ts';
-import { findDocker, findPodman } from '../engine/docker-connection.ts';
+import { isFar } from '../engine/far-engine.ts';
 import { sshTarget, stagedTarget, type SshAccess } from '../engine/ssh-access.ts';
-import { parseSshEndpoint } from '../engine/ssh-endpoint.ts';
 import type { StageFolder } from '../engine/stage/staged-target.ts';
 import type { RegistrySourceOptions } from '../registry/options.ts';
+import { engineAt } from './engine-endpoint.ts';
 import { parseEndpointUrl, type EndpointRole } from './endpoint-url.ts';
 import { usualTargetsAtOnce } from './pace.ts';
 import { registryBase } from './source-endpoint.ts';
@@ -152,8 +152,10 @@ async function findTarget(url: string, options: EndpointOptions): Promise<OpenTa
   const engine = loadIdle === undefined ? {} : { loadIdle };
   const { scheme, rest } = parseEndpointUrl(url, role);
   if (scheme === 'registry') return findRegistry(registryBase(url, rest), await registries?.());
-  if (scheme === 'ssh') {
-    const endpoint = parseSshEndpoint(rest);
+  if (scheme !== 'oci') {
+    const place = await engineAt(scheme, rest)(environment);
+    if (!isFar(place)) return (signal) => openDockerTarget(place, { ...engine, signal });
+    const { endpoint } = place;
     const access = (quietly = false): typeof ssh =>
       quietly && ssh !== undefined ? { ...ssh, ask: undefined } : ssh;
     if (stage !== undefined)
@@ -163,11 +165,6 @@ async function findTarget(url: string, options: EndpointOptions): Promise<OpenTa
         ...engine,
         signal,
       });
-  }
-  if (scheme !== 'oci') {
-    const find = scheme === 'docker' ? findDocker : findPodman;
-    const connection = await find(url, environment);
-    return (signal) => openDockerTarget(connection, { ...engine, signal });
   }
   if (rest !== '') return () => openOciTarget(rest);
   throw new PackferryError('E_ENDPOINT_INVALID', `${JSON.stringify(url)} names no folder`, {

@@ -9,6 +9,6 @@ for (const option of [['--stage'], ['--stage-dir', '/data']]) {
     ]);
     t.is(status, 2, stderr);
     t.true(stderr.includes('E_USAGE'), stderr);
-    t.true(stderr.includes('--to ssh://'), stderr);
+    t.true(stderr.includes('ssh://'), stderr);
   });
 }

@@ -5,6 +5,9 @@ import test from 'ava';
 import { PackferryError } from '../../src/core/errors.ts';
 import { limits } from '../../src/core/limits.ts';
 import { findDocker, findPodman } from '../../src/engine/docker-connection.ts';
+import { parseSshEndpoint } from '../../src/engine/ssh-endpoint.ts';
+import { parseEngine } from '../../src/flows/engine-endpoint.ts';
+import { makeCertificate } from '../helpers/registry-certificate.ts';
 import { withTempFolder } from '../helpers/system-service.ts';
 
 type Variables = Record<string, string>;
@@ -43,13 +46,19 @@ test('refuses no socket', refuses, 'docker:unix://', {}, /absolute/);
 test('refuses a path behind a port', refuses, 'docker:tcp://box:1/x', {}, /host and a port/);
 test('refuses no host', refuses, 'docker:tcp://', {}, /no host/);
 test('refuses a port that is none', refuses, 'docker:tcp://box:99999', {}, /no host/);
-test('refuses ssh', refuses, 'docker:ssh://root@box', {}, /of their own/);
 test(
-  'refuses ssh in DOCKER_HOST',
+  'refuses ssh, where only engines of this machine will do',
+  refuses,
+  'docker:ssh://root@box',
+  {},
+  /another machine/,
+);
+test(
+  'refuses what docker does not take of ssh',
   refuses,
   'docker:',
-  { DOCKER_HOST: 'ssh://box' },
-  /DOCKER_HOST.*of their own/,
+  { DOCKER_HOST: 'ssh://box?x=1' },
+  /DOCKER_HOST.*takes/,
 );
 test('refuses named pipes', refuses, 'docker:npipe:////./pipe/docker_engine', {}, /unix.*tcp/);
 test('refuses a way by command that there is not', refuses, 'docker:?root', {}, /no way/);
@@ -62,12 +71,63 @@ const byCommand = test.macro(async (t, endpoint: string, environment: Variables,
 
 test('by command', byCommand, 'docker:?command', {}, 'docker:?command');
 test('by sudo', byCommand, 'docker:?sudo', { DOCKER_HOST: 'unix:///a.sock' }, 'docker:?sudo');
+test('over TLS: the port of TLS where none is given, and certificates that can be read', async (t) => {
+  await withTempFolder(async (folder) => {
+    const environment = { DOCKER_HOST: 'tcp://box', DOCKER_TLS_VERIFY: '1', DOCKER_CERT_PATH: folder };
+    await writeFile(path.join(folder, 'ca.pem'), makeCertificate().pem);
+    const found = await findDocker('docker:', environment);
+    t.like(found, { name: 'docker:tcp://box:2376', kind: 'tls', port: 2376 });
+    await writeFile(path.join(folder, 'cert.pem'), 'no certificate');
+    await writeFile(path.join(folder, 'key.pem'), 'no key');
+    await t.throwsAsync(findDocker('docker:', environment), {
+      code: 'E_ENDPOINT_INVALID',
+      message: /DOCKER_TLS_VERIFY.*cannot be used/,
+    });
+  });
+});
+
+const isFarAway = test.macro({
+  async exec(t, url: string, environment: Variables, name: string) {
+    const place = await parseEngine(url)(environment);
+    if (place.kind !== 'ssh') return t.fail(place.kind);
+    t.is(place.endpoint.name, name);
+    // What it is called, and hints say, is understood.
+    t.deepEqual(parseSshEndpoint(name.replace('ssh:', '')).destination, place.endpoint.destination);
+    if (url.startsWith('docker:')) {
+      const error = await t.throwsAsync(findDocker(url, environment), { instanceOf: PackferryError });
+      t.true(error.hint?.includes(`'${name}'`), error.hint);
+    }
+  },
+  title: (what) => `another machine: ${what ?? ''}`,
+});
+test('docker:ssh://', isFarAway, 'docker:ssh://root@box', {}, 'ssh://root@box?engine=docker');
 test(
-  'over TLS by command, which has the certificates',
-  byCommand,
+  'DOCKER_HOST of ssh',
+  isFarAway,
   'docker:',
-  { DOCKER_HOST: 'tcp://box:2376', DOCKER_TLS_VERIFY: '1' },
-  'docker:?command (DOCKER_HOST=tcp://box:2376 (DOCKER_TLS_VERIFY is set))',
+  { DOCKER_HOST: 'ssh://me@box:2222/' },
+  'ssh://me@box:2222?engine=docker',
+);
+test(
+  'DOCKER_HOST of ssh, whatever is said of TLS',
+  isFarAway,
+  'docker:',
+  { DOCKER_HOST: 'ssh://box/run/user/1000/docker.sock', DOCKER_TLS_VERIFY: '1' },
+  'ssh://box?engine=docker&socket=/run/user/1000/docker.sock',
+);
+test(
+  'CONTAINER_HOST of ssh, with its socket',
+  isFarAway,
+  'podman:',
+  { CONTAINER_HOST: 'ssh://core@box:22/run/podman/podman.sock', CONTAINER_CONNECTION: 'other' },
+  'ssh://core@box:22?engine=podman&socket=/run/podman/podman.sock',
+);
+test(
+  'a socket whose path looks like settings',
+  isFarAway,
+  'podman:ssh://box/a&as=root',
+  {},
+  'ssh://box?engine=podman&socket=/a%26as%3Droot',
 );
 
 test('plain podman: goes by the command where there is no socket, and says so', async (t) => {
@@ -155,9 +215,14 @@ test('a context that cannot be used is never replaced by the usual socket', asyn
     await refused();
     const id = await writeContext(folder, 'tls', metaOf('tcp://box:2376'));
     await mkdir(path.join(folder, 'contexts', 'tls', id, 'docker'), { recursive: true });
-    await writeFile(path.join(folder, 'contexts', 'tls', id, 'docker', 'ca.pem'), '');
-    const { name, kind } = await findDocker('docker:', { DOCKER_CONFIG: folder, DOCKER_CONTEXT: 'tls' });
-    t.deepEqual({ name, kind }, { name: 'docker:?command (context tls)', kind: 'stream' });
+    await writeFile(path.join(folder, 'contexts', 'tls', id, 'docker', 'ca.pem'), 'none');
+    await refused({ DOCKER_CONTEXT: 'tls' });
+    await writeFile(path.join(folder, 'contexts', 'tls', id, 'docker', 'ca.pem'), makeCertificate().pem);
+    const found = await findDocker('docker:', { DOCKER_CONFIG: folder, DOCKER_CONTEXT: 'tls' });
+    t.like(found, { name: 'docker:tcp://box:2376', kind: 'tls', foundBy: 'context tls' });
+    await writeContext(folder, 'far', metaOf('ssh://root@box'));
+    const far = await parseEngine('docker:')({ DOCKER_CONFIG: folder, DOCKER_CONTEXT: 'far' });
+    t.like(far, { kind: 'ssh', endpoint: { name: 'ssh://root@box?engine=docker' }, foundBy: 'context far' });
   });
 });
 

@@ -19,7 +19,7 @@ export interface Far {
 
 /** Opens the engine behind the server as a target, closed afterwards. `rest` follows `ssh://...?`. */
 export async function overSsh<T>(
-  { sshd, engine }: Far,
+  { sshd, engine }: Omit<Far, 'engine'> & { readonly engine: Pick<Far['engine'], 'socket'> },
   use: (target: ImageTarget) => Promise<T>,
   more: {
     readonly user?: string;

@@ -24,6 +24,8 @@ export interface DockerdOptions {
   readonly store?: 'classic' | 'containerd';
   /** What else its configuration file has. */
   readonly settings?: Readonly<Record<string, unknown>>;
+  /** Where its API is, besides its socket: `tcp://...`. */
+  readonly hosts?: readonly string[];
   /** Where the data lies; by default in the engine's own folder. */
   readonly data?: string;
   /** In KiB: the data lies on a disk of its own that is no larger, `data` in the engine's folder. */
@@ -44,7 +46,7 @@ export async function startDockerd(options: DockerdOptions = {}): Promise<Docker
     JSON.stringify({ ...(options.newer === true ? { features } : {}), ...options.settings }),
   );
   const args = [
-    ...['--host', `unix://${socket}`],
+    ...[`unix://${socket}`, ...(options.hosts ?? [])].flatMap((host) => ['--host', host]),
     ...['--config-file', settings],
     ...['--data-root', data],
     ...['--exec-root', path.join(folder, 'exec')],

@@ -28,6 +28,9 @@ cd /
 umount -l /run/before
 exec "$@"`;
 
+/** Podman there, whatever stands before it in the PATH. */
+export const newerPodman = '/usr/bin/podman';
+
 export interface Command {
   readonly command: string;
   readonly args: readonly string[];

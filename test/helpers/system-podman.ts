@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { inEngineRoot, type Command } from './system-engine-root.ts';
+import { inEngineRoot, newerPodman, type Command } from './system-engine-root.ts';
 import { engineAnswers } from './engine-answers.ts';
 import { mountDisk } from './system-disk.ts';
 import { execOk, execTool } from './system-exec.ts';
@@ -63,7 +63,7 @@ export async function startPodman(options: PodmanOptions = {}): Promise<Podman> 
     // Builds of the newer one run their commands without the container runtime, which refuses some test machines.
     const isolation = options.newer === true ? ['BUILDAH_ISOLATION=chroot'] : [];
     const environment = [`TMPDIR=${spool}`, `CONTAINERS_CONF=${settings}`, ...isolation, ...chosen];
-    const program = options.newer === true ? 'podman' : systemTools().path('podman');
+    const program = options.newer === true ? newerPodman : systemTools().path('podman');
     const line = { command: 'env', args: [...environment, program, ...storage, ...args] };
     return options.newer === true ? inEngineRoot([folder, ...folders], line) : line;
   };

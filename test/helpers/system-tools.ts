@@ -23,10 +23,15 @@ export type ToolName =
   | 'runuser'
   | 'setpriv'
   | 'useradd'
+  | 'apt-get'
+  | 'dpkg-deb'
   | 'newuidmap';
 
-/** What a test needs: a program, to run as root, this kind of machine, the newer engines that `.ci/engines` brings, or hosts behind links. */
-export type Need = ToolName | 'root' | 'linux-x64' | 'newer-engines' | 'network-namespaces';
+/**
+ * What a test needs: a program, to run as root, this kind of machine, the newer engines that `.ci/engines` brings, hosts
+ * behind links, or Debian's own Python with pip.
+ */
+export type Need = ToolName | 'root' | 'linux-x64' | 'newer-engines' | 'network-namespaces' | 'python3-pip';
 
 export interface SystemTools {
   readonly root: boolean;
@@ -59,6 +64,8 @@ export function systemTools(): SystemTools {
         if (need === 'root') return !root;
         if (need === 'newer-engines') return !hasEngineRoot();
         if (need === 'network-namespaces') return !hasNetworkNamespaces();
+        // Not the pip of the PATH, which may belong to another Python.
+        if (need === 'python3-pip') return !isExecutable('/usr/bin/pip') || !isExecutable('/usr/bin/python3');
         if (need === 'linux-x64') return `${process.platform}-${process.arch}` !== need;
         return find(need) === undefined;
       }),

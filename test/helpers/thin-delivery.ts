@@ -14,12 +14,12 @@ export interface Family {
   readonly locked: ReturnType<typeof lockComposed>;
 }
 
-/** Two images of their own for a test, so that no other one has brought them. */
+/** Two images of their own for a test, also by name, so that no other one has brought them. */
 export function familyOf(seed: string): Family {
   const base = composeImage({ files: [{ path: 'os', content: noise(`${seed}-os`, 20_000) }] });
   const top = composeImage({ base, files: [{ path: 'app', content: noise(`${seed}-app`, 3000) }] });
-  const lockedBase = lockComposed('docker.io/demisto/sample:base', base);
-  return { base, top, lockedBase, locked: lockComposed('docker.io/demisto/sample:app', top) };
+  const lockedBase = lockComposed(`docker.io/demisto/${seed}:base`, base);
+  return { base, top, lockedBase, locked: lockComposed(`docker.io/demisto/${seed}:app`, top) };
 }
 
 /** The base is brought, then of what is on top of it only that. */

@@ -1,4 +1,4 @@
-import { chmod, readdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { composeImage, noise, writeOciLayout, type ComposedImage } from '../../bin/demo/sample-images.ts';
@@ -6,8 +6,10 @@ import { ociLayoutContent } from '../../src/archive/oci-content.ts';
 import { findDocker } from '../../src/engine/docker-connection.ts';
 import { openDockerTarget } from '../../src/engine/docker-target.ts';
 import { serveContent } from '../../src/registry/server.ts';
+import { buildReport } from '../../src/schema/reports-build.ts';
 import { inventoryReport, syncReport } from '../../src/schema/reports-hosts.ts';
 import { copyReport } from '../../src/schema/reports.ts';
+import { buildBase } from '../helpers/build-base.ts';
 import { withFolder } from '../helpers/bundle-fixture.ts';
 import { runCli, type Ran } from '../helpers/cli-run.ts';
 import { lockComposed } from '../helpers/compose.ts';
@@ -235,7 +237,11 @@ hostsTest(
     );
     await t.throwsAsync(readdir(path.join(folder, 'cache')), { code: 'ENOENT' }, 'a dry run saves nothing');
 
-    const synced = await run(...argv, '--hosts', hosts, '--json');
+    // Where they are staged is looked at on each host before anything is sent.
+    const unstaged = await run(...argv, '--hosts', hosts, '--stage-dir', path.join(folder, 'nowhere'));
+    t.is(unstaged.status, 6, unstaged.stderr);
+    t.true(unstaged.stderr.includes('E_TARGET_UNWRITABLE'), unstaged.stderr);
+    const synced = await run(...argv, '--hosts', hosts, '--stage-dir', folder, '--json');
     t.is(synced.status, 6, synced.stderr);
     t.true(
       synced.stderr.includes('E_TAG_CONFLICT') && synced.stderr.includes('--from ENDPOINT'),
@@ -266,6 +272,40 @@ hostsTest(
     const done = await run('sync', '--images', 'localhost/**', '--hosts', hosts);
     t.is(done.status, 0, done.stderr);
     t.true(done.stderr.includes('0 were lacked'), done.stderr);
+  },
+);
+
+hostsTest(
+  'an image gets from the host on which it was built to the others of a list',
+  [docker, podman],
+  async (t, { folder, urls, put, run, inventory }) => {
+    const from = 'docker.io/demisto/python3-deb:3.12.8.1';
+    await put(0, from, await buildBase());
+    const port = await freePort();
+    const hosts = await inventory(`dead ansible_host=127.0.0.1 ansible_port=${port}\n`);
+    const wheels = path.join(folder, 'wheels');
+    await mkdir(wheels);
+    await writeFile(path.join(wheels, 'requests-2.32.3-py3-none-any.whl'), 'a wheel');
+    const args = ['build', tool, '--from', from, '--python', 'requests', '--wheels', wheels, '--on', urls[0]];
+    const unmeant = await run(...args, '--limit', 'app2');
+    t.is(unmeant.status, 2, unmeant.stderr);
+    const bringing = [
+      '--hosts',
+      hosts,
+      '--limit',
+      'all:!app1',
+      '--stage-dir',
+      folder,
+      '--limit-rate',
+      '50MiB',
+    ];
+    const ran = await run(...args, ...bringing, '--target-timeout', '5m', '--json');
+    t.is(ran.status, 6, ran.stderr);
+    const { id, targets } = buildReport.parse(JSON.parse(ran.stdout));
+    t.like(targets[0]?.images[0], { reference: tool, status: 'loaded', id });
+    // The dead one keeps nobody from getting it.
+    t.like(targets[1]?.images[0], { status: 'pending' });
+    t.regex(ran.stderr, /E_SSH_UNREACHABLE/);
   },
 );
 

@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { composeImage, noise } from '../../bin/demo/sample-images.ts';
@@ -9,6 +10,7 @@ import { noting } from '../helpers/ssh-user.ts';
 import { quoted, writeProgram } from '../helpers/system-commands.ts';
 import type { Dockerd } from '../helpers/system-dockerd.ts';
 import { engineKinds, withEngine, type EngineKind } from '../helpers/system-engine-kinds.ts';
+import { inEngineRoot, newerPodman } from '../helpers/system-engine-root.ts';
 import { composedSource } from '../helpers/system-images.ts';
 import type { Podman } from '../helpers/system-podman.ts';
 import { makeKnown, sshdNeeds, withSshd } from '../helpers/system-sshd.ts';
@@ -78,11 +80,24 @@ async function olderCommand({ product }: EngineKind, engine: Dockerd | Podman): 
   return writeProgram(engine.folder, product, [refusing, `exec ${real} "$@"`]);
 }
 
-// The newer Podman of the tests runs in a mount namespace of its own, which commands of sshd do not get into.
-for (const kind of engineKinds.filter(({ name }) => name !== 'newer Podman')) {
+/** A folder with the command of the newer Podman as it is, which is not the installed one. */
+async function ownDial({ name }: EngineKind, { folder }: Dockerd | Podman): Promise<string | undefined> {
+  if (name !== 'newer Podman') return undefined;
+  const { command, args } = inEngineRoot([folder], { command: newerPodman, args: [] });
+  const place = path.join(folder, 'dial');
+  await mkdir(place);
+  return writeProgram(place, 'podman', [`exec ${[command, ...args].map(quoted).join(' ')} "$@"`]);
+}
+
+for (const kind of engineKinds) {
   // The API is the same for the newer ones, over SSH as elsewhere; what their commands say is not.
   const isNewer = !kind.name.startsWith('installed');
-  const tried = isNewer ? (['command'] as const) : (['socket', 'dial', 'command'] as const);
+  const tried =
+    kind.name === 'newer Podman'
+      ? (['dial', 'command'] as const)
+      : isNewer
+        ? (['command'] as const)
+        : (['socket', 'dial', 'command'] as const);
   // Which client connects makes no difference to an engine: once is enough.
   const clientsOf = (way: WayName): string[] =>
     kind.name === 'installed Docker' || way === 'socket' ? Object.keys(clients) : ['own client'];
@@ -92,8 +107,9 @@ for (const kind of engineKinds.filter(({ name }) => name !== 'newer Podman')) {
       await withEngine(kind, async (engine) => {
         const bin = await olderCommand(kind, engine);
         for (const way of tried) {
+          const own = way === 'command' ? bin : await ownDial(kind, engine);
           const config = [
-            way === 'command' ? setPath.replace('=', `=${bin}:`) : setPath,
+            own === undefined ? setPath : setPath.replace('=', `=${own}:`),
             `AllowStreamLocalForwarding ${way === 'socket' ? 'yes' : 'no'}`,
           ];
           // Podman's command alone knows no socket.

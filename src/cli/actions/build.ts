@@ -7,13 +7,16 @@ import { copyImages } from '../../flows/copy.ts';
 import { openEngine } from '../../flows/engine-endpoint.ts';
 import { parseSource } from '../../flows/source-endpoint.ts';
 import { Sources } from '../../flows/sources.ts';
-import { closeTargets, openTargets, type FoundTarget } from '../../flows/targets.ts';
+import { closeTargets, openUsableTargets, type FoundTarget } from '../../flows/targets.ts';
 import type { TargetReport } from '../../schema/reports.ts';
 import type { BuildReport } from '../../schema/reports-build.ts';
 import { cacheFolderOf, timeToWrite } from '../context.ts';
+import { allHosts } from '../hosts.ts';
+import type { HostsOptions } from '../hosts-options.ts';
 import { trustedKeys } from '../keys.ts';
 import type { RegistryOptions } from '../network.ts';
 import type { PatienceOptions } from '../options.ts';
+import { paceOf, type PaceOptions } from '../pace-options.ts';
 import type { Action, CommonOptions, Outcome, Session } from '../session.ts';
 import { sshAccess } from '../ssh.ts';
 import type { SshOptions } from '../ssh-options.ts';
@@ -23,10 +26,18 @@ import { table } from '../text/table.ts';
 import { visible } from '../text/visible.ts';
 import { bundleWriter, type BuildExportOptions } from './build-export.ts';
 import { withRegistries } from './sources.ts';
-import { deliveryTargets, onExisting } from './targets.ts';
+import { deliveryTargets, onExisting, type DeliveryOptions } from './targets.ts';
 
 export interface BuildCommandOptions
-  extends CommonOptions, RegistryOptions, PatienceOptions, SshOptions, BuildExportOptions {
+  extends
+    CommonOptions,
+    RegistryOptions,
+    PatienceOptions,
+    SshOptions,
+    HostsOptions,
+    PaceOptions,
+    Pick<DeliveryOptions, 'stage' | 'stageDir'>,
+    BuildExportOptions {
   readonly from: string;
   readonly python?: readonly string[];
   readonly requirements?: readonly string[];
@@ -43,7 +54,7 @@ export interface BuildCommandOptions
 /** `build NAME --from BASE` */
 export const buildCommand: Action<BuildCommandOptions> = async (session, [name = ''], options) => {
   const { context, emit, signal } = session;
-  const { packageManager, wheels, indexUrl, network, on, dryRun = false, to = [] } = options;
+  const { packageManager, wheels, indexUrl, network, on, dryRun = false } = options;
   const recipe = await readRecipe(
     {
       ...{ name, base: options.from, python: options.python ?? [], packages: options.package ?? [] },
@@ -55,7 +66,9 @@ export const buildCommand: Action<BuildCommandOptions> = async (session, [name =
     signal,
   );
   // What is wrong with a target is told before anything is built.
-  const found = await deliveryTargets(session, options, to);
+  const hosts = await allHosts(session, options.to ?? [], options);
+  const urls = hosts.map(({ url }) => url);
+  const found = await deliveryTargets(session, options, urls);
   const writeBundle = await bundleWriter(session, recipe, options);
   const ssh = sshAccess(session, options);
   const engine = await openEngine(on, { environment: context.env, ssh, emit, signal });
@@ -109,11 +122,12 @@ async function deliver(
       trustedKeys: () => trustedKeys(context, {}, emit),
       ssh: sshAccess(session, options),
     });
-    const targets = await openTargets(found, signal);
+    const targets = await openUsableTargets(found, signal, options.targetsAtOnce);
     try {
       const { report, errors } = await copyImages({
         ...{ names: [reference], from: [parseSource(options.on, (text) => text)], sources, targets },
         ...{ platform, retag: [], emit, signal, jobs: 1, dryRun: false, keepGoing: true },
+        ...paceOf(options),
         onExisting: onExisting(context, options.onExisting),
         begin: () => Promise.resolve(),
       });

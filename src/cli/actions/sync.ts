@@ -16,14 +16,14 @@ import type { SshOptions } from '../ssh-options.ts';
 import { sumUp } from '../text/delivery.ts';
 import { syncSummary, syncText, whatIsBrought } from '../text/sync.ts';
 import { visible } from '../text/visible.ts';
-import { onExisting, type DeliveryOptions } from './targets.ts';
+import { onExisting, staging, type DeliveryOptions } from './targets.ts';
 
 export interface SyncOptions
   extends
     CommonOptions,
     SshOptions,
     HostsOptions,
-    Pick<DeliveryOptions, 'onExisting' | 'dryRun' | 'keepGoing' | keyof PaceOptions> {
+    Pick<DeliveryOptions, 'onExisting' | 'dryRun' | 'keepGoing' | 'stage' | 'stageDir' | keyof PaceOptions> {
   readonly jobs: number;
   readonly retries: number;
   readonly images?: readonly string[];
@@ -45,6 +45,10 @@ export const syncCommand: Action<SyncOptions> = async (session, _, options) => {
     ...{ patterns, authority, jobs: options.jobs, hostsAtOnce: options.jobs * 4, emit, signal },
     ...paceOf(options),
     loadIdle: options.targetTimeout * 1000,
+    ...staging(
+      options,
+      hosts.map(({ url }) => url),
+    ),
     engines: hosts.map((host) => findEngine(host, access)),
     spoolDir: path.join(cacheFolderOf(context), 'spool'),
     onExisting: onExisting(context, options.onExisting),

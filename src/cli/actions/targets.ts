@@ -63,7 +63,7 @@ export async function deliveryTargets(
 }
 
 /** `--stage`, `--stage-dir DIR`. Throws `E_USAGE` where nothing can be staged. */
-function staging(
+export function staging(
   { stage, stageDir }: Pick<DeliveryOptions, 'stage' | 'stageDir'>,
   urls: readonly string[],
 ): { readonly stage?: StageFolder } {
@@ -74,7 +74,7 @@ function staging(
     'E_USAGE',
     'images are staged on the way to engines over SSH, and none is a target',
     {
-      hint: 'Leave --stage out, or name a target: --to ssh://[USER@]HOST.',
+      hint: 'Leave --stage out, or name one: ssh://[USER@]HOST.',
     },
   );
 }

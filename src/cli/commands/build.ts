@@ -2,6 +2,7 @@ import { Option } from 'commander';
 import { defaultBase } from '../../flows/build/recipe.ts';
 import { collectValues, passphrasesOption, sequenceOption, toOption } from '../options.ts';
 import { keysOption, volumeSizeOption } from '../signing-options.ts';
+import { stageDirOption, stageOption } from '../stage-options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */
@@ -10,7 +11,7 @@ export const addBuild: AddCommand = (program, bind) =>
     .command('build')
     .summary('build an image of your own: a base with more packages')
     .description(
-      'Has an engine build an image from a base that it has, with Python packages and packages of the system, as /docker_image_create of XSOAR does. The Dockerfile can be read first (--dry-run), every value in it is checked, and labels of the image say what it was made of. The image gets its name when it is there as a whole. From there it can be brought on (--to), and go into a bundle (--export).',
+      'Has an engine build an image from a base that it has, with Python packages and packages of the system, as /docker_image_create of XSOAR does. The Dockerfile can be read first (--dry-run), every value in it is checked, and labels of the image say what it was made of. The image gets its name when it is there as a whole. From there it can be brought on (--to, --hosts), and go into a bundle (--export).',
     )
     .argument('<name[:tag]>', 'name of the new image')
     .option('--from <base>', 'the base; it has to be on the engine', defaultBase)
@@ -62,6 +63,8 @@ export const addBuild: AddCommand = (program, bind) =>
         .default('error'),
     )
     .addOption(toOption('; the image is brought there once it is built'))
+    .addOption(stageOption())
+    .addOption(stageDirOption())
     .option('--export <dir>', 'also write the image into a signed bundle; the folder becomes the bundle')
     .option(
       '--bundle-name <name>',

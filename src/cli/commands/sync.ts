@@ -1,5 +1,6 @@
 import { Option } from 'commander';
 import { collectValues, jobsOption, onExistingOption, retriesOption } from '../options.ts';
+import { stageDirOption, stageOption } from '../stage-options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */
@@ -33,5 +34,7 @@ export const addSync: AddCommand = (program, bind) =>
     .addOption(
       jobsOption('images that are brought to one host, and with four times as many hosts that are asked,', 2),
     )
+    .addOption(stageOption())
+    .addOption(stageDirOption())
     .addOption(retriesOption())
     .action(bind(async () => (await import('../actions/sync.ts')).syncCommand));

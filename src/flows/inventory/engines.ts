@@ -1,4 +1,8 @@
+import type { ImageTarget } from '../../core/ports.ts';
 import type { EngineConnection } from '../../engine/connect-engine.ts';
+import { isFar } from '../../engine/far-engine.ts';
+import { stagedTarget } from '../../engine/ssh-access.ts';
+import type { StageFolder } from '../../engine/stage/staged-target.ts';
 import { parseEngine, reachEngine, type EngineAccess } from '../engine-endpoint.ts';
 import type { HostEndpoint } from '../hosts/endpoints.ts';
 
@@ -6,22 +10,32 @@ import type { HostEndpoint } from '../hosts/endpoints.ts';
 export interface FoundEngine {
   readonly host: HostEndpoint;
   readonly connect: (signal: AbortSignal) => Promise<EngineConnection>;
+  /** Opens it as a target by way of a folder there; undefined for one that is not reached over SSH. */
+  readonly stage?: (folder: StageFolder, signal: AbortSignal) => Promise<ImageTarget | undefined>;
 }
 
 /** Reads the endpoint of an engine; touches nothing. Throws `E_ENDPOINT_INVALID`. */
 export function findEngine(host: HostEndpoint, access: EngineAccess): FoundEngine {
-  const place = parseEngine(host.url);
-  return { host, connect: (signal) => reachEngine(place, { ...access, signal }) };
+  const { environment, ssh, emit } = access;
+  const locate = parseEngine(host.url);
+  return {
+    host,
+    connect: (signal) => reachEngine(locate, { ...access, signal }),
+    stage: async (folder, signal) => {
+      const place = await locate(environment);
+      return isFar(place) ? stagedTarget(place.endpoint, { ssh, stage: folder, emit, signal }) : undefined;
+    },
+  };
 }
 
 /** Engines that are reached several times by one connection each, which stays until all are closed. */
 export class KeptConnections {
   readonly #made = new Set<Promise<EngineConnection>>();
 
-  keep({ host, connect }: FoundEngine): FoundEngine {
+  keep({ connect, ...rest }: FoundEngine): FoundEngine {
     let made: Promise<EngineConnection> | undefined;
     return {
-      host,
+      ...rest,
       connect: async (signal) => {
         const current = (made ??= connect(signal));
         this.#made.add(current);

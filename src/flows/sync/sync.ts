@@ -1,5 +1,6 @@
 import { PackferryError } from '../../core/errors.ts';
 import type { Emit } from '../../core/events.ts';
+import type { StageFolder } from '../../engine/stage/staged-target.ts';
 import { lockedNameOf } from '../../core/reference.ts';
 import { reportVersion } from '../../schema/reports.ts';
 import type { SyncReport } from '../../schema/reports-hosts.ts';
@@ -30,6 +31,8 @@ export interface SyncOptions extends Pace {
   readonly hostsAtOnce: number;
   /** Milliseconds that an engine may neither take nor say anything while it loads. Default: 10 minutes. */
   readonly loadIdle?: number;
+  /** Brings images to hosts over SSH by way of a folder there; in one stream where this is absent. */
+  readonly stage?: StageFolder;
   /** Shown the plan before anything is saved or brought; false ends it. */
   readonly approve: (plan: SyncReport) => Promise<boolean>;
   readonly emit: Emit;
