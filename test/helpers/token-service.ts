@@ -8,6 +8,8 @@ export const tokenNames = { service: 'registry.example', issuer: 'packferry test
 export interface TokenService extends ScriptedServer {
   /** Every token so far, as `Authorization` has it. */
   readonly issued: readonly string[];
+  /** What was asked for each time, e.g. `repository:a/b:pull`. */
+  readonly scopes: readonly (readonly string[])[];
   /** From now on tokens live for so many seconds, whatever the answers say of it. */
   readonly liveFor: (seconds: number) => void;
 }
@@ -20,19 +22,23 @@ export async function startTokenService(certificate: Certificate, account: strin
   const expected = `Basic ${Buffer.from(account).toString('base64')}`;
   let life = 300;
   const issued: string[] = [];
+  const scopes: string[][] = [];
   const server = await startScripted(({ path, authorization }, response) => {
     if (authorization !== expected) {
       response.writeHead(401, { 'content-type': 'application/json' }).end('{"details":"who are you?"}');
       return;
     }
-    const scope = new URL(path, 'http://tokens').searchParams.get('scope') ?? '';
-    const [type = '', name = '', actions = ''] = scope.split(':');
+    const asked = new URL(path, 'http://tokens').searchParams.getAll('scope');
+    scopes.push(asked);
     const now = Math.floor(Date.now() / 1000);
     const token = tokenOf(certificate, {
       ...{ iss: tokenNames.issuer, aud: tokenNames.service, sub: 'soc', jti: String(Math.random()) },
       // Registries look the other way for a minute.
       ...{ iat: now - 600, nbf: now - 600, exp: now - 60 + life },
-      access: scope === '' ? [] : [{ type, name, actions: actions.split(',') }],
+      access: asked.map((scope) => {
+        const [type, name, actions = ''] = scope.split(':');
+        return { type, name, actions: actions.split(',') };
+      }),
     });
     issued.push(`Bearer ${token}`);
     response.writeHead(200, { 'content-type': 'application/json' });
@@ -41,6 +47,7 @@ export async function startTokenService(certificate: Certificate, account: strin
   return {
     ...server,
     issued,
+    scopes,
     liveFor: (seconds) => {
       life = seconds;
     },
