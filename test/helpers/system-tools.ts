@@ -1,4 +1,4 @@
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { hasEngineRoot } from './system-engine-root.ts';
@@ -24,8 +24,8 @@ export type ToolName =
   | 'useradd'
   | 'newuidmap';
 
-/** What a test needs: a program, to run as root, this kind of machine, the newer engines that `.ci/engines` brings, or hosts behind links. */
-export type Need = ToolName | 'root' | 'linux-x64' | 'newer-engines' | 'network-namespaces';
+/** What a test needs: a program, to run as root, this kind of machine, the newer engines that `.ci/engines` brings, hosts behind links, or a kernel with cgroups v2. */
+export type Need = ToolName | 'root' | 'linux-x64' | 'newer-engines' | 'network-namespaces' | 'cgroups-v2';
 
 export interface SystemTools {
   readonly root: boolean;
@@ -58,6 +58,7 @@ export function systemTools(): SystemTools {
         if (need === 'root') return !root;
         if (need === 'newer-engines') return !hasEngineRoot();
         if (need === 'network-namespaces') return !hasNetworkNamespaces();
+        if (need === 'cgroups-v2') return !readFileSync('/proc/filesystems', 'utf8').includes('cgroup2');
         if (need === 'linux-x64') return `${process.platform}-${process.arch}` !== need;
         return find(need) === undefined;
       }),

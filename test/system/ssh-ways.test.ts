@@ -4,7 +4,7 @@ import { composeImage, noise } from '../../bin/demo/sample-images.ts';
 import { blobsOf, totalSize } from '../../src/core/image.ts';
 import type { SshUser } from '../../src/ssh/settings.ts';
 import { lockComposed } from '../helpers/compose.ts';
-import { overSsh, setPath, type Far } from '../helpers/ssh-engine.ts';
+import { overSsh, setPath, usualPath, type Far } from '../helpers/ssh-engine.ts';
 import { noting } from '../helpers/ssh-user.ts';
 import { quoted, writeProgram } from '../helpers/system-commands.ts';
 import type { Dockerd } from '../helpers/system-dockerd.ts';
@@ -75,11 +75,11 @@ async function olderCommand({ product }: EngineKind, engine: Dockerd | Podman): 
   const words = 'command' in engine ? engine.command : [systemTools().path('docker')];
   const real = words.map(quoted).join(' ');
   const refusing = 'case "$*" in *dial-stdio*) echo "unknown command" >&2; exit 1;; esac';
-  return writeProgram(engine.folder, product, [refusing, `exec ${real} "$@"`]);
+  // Without this folder in the PATH, or the program would find itself.
+  return writeProgram(engine.folder, product, [refusing, usualPath, `exec ${real} "$@"`]);
 }
 
-// The newer Podman of the tests runs in a mount namespace of its own, which commands of sshd do not get into.
-for (const kind of engineKinds.filter(({ name }) => name !== 'newer Podman')) {
+for (const kind of engineKinds) {
   // The API is the same for the newer ones, over SSH as elsewhere; what their commands say is not.
   const isNewer = !kind.name.startsWith('installed');
   const tried = isNewer ? (['command'] as const) : (['socket', 'dial', 'command'] as const);
