@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { RateLimit, limited } from './rate-limit.ts';
+import { RateLimit, limited, type Clock } from './rate-limit.ts';
 import type { ImageSource } from '../core/ports.ts';
 import { withBlobs } from './with-blobs.ts';
 
@@ -20,15 +20,15 @@ export interface Pace {
 /** Targets at the same time where nobody says how many. */
 export const usualTargetsAtOnce = 8;
 
-/** The source for one more target, which is read as fast as may be sent there. */
-export function limitedSources({
-  limitRate,
-  limitRatePerTarget,
-}: Pace): (source: ImageSource) => ImageSource {
-  const total = limitRate === undefined ? [] : [new RateLimit(limitRate)];
+/** The source for one more target, which is read as fast as may be sent there. `clock` is that of the machine when absent. */
+export function limitedSources(
+  { limitRate, limitRatePerTarget }: Pace,
+  clock?: Clock,
+): (source: ImageSource) => ImageSource {
+  const total = limitRate === undefined ? [] : [new RateLimit(limitRate, clock)];
   return (source) => {
     // Its own first: a slow target takes nothing from the others while it waits.
-    const own = limitRatePerTarget === undefined ? [] : [new RateLimit(limitRatePerTarget)];
+    const own = limitRatePerTarget === undefined ? [] : [new RateLimit(limitRatePerTarget, clock)];
     const limits = [...own, ...total];
     if (limits.length === 0) return source;
     const { unpacked } = source;

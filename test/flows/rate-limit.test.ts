@@ -4,18 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import test from 'ava';
 import { collect } from '../../src/core/collect.ts';
 import { limited, RateLimit, type Clock } from '../../src/flows/rate-limit.ts';
-
-/** Time that passes only while somebody sleeps, and then at once. */
-class Watch implements Clock {
-  time = 0;
-  readonly now = (): number => this.time;
-  readonly sleep = async (milliseconds: number, signal: AbortSignal): Promise<void> => {
-    const end = this.time + milliseconds;
-    await turn();
-    signal.throwIfAborted();
-    this.time = Math.max(this.time, end);
-  };
-}
+import { Watch } from '../helpers/watch.ts';
 
 const chunks = (size: number, number: number): Readable =>
   Readable.from(

@@ -9,8 +9,11 @@ import type { Dockerd } from './system-dockerd.ts';
 import type { Podman } from './system-podman.ts';
 import type { Sshd } from './system-sshd.ts';
 
-/** Commands are found where this machine has them. */
-export const setPath = `SetEnv PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`;
+/** Where this machine has its programs. */
+export const usualPath = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** Commands are found there. */
+export const setPath = `SetEnv ${usualPath}`;
 
 export interface Far {
   readonly sshd: Sshd;

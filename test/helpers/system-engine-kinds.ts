@@ -44,6 +44,11 @@ export const engineKinds: readonly EngineKind[] = [
   },
 ];
 
+/** The same for tests that run containers: Podman 5 runs none without cgroups v2. */
+export const containerKinds: readonly EngineKind[] = engineKinds.map((kind) =>
+  kind.name === 'newer Podman' ? { ...kind, needs: [...kind.needs, 'cgroups-v2'] } : kind,
+);
+
 /** What the engines of a test have in common. */
 export interface EngineSettings {
   /** In KiB: the engine's data lies on a disk of its own that is no larger. */

@@ -7,13 +7,15 @@ const root = process.env['PACKFERRY_ENGINES'] ?? '/var/tmp/packferry-engines';
 /**
  * Runs a command in another root, in a mount namespace of its own: there a plain chroot would not do, since Docker's
  * classic store remounts `/` while it loads. The folders given lie in both at the same path. Podman keeps locks in /dev/shm,
- * and frees all of them when it finds nothing in /run: so it gets none of the machine's.
+ * and frees all of them when it finds nothing in /run: so it gets none of the machine's. Podman 5 runs containers only
+ * with cgroups v2, which machines with v1 have as well, elsewhere.
  */
 const inside = `set -e
 root=$1
 shift
 mount --bind "$root" "$root"
 for each in proc sys dev; do mount --rbind "/$each" "$root/$each"; done
+[ "$(stat -f -c %T /sys/fs/cgroup)" = cgroup2fs ] || mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup" 2> /dev/null || true
 for each in tmp run var/tmp dev/shm; do mount -t tmpfs tmpfs "$root/$each"; done
 while [ "$1" != -- ]; do
   mkdir -p "$root$1"

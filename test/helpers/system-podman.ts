@@ -55,7 +55,8 @@ export async function startPodman(options: PodmanOptions = {}): Promise<Podman> 
   ];
   // Containers are not to ask for more than a test machine may give.
   const settings = path.join(folder, 'containers.conf');
-  await writeFile(settings, '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n');
+  const modest = ['default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]', 'pids_limit = 0'];
+  await writeFile(settings, `[containers]\n${modest.join('\n')}\n`);
   const registries = path.join(folder, 'registries.conf');
   if (options.registries !== undefined) await writeFile(registries, options.registries);
   const chosen = options.registries === undefined ? [] : [`CONTAINERS_REGISTRIES_CONF=${registries}`];

@@ -1,4 +1,4 @@
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { hasEngineRoot } from './system-engine-root.ts';
@@ -29,9 +29,16 @@ export type ToolName =
 
 /**
  * What a test needs: a program, to run as root, this kind of machine, the newer engines that `.ci/engines` brings, hosts
- * behind links, or Debian's own Python with pip.
+ * behind links, Debian's own Python with pip, or a kernel with cgroups v2.
  */
-export type Need = ToolName | 'root' | 'linux-x64' | 'newer-engines' | 'network-namespaces' | 'python3-pip';
+export type Need =
+  | ToolName
+  | 'root'
+  | 'linux-x64'
+  | 'newer-engines'
+  | 'network-namespaces'
+  | 'python3-pip'
+  | 'cgroups-v2';
 
 export interface SystemTools {
   readonly root: boolean;
@@ -66,6 +73,7 @@ export function systemTools(): SystemTools {
         if (need === 'network-namespaces') return !hasNetworkNamespaces();
         // Not the pip of the PATH, which may belong to another Python.
         if (need === 'python3-pip') return !isExecutable('/usr/bin/pip') || !isExecutable('/usr/bin/python3');
+        if (need === 'cgroups-v2') return !readFileSync('/proc/filesystems', 'utf8').includes('cgroup2');
         if (need === 'linux-x64') return `${process.platform}-${process.arch}` !== need;
         return find(need) === undefined;
       }),

@@ -8,6 +8,8 @@ export const tokenNames = { service: 'registry.example', issuer: 'packferry test
 export interface TokenService extends ScriptedServer {
   /** Every token so far, as `Authorization` has it. */
   readonly issued: readonly string[];
+  /** What was asked for each time, e.g. `repository:a/b:pull`. */
+  readonly scopes: readonly (readonly string[])[];
   /** From now on tokens live for so many seconds, whatever the answers say of it. */
   readonly liveFor: (seconds: number) => void;
 }
@@ -24,12 +26,15 @@ export async function startTokenService(
   const expected = `Basic ${Buffer.from(account).toString('base64')}`;
   let life = 300;
   const issued: string[] = [];
+  const scopes: string[][] = [];
   const server = await startScripted(({ path, authorization }, response) => {
     if (authorization !== expected) {
       response.writeHead(401, { 'content-type': 'application/json' }).end('{"details":"who are you?"}');
       return;
     }
-    const access = new URL(path, 'http://tokens').searchParams.getAll('scope').map((scope) => {
+    const asked = new URL(path, 'http://tokens').searchParams.getAll('scope');
+    scopes.push(asked);
+    const access = asked.map((scope) => {
       const [type = '', name = '', actions = ''] = scope.split(':');
       return { type, name, actions: actions.split(',').filter((action) => mayDo(action, name)) };
     });
@@ -47,6 +52,7 @@ export async function startTokenService(
   return {
     ...server,
     issued,
+    scopes,
     liveFor: (seconds) => {
       life = seconds;
     },

@@ -19,7 +19,7 @@ import { writeKey } from '../helpers/cli-site.ts';
 import { lockComposed, tempDir } from '../helpers/compose.ts';
 import { noting } from '../helpers/ssh-user.ts';
 import { commandEnvironmentOf } from '../helpers/system-commands.ts';
-import { engineKinds, withEngine } from '../helpers/system-engine-kinds.ts';
+import { containerKinds, engineKinds, withEngine } from '../helpers/system-engine-kinds.ts';
 import { engineTest, type EngineBench } from '../helpers/system-engines.ts';
 import { composedSource } from '../helpers/system-images.ts';
 import { needing } from '../helpers/system-tools.ts';
@@ -58,8 +58,6 @@ engineTest(
         ...['build', 'acme/tool:1.0', '--from', base, '--on', on, '--network', 'none'],
         ...['--python', 'requests[socks] == 2.32.3', '--python', 'tomli ; python_version < "3.11"'],
         ...['--package', 'libxml2', '--wheels', dir],
-        // The others are asked what they are.
-        ...(bench.kind.name === 'newer Podman' ? ['--package-manager', 'apk'] : []),
       ];
       const read = await runCli([...args, '--dry-run']);
       t.is(read.status, 0, read.stderr);
@@ -91,6 +89,7 @@ engineTest(
       t.regex(await contentOf(bench, api, report.id, `/packferry/wheels/${wheel}`), /no such file/i);
     });
   },
+  containerKinds,
 );
 
 engineTest(

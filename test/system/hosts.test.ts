@@ -7,12 +7,13 @@ import { findDocker } from '../../src/engine/docker-connection.ts';
 import { openDockerTarget } from '../../src/engine/docker-target.ts';
 import { serveContent } from '../../src/registry/server.ts';
 import { buildReport } from '../../src/schema/reports-build.ts';
-import { inventoryReport, syncReport } from '../../src/schema/reports-hosts.ts';
+import { inventoryReport, syncReport, type InventoryReport } from '../../src/schema/reports-hosts.ts';
 import { copyReport } from '../../src/schema/reports.ts';
 import { buildBase } from '../helpers/build-base.ts';
-import { withFolder } from '../helpers/bundle-fixture.ts';
+import { makeTrust, withFolder } from '../helpers/bundle-fixture.ts';
 import { runCli, type Ran } from '../helpers/cli-run.ts';
 import { lockComposed } from '../helpers/compose.ts';
+import { withImportSite } from '../helpers/import-site.ts';
 import { engineKinds, withEngine, type EngineKind } from '../helpers/system-engine-kinds.ts';
 import { composedSource } from '../helpers/system-images.ts';
 import { freePort } from '../helpers/free-port.ts';
@@ -312,8 +313,7 @@ hostsTest(
 hostsTest(
   'what hosts have against a bundle and its lock, whatever their IDs are',
   [containerd, podman],
-  async (t, bench) => {
-    const { put, run, inventory, folder } = bench;
+  async (t, { put, run, inventory, folder }) => {
     await put(0, tool, custom);
     await put(1, tool, custom);
     await put(0, other, changed);
@@ -329,25 +329,56 @@ hostsTest(
     const file = path.join(folder, 'packferry.lock.json');
     await writeFile(file, JSON.stringify(lock));
     const hosts = await inventory();
-    const ran = await run('inventory', '--hosts', hosts, '--against', file, '--json');
-    t.is(ran.status, 0, ran.stderr);
-    const { images, against } = inventoryReport.parse(JSON.parse(ran.stdout));
-    t.like(against, { kind: 'lock', name: 'soc' });
-    t.deepEqual(
-      images.map(({ reference, state, held, missing }) => [
-        reference,
-        state,
-        held.map(({ hosts: names, is }) => `${is} ${names.join()}`).sort(),
-        missing,
-      ]),
-      [
-        [baseName, 'extra', ['undefined app2'], ['app1']],
-        [other, 'differs', ['other app1'], ['app2']],
-        [tool, 'everywhere', ['same app1,app2'], []],
-      ],
-    );
+    const expected = [
+      [baseName, 'extra', ['undefined app2'], ['app1']],
+      [other, 'differs', ['other app1'], ['app2']],
+      [tool, 'everywhere', ['same app1,app2'], []],
+    ];
+    const compared = async (
+      place: string,
+      ...more: readonly string[]
+    ): Promise<InventoryReport['against']> => {
+      const ran = await run('inventory', '--hosts', hosts, '--against', place, ...more, '--json');
+      t.is(ran.status, 0, ran.stderr);
+      const { images, against } = inventoryReport.parse(JSON.parse(ran.stdout));
+      t.deepEqual(
+        images.map(({ reference, state, held, missing }) => [
+          reference,
+          state,
+          held.map(({ hosts: names, is }) => `${is} ${names.join()}`).sort(),
+          missing,
+        ]),
+        expected,
+      );
+      return against;
+    };
+    t.deepEqual(await compared(file), { kind: 'lock', path: file, name: 'soc' });
     const shown = await run('inventory', '--hosts', hosts, '--against', file);
     t.true(shown.stderr.includes('2 images of lock soc on 2 hosts: 1 on every host'), shown.stderr);
     t.false(shown.stdout.includes(baseName), shown.stdout);
+
+    await withImportSite(async (site) => {
+      const { dir } = await site.make('bundle', { [tool]: custom, [other]: custom });
+      const about = { kind: 'bundle' as const, path: dir, name: 'test' };
+      t.like(await compared(dir), about);
+      t.like(await compared(dir, '--trusted-keys', site.trusted), about);
+      const text = await run('inventory', '--hosts', hosts, '--against', dir);
+      t.true(text.stderr.includes('2 images of bundle test'), text.stderr);
+
+      // Who signed it counts where keys are given; then nothing is told by a bundle that nobody trusted has signed.
+      const stranger = path.join(folder, 'stranger');
+      await writeFile(stranger, (await makeTrust('stranger')).allowedLine);
+      const refused = ['inventory', '--hosts', hosts, '--against', dir, '--trusted-keys'];
+      const untrusted = await run(...refused, stranger);
+      t.is(untrusted.status, 4, untrusted.stderr);
+      t.regex(untrusted.stderr, /error\[E_SIGNER_UNTRUSTED\]/);
+      t.is(untrusted.stdout, '');
+      const document = path.join(dir, 'bundle.json');
+      await writeFile(document, (await readFile(document, 'utf8')).replace('"test"', '"soc"'));
+      const changed = await run(...refused, site.trusted);
+      t.is(changed.status, 4, changed.stderr);
+      t.regex(changed.stderr, /bundle\.json/);
+      t.is(changed.stdout, '');
+    });
   },
 );

@@ -3,6 +3,7 @@ import type { ExecutionContext } from 'ava';
 import { composeImage, noise, type ComposedImage } from '../../bin/demo/sample-images.ts';
 import { totalSize } from '../../src/core/image.ts';
 import { parseReference } from '../../src/core/reference.ts';
+import type { ImportedImage } from '../../src/schema/reports.ts';
 import { withCountingSocket } from '../helpers/counting-socket.ts';
 import { withImportSite } from '../helpers/import-site.ts';
 import { engineTest, savedLayers } from '../helpers/system-engines.ts';
@@ -106,10 +107,11 @@ engineTest('import: one of many, and images that have no tag', async (t, bench) 
 });
 
 engineTest(
-  'import: a name of another image is moved only when asked, and that image is kept',
+  'import: a name of another image is moved only when asked: kept, only moved, or kept under another name',
   async (t, bench) => {
     await withImportSite(async (site) => {
       const endpoint = endpointOf(bench.kind, bench.engine.socket);
+      const now = new Date('2026-11-25T12:00:00Z');
       const name = named('moved:1');
       const old = await site.make('old', { [name]: on(base, 'old', 3000) });
       const next = await site.make('next', {
@@ -122,7 +124,21 @@ engineTest(
       t.regex(refused.stderr, /error\[E_TAG_CONFLICT\]: .*moved:1[^]*hint: With --on-existing retag/);
       await assertHolds(t, bench, old.images);
 
-      const now = new Date('2026-11-25T12:00:00Z');
+      const importing = async (what: string, bundle = next): Promise<readonly ImportedImage[]> =>
+        (await importBundleInto(t, site, bundle, endpoint, { more: ['--on-existing', what], now })).images;
+      const beside = next.images.filter(({ reference }) => reference !== name);
+      const left = await importing('keep');
+      t.deepEqual(left.map(({ reference, status }) => `${reference} ${status}`).sort(), [
+        `${named('beside:1')} loaded`,
+        `${name} kept`,
+      ]);
+      await assertHolds(t, bench, [...old.images, ...beside]);
+      const [over] = (await importing('overwrite')).filter(({ reference }) => reference === name);
+      t.like(over, { status: 'loaded', replaced: { id: old.images[0]?.[bench.kind.idOf].digest } });
+      await assertHolds(t, bench, next.images);
+      await importing('overwrite', old);
+      await assertHolds(t, bench, [...old.images, ...beside]);
+
       const { images } = await importBundleInto(t, site, next, endpoint, {
         more: ['--on-existing', 'retag'],
         now,

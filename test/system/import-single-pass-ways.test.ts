@@ -8,6 +8,7 @@ import { withCountingSocket } from '../helpers/counting-socket.ts';
 import { runImport } from '../helpers/import-process.ts';
 import { withImportSite, type Named } from '../helpers/import-site.ts';
 import { lockComposed } from '../helpers/compose.ts';
+import { containerKinds } from '../helpers/system-engine-kinds.ts';
 import { engineTest } from '../helpers/system-engines.ts';
 import { runnableImage } from '../helpers/system-images.ts';
 import { assertHolds, endpointOf, importBundleInto, importRefused } from '../helpers/system-import.ts';
@@ -43,17 +44,15 @@ engineTest(
         ...(kind.name === 'installed Docker' ? {} : { 'docker.io/demisto/zstd:1': zstd }),
       };
       const bundle = await site.make('bundle', named);
-      // Podman 5 runs no container on machines with cgroups v1, as many machines of tests are.
-      const smoke = kind.name === 'newer Podman' ? [] : ['--smoke'];
       const retag = ['--retag', 'demisto/more=soc.example/more'];
-      const more = ['--single-pass', '--deep', '--jobs', '3', ...retag, ...smoke];
+      const more = ['--single-pass', '--deep', '--jobs', '3', ...retag, '--smoke'];
       const first = await importBundleInto(t, site, bundle, endpointOf(kind, engine.socket), { more });
       t.deepEqual(
         statuses(first.images),
         Object.keys(named).map(() => 'loaded'),
         first.stderr,
       );
-      if (smoke.length > 0) t.true(first.images.every((image) => image.smoke === 'passed'));
+      t.true(first.images.every((image) => image.smoke === 'passed'));
       const held = bundle.images.map((image) => ({
         ...image,
         reference: image.reference.replace('docker.io/demisto/more', 'soc.example/more'),
@@ -63,6 +62,7 @@ engineTest(
       t.is(second.sent, 0);
     });
   },
+  containerKinds,
 );
 
 engineTest(

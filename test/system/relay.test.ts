@@ -1,5 +1,6 @@
 import { chmod } from 'node:fs/promises';
 import path from 'node:path';
+import { performance } from 'node:perf_hooks';
 import test, { type ExecutionContext } from 'ava';
 import { composeImage, noise, writeOciLayout } from '../../bin/demo/sample-images.ts';
 import { defaultPlatform } from '../../src/core/platform.ts';
@@ -127,6 +128,34 @@ for (const kinds of [
     },
   );
 }
+
+pairTest(
+  'a limit of the rate counts what the source saves, for each target and for all of them',
+  [docker, podman],
+  async (t, { folder, one, two, run }) => {
+    await put(one, tool, custom);
+    // The first has it already: it is called by another name there, and nothing of it need be sent.
+    const to = [one, two].flatMap(({ socket }) => ['--to', urlOf(socket)]);
+    const size = 6_300_000;
+    for (const { option, name, saves } of [
+      { option: '--limit-rate', name: 'localhost/acme/tool:all', saves: 2 },
+      { option: '--limit-rate-per-target', name: 'localhost/acme/tool:each', saves: 1 },
+    ]) {
+      const began = performance.now();
+      const argv = ['copy', tool, '--retag', `${tool}=${name}`, '--from', urlOf(one.socket), ...to];
+      const { targets } = reportOf(t, await run(...argv, option, '6MB', '--json'));
+      t.deepEqual(
+        targets.map(({ images }) => images.map(({ status }) => status)),
+        [['loaded'], ['loaded']],
+      );
+      // A busy machine may take longer. A tenth of a second is granted at once, and as much waits for nobody at the end.
+      const least = (saves * size * 1000) / 6_000_000 - 200;
+      const took = performance.now() - began;
+      t.true(took >= least, `${option}: ${took} ms, at least ${least}`);
+    }
+    t.deepEqual(await spooled(folder), []);
+  },
+);
 
 pairTest(
   'the source is killed in the middle: the target has nothing, and the next run brings all',

@@ -1,5 +1,6 @@
 import { readFile, symlink, writeFile, chmod, mkdir, chown, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { performance } from 'node:perf_hooks';
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
@@ -7,6 +8,7 @@ import { composeImage, noise } from '../../bin/demo/sample-images.ts';
 import { blobsOf, totalSize } from '../../src/core/image.ts';
 import { pieceSize } from '../../src/engine/stage/far-folder.ts';
 import { refused } from '../helpers/refused.ts';
+import { runCli } from '../helpers/cli-run.ts';
 import { lockComposed } from '../helpers/compose.ts';
 import { runImport } from '../helpers/import-process.ts';
 import { withFolder } from '../helpers/bundle-fixture.ts';
@@ -86,6 +88,26 @@ function stageTest(title: string, use: (t: ExecutionContext, far: StagedFar) => 
       await withSharedDocker((far) => use(t, far));
     }),
   );
+}
+
+for (const option of ['--limit-rate', '--limit-rate-per-target']) {
+  stageTest(`an import by --stage is no faster than ${option}`, async (t, far) => {
+    await withImportSite(async (site) => {
+      const size = 3_000_000;
+      const bundle = await site.make('bundle', {
+        [`${repository}:${option.slice(2)}`]: imageOf(option, size),
+      });
+      const began = performance.now();
+      const sent = far.proxy.sent();
+      const ran = await runCli([...stagedImport(far, site, bundle), option, '2MB']);
+      t.is(ran.status, 0, ran.stderr);
+      t.true(far.proxy.sent() - sent >= size, 'all of it went over the link');
+      // A busy machine may take longer. A tenth of a second is granted at once, and as much waits for nobody at the end.
+      const took = performance.now() - began;
+      t.true(took >= (size * 1000) / 2_000_000 - 200, `${took} ms`);
+    });
+    t.deepEqual(await far.folders(), []);
+  });
 }
 
 stageTest('ten cuts in the middle of one blob: each time it goes on where it stopped', async (t, far) => {

@@ -5,7 +5,7 @@ import { composeImage, noise } from '../../bin/demo/sample-images.ts';
 import { blobsOf, totalSize } from '../../src/core/image.ts';
 import type { SshUser } from '../../src/ssh/settings.ts';
 import { lockComposed } from '../helpers/compose.ts';
-import { overSsh, setPath, type Far } from '../helpers/ssh-engine.ts';
+import { overSsh, setPath, usualPath, type Far } from '../helpers/ssh-engine.ts';
 import { noting } from '../helpers/ssh-user.ts';
 import { quoted, writeProgram } from '../helpers/system-commands.ts';
 import type { Dockerd } from '../helpers/system-dockerd.ts';
@@ -77,7 +77,8 @@ async function olderCommand({ product }: EngineKind, engine: Dockerd | Podman): 
   const words = 'command' in engine ? engine.command : [systemTools().path('docker')];
   const real = words.map(quoted).join(' ');
   const refusing = 'case "$*" in *dial-stdio*) echo "unknown command" >&2; exit 1;; esac';
-  return writeProgram(engine.folder, product, [refusing, `exec ${real} "$@"`]);
+  // Without this folder in the PATH, or the program would find itself.
+  return writeProgram(engine.folder, product, [refusing, usualPath, `exec ${real} "$@"`]);
 }
 
 /** A folder with the command of the newer Podman as it is, which is not the installed one. */
