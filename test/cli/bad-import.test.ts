@@ -259,3 +259,18 @@ test('the trusted keys of the user are found, in the folder that XDG_CONFIG_HOME
     t.is((await runCli(verify, { env: { XDG_CONFIG_HOME: at('elsewhere') } })).status, 2);
   });
 });
+
+test('an engine that is off is status 6; a bundle that is damaged counts more', async (t) => {
+  await withSite(async ({ exporting, importing, at }) => {
+    t.is((await runCli(exporting)).status, 0);
+    const argv = [...importing, '--to', `docker:unix://${at('no.sock')}`];
+    const off = await runCli(argv);
+    t.is(off.status, 6, off.stderr);
+    t.regex(off.stderr, /^error\[E_ENGINE_UNREACHABLE\]: docker:unix:.*no\.sock\nhint: /m);
+    await flipByte(at('bundle', 'images-001.tar'), 0.6);
+    const damaged = await runCli(argv);
+    t.is(damaged.status, 4, damaged.stderr);
+    t.regex(damaged.stderr, /^error\[E_DIGEST_MISMATCH\]/m);
+    t.notRegex(damaged.stderr, /error\[E_ENGINE_UNREACHABLE\]/);
+  });
+});
