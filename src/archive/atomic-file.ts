@@ -66,6 +66,7 @@ export async function onDisk<T>(file: string, work: () => Promise<T>): Promise<T
   try {
     return await work();
   } catch (fault) {
+    if (fault instanceof PackferryError) throw fault;
     const code = systemCodeOf(fault);
     if (code === 'ENOSPC' || code === 'EDQUOT') {
       const full = asPackferryError(fault);

@@ -197,6 +197,12 @@ test('a target folder that is something else: status 6, and it stays as it is', 
     t.is(ran.status, 6, ran.stderr);
     t.regex(ran.stderr, /E_TARGET_UNWRITABLE\]: oci:.*home: /);
     t.deepEqual(await readdir(at('home')), ['thesis.txt']);
+    const file = await runCli([...importing, '--to', `oci:${at('home', 'thesis.txt')}`]);
+    t.is(file.status, 6, file.stderr);
+    t.regex(
+      file.stderr,
+      /E_TARGET_UNWRITABLE\]: oci:.*thesis\.txt: it is a file, and .* is a folder\nhint: /,
+    );
   });
 });
 
