@@ -36,7 +36,7 @@ export const addExport: AddCommand = (program, bind) =>
     .addOption(
       new Option(
         '--reuse <bundle>',
-        'an earlier bundle whose blobs are taken from there instead of being fetched; also oci:DIR; may be given several times',
+        'an earlier bundle whose blobs are taken from there instead of being fetched; also oci:DIR (repeatable)',
       ).argParser(collectValues),
     )
     .option('--with-packs', 'also carry the packs that are built zips, ready for upload')
