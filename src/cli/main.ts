@@ -12,6 +12,7 @@ import {
 import { processContext, type Context, type Identity } from './context.ts';
 import { printErrors } from './print-error.ts';
 import { makeProgram } from './program.ts';
+import { rerunHint } from './rerun-hint.ts';
 
 /** Runs one command line; returns the exit status and prints everything there is to say. */
 export async function run(argv: readonly string[], context: Context): Promise<ExitStatus> {
@@ -77,7 +78,7 @@ export async function main(identity?: Identity): Promise<void> {
     // First, so that bars are gone when the message comes.
     stop.abort(
       new PackferryError(name === 'SIGINT' ? 'E_INTERRUPTED' : 'E_TERMINATED', 'stopped before the end', {
-        hint: 'Run the same command again: it goes on where this one stopped.',
+        hint: rerunHint(process.argv[2]),
       }),
     );
     context.stderr.write(
