@@ -48,9 +48,20 @@ function partsOf({ errors }: PackferryError): PackferryError[] {
 /** Which bundle a report is about. */
 export function bundleHead(
   dir: string,
-  { name, sequence, createdAt, audience }: BundleDocument,
-): { dir: string; name: string; sequence: number; createdAt: string; audience?: string[] } {
-  return { dir, name, sequence, createdAt, ...(audience === undefined ? {} : { audience }) };
+  { name, sequence, createdAt, audience, expiresAt }: BundleDocument,
+): {
+  dir: string;
+  name: string;
+  sequence: number;
+  createdAt: string;
+  audience?: string[];
+  expiresAt?: string;
+} {
+  return {
+    ...{ dir, name, sequence, createdAt },
+    ...(audience === undefined ? {} : { audience }),
+    ...(expiresAt === undefined ? {} : { expiresAt }),
+  };
 }
 
 /** How a bundle stands to what was accepted before; nothing where nothing is remembered. */

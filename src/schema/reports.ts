@@ -120,6 +120,8 @@ export const bundleHead = {
   createdAt: z.string(),
   /** The sites that may import it; absent: all. */
   audience: z.array(z.string()).exactOptional(),
+  /** After that it is refused; absent: never. */
+  expiresAt: z.string().exactOptional(),
 };
 
 /** The self-contained importer that the bundle carries, if any. Its hash is to reach the closed side on another way. */

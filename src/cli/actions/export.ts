@@ -16,18 +16,19 @@ import { select, type Selection } from '../../flows/selection.ts';
 import { askWitness } from '../../flows/witness.ts';
 import type { ManifestSource } from '../../flows/origins.ts';
 import type { ExportReport } from '../../schema/reports.ts';
+import { termsOf, type TermsOptions } from '../bundle-terms.ts';
 import { timeToWrite } from '../context.ts';
 import type { Action, CommonOptions, Outcome, Session } from '../session.ts';
 import { openSigningKeys } from '../signing-keys.ts';
 import { volumeSizeOf } from '../signing-options.ts';
-import { audienceLines } from '../text/audience.ts';
+import { termLines } from '../text/terms.ts';
 import { count } from '../text/plural.ts';
 import { lockFileOf } from './lock.ts';
 import { planNotes, planTable } from './plan-text.ts';
 import { selecting, withManifestSource, type SourceOptions } from './sources.ts';
 import { visible } from '../text/visible.ts';
 
-export interface ExportOptions extends CommonOptions, SourceOptions {
+export interface ExportOptions extends CommonOptions, SourceOptions, TermsOptions {
   readonly output: string;
   readonly key?: readonly string[];
   readonly passphraseFile?: readonly string[];
@@ -155,11 +156,13 @@ async function fromLock(
 }
 
 /** What the command line says wins over the manifest. */
-function withOptions(selection: Selection, { volumeSize, withPacks }: ExportOptions): Selection {
+function withOptions(selection: Selection, options: ExportOptions): Selection {
+  const { volumeSize, withPacks } = options;
   const manifest = {
     ...selection.manifest,
     ...(volumeSize === undefined ? {} : { volumeSize: volumeSizeOf(volumeSize) }),
     ...(withPacks === true ? { carriesPacks: true } : {}),
+    ...termsOf(options),
   };
   return { ...selection, manifest };
 }
@@ -196,6 +199,7 @@ export function exportSummary({
   name,
   sequence,
   audience,
+  expiresAt,
   status,
   totals,
   archives,
@@ -217,7 +221,7 @@ export function exportSummary({
     `Wrote ${name} ${sequence} to ${dir}: ${count(totals.images, 'image')} in ${count(archives.length, 'archive')}, ${size}; ${formatSize(bytesFetched)} fetched${bytesReused > 0 ? `, ${formatSize(bytesReused)} reused` : ''}.`,
     ...(packs.length === 0 ? [] : [`${count(packs.length, 'pack')} carried along.`]),
     ...importerLines(importers),
-    ...audienceLines(audience),
+    ...termLines({ audience, expiresAt }),
     `Signed by ${signers.map(({ fingerprint }) => fingerprint).join(', ')}.`,
     `Carry the folder over, then: packferry import ${dir} --trusted-keys ALLOWED_SIGNERS`,
   ]

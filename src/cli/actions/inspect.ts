@@ -5,7 +5,7 @@ import type { ImageUse } from '../../schema/parts.ts';
 import type { InspectReport } from '../../schema/reports.ts';
 import { trustedKeys } from '../keys.ts';
 import type { Action, CommonOptions } from '../session.ts';
-import { audienceLines } from '../text/audience.ts';
+import { termLines } from '../text/terms.ts';
 import { count } from '../text/plural.ts';
 import { table } from '../text/table.ts';
 import { carriedImporter } from '../text/importer.ts';
@@ -46,6 +46,7 @@ function summaryOf({
   sequence,
   createdAt,
   audience,
+  expiresAt,
   totals,
   archives,
   importers,
@@ -60,7 +61,7 @@ function summaryOf({
   return [
     `${name} ${sequence} of ${createdAt}: ${count(totals.images, 'image')} in ${count(archives.length, 'archive')}, ${size}.`,
     ...importers.map(carriedImporter),
-    ...audienceLines(audience),
+    ...termLines({ audience, expiresAt }),
     trust,
   ]
     .map(visible)

@@ -1,7 +1,7 @@
 import { parseReference } from '../../core/reference.ts';
 import { formatSize } from '../../core/size.ts';
 import type { PlanReport } from '../../schema/reports.ts';
-import { audienceLines } from '../text/audience.ts';
+import { termLines } from '../text/terms.ts';
 import { count } from '../text/plural.ts';
 import { table } from '../text/table.ts';
 import { visible } from '../text/visible.ts';
@@ -60,8 +60,8 @@ export function planTree({ name, packs, images }: PlanReport): string {
 
 /** Further lines for the summary of a plan: what is left out, what leaving out would save, what a witness said. */
 export function planNotes(report: PlanReport): string[] {
-  const { images, packs, excluded, savings, totals, audience, pullLimits } = report;
-  const lines = audienceLines(audience);
+  const { images, packs, excluded, savings, totals, pullLimits } = report;
+  const lines = termLines(report);
   const needed = packs.filter(({ requiredBy }) => requiredBy !== undefined).length;
   if (needed > 0) lines.push(`Packs that others need: ${needed}.`);
   if (packs.some(({ carried }) => carried !== undefined)) {

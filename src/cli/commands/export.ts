@@ -1,4 +1,5 @@
 import { Option } from 'commander';
+import { audienceOption, expiresAfterOption } from '../bundle-terms.ts';
 import { importerOption } from '../importer-option.ts';
 import {
   collectValues,
@@ -26,6 +27,8 @@ export const addExport: AddCommand = (program, bind) =>
     .addOption(volumeSizeOption())
     .option('--per-image', 'one archive per image')
     .addOption(sequenceOption())
+    .addOption(audienceOption('what the manifest says, else '))
+    .addOption(expiresAfterOption('what the manifest says, else '))
     .option('--lock <file>', 'the lock file that --frozen-lock uses')
     .option('--frozen-lock', 'take digests from the lock file; fail if it does not fit the manifest')
     .option('--dry-run', 'resolve and plan, write nothing')
