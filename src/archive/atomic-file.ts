@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { open, readdir, rename, rm, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import { asPackferryError, messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
+import { asPackferryError, PackferryError, systemCodeOf } from '../core/errors.ts';
+import { whyUnwritable } from '../core/unwritable.ts';
 
 const leftoverPattern = /^\.packferry-[0-9a-f]{16}\.part$/;
 
@@ -66,12 +67,13 @@ export async function onDisk<T>(file: string, work: () => Promise<T>): Promise<T
   try {
     return await work();
   } catch (fault) {
+    if (fault instanceof PackferryError) throw fault;
     const code = systemCodeOf(fault);
     if (code === 'ENOSPC' || code === 'EDQUOT') {
       const full = asPackferryError(fault);
       throw full.with(`${file}: ${full.message}`);
     }
-    throw new PackferryError('E_TARGET_UNWRITABLE', `${file} cannot be written: ${messageOf(fault)}`, {
+    throw new PackferryError('E_TARGET_UNWRITABLE', `${file} cannot be written: ${whyUnwritable(fault)}`, {
       hint: 'Name a folder on a writable disk that belongs to you; for the cache, in the variable XDG_CACHE_HOME.',
       cause: fault,
     });

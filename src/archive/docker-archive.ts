@@ -2,7 +2,7 @@ import { realpath, stat } from 'node:fs/promises';
 import { addAbortSignal, pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { collect } from '../core/collect.ts';
-import { messageOf, PackferryError } from '../core/errors.ts';
+import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
 import { silent, type Emit } from '../core/events.ts';
 import type { Descriptor, LockedImage } from '../core/image.ts';
 import { limits } from '../core/limits.ts';
@@ -124,7 +124,7 @@ async function findFile(file: string, name: string): Promise<{ target: string; s
     const stats = await stat(target);
     if (stats.isFile()) return { target, size: stats.size };
   } catch (fault) {
-    throw new PackferryError('E_SOURCE_UNREACHABLE', `${name}: cannot be read: ${messageOf(fault)}`, {
+    throw new PackferryError('E_SOURCE_UNREACHABLE', `${name}: ${whyUnread(fault)}`, {
       hint: 'Give a file that "docker save -o FILE" or "podman save -o FILE" wrote.',
       cause: fault,
     });
@@ -132,6 +132,10 @@ async function findFile(file: string, name: string): Promise<{ target: string; s
   throw new PackferryError('E_SOURCE_UNREACHABLE', `${name}: no regular file`, {
     hint: 'Give the file that "docker save -o FILE" wrote; a folder with an OCI image layout is oci:FOLDER.',
   });
+}
+
+function whyUnread(fault: unknown): string {
+  return systemCodeOf(fault) === 'ENOENT' ? 'no such file' : `cannot be read: ${messageOf(fault)}`;
 }
 
 const otherMagics: readonly (readonly [string, string])[] = [

@@ -70,7 +70,7 @@ const blobFolder = path.join('blobs', 'sha256');
 
 /** Is there a layout already? Throws when there is something else instead. */
 async function isReady(dir: string): Promise<boolean> {
-  const names = await onDisk(dir, () => readdir(dir).catch(missingIsEmpty));
+  const names = await onDisk(dir, () => readdir(dir).catch((fault: unknown) => emptyFor(fault, dir)));
   if (names.every(isLeftover)) return false;
   if ((await readLayout(dir)) !== undefined) return true;
   throw new PackferryError('E_TARGET_UNWRITABLE', `oci:${dir}: the folder holds something else`, {
@@ -78,9 +78,16 @@ async function isReady(dir: string): Promise<boolean> {
   });
 }
 
-function missingIsEmpty(fault: unknown): string[] {
+function emptyFor(fault: unknown, dir: string): string[] {
   if (systemCodeOf(fault) === 'ENOENT') return [];
-  throw fault;
+  if (systemCodeOf(fault) !== 'ENOTDIR') throw fault;
+  throw new PackferryError(
+    'E_TARGET_UNWRITABLE',
+    `oci:${dir}: it is a file, and an OCI image layout is a folder`,
+    {
+      hint: 'Name a folder that is empty, does not exist yet, or is an OCI image layout.',
+    },
+  );
 }
 
 async function prepare(dir: string): Promise<void> {

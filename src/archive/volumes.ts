@@ -84,22 +84,22 @@ function bestFit(
 }
 
 function refuseTooLarge(images: readonly Measured<LockedImage>[], limit: number): void {
-  const errors = images
-    .filter((image) => image.alone > limit)
-    .map(
-      ({ image, alone }) =>
-        new PackferryError(
-          'E_IMAGE_TOO_LARGE',
-          `${image.reference}: needs an archive of ${alone} bytes, but the volume limit is ${limit} bytes`,
-          { hint: `Use a volume size of at least ${alone} bytes, on media that take such a file.` },
-        ),
-    );
-  const [first] = errors;
-  if (first === undefined) return;
-  if (errors.length === 1) throw first;
-  const largest = Math.max(...images.map((image) => image.alone));
+  const tooLarge = images.filter((image) => image.alone > limit);
+  if (tooLarge.length === 0) return;
+  const largest = Math.max(...tooLarge.map(({ alone }) => alone));
+  const hint = `Use a volume size of at least ${largest} bytes, on media that take such a file.`;
+  const errors = tooLarge.map(
+    ({ image, alone }) =>
+      new PackferryError(
+        'E_IMAGE_TOO_LARGE',
+        `${image.reference}: needs an archive of ${alone} bytes, but a volume may have ${limit} at most`,
+        { hint },
+      ),
+  );
+  const [first, ...others] = errors;
+  if (first !== undefined && others.length === 0) throw first;
   throw new PackferryError('E_IMAGE_TOO_LARGE', `${errors.length} images do not fit into one volume each`, {
-    hint: `Use a volume size of at least ${largest} bytes, on media that take such a file.`,
+    hint,
     errors,
   });
 }

@@ -38,7 +38,7 @@ function wrongSize({ file, plan }: ReadVolume, { check, size }: ArchiveReading):
   const what =
     size > plan.size
       ? 'the file is too long'
-      : `the file ends too early, ${missing} of its blobs are missing`;
+      : `the file ends too early, ${missing} of its blobs ${missing === 1 ? 'is' : 'are'} missing`;
   const { message, hint = '' } = sizeMismatch(file, plan.size, String(size));
   return new PackferryError('E_SIZE_MISMATCH', `${message}: ${what}`, { hint });
 }

@@ -1,6 +1,7 @@
 import { access, constants, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
+import { whyUnwritable } from '../core/unwritable.ts';
 
 /**
  * Can a file be written there, as `writeFileWhole` does? To be asked before long work of which it is to be the result. Throws
@@ -41,10 +42,14 @@ async function checkFolder(folder: string): Promise<void> {
 }
 
 export function unwritableFolder(dir: string, cause: unknown): PackferryError {
-  return new PackferryError('E_OUTPUT_UNWRITABLE', `${dir} cannot be made or written: ${messageOf(cause)}`, {
-    hint: 'Give a folder that you may write to.',
-    cause,
-  });
+  return new PackferryError(
+    'E_OUTPUT_UNWRITABLE',
+    `${dir} cannot be made or written: ${whyUnwritable(cause)}`,
+    {
+      hint: 'Give a folder that you may write to.',
+      cause,
+    },
+  );
 }
 
 function whyNot(folder: string, cause: unknown): string {

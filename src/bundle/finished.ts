@@ -21,12 +21,7 @@ export interface FinishedBundle {
  */
 export async function readFinished(dir: string): Promise<FinishedBundle | undefined> {
   const names = await readdir(dir).catch((fault: unknown) => {
-    const code = systemCodeOf(fault);
-    if (code === 'ENOENT') return [] as string[];
-    if (code === 'ENOTDIR')
-      throw new PackferryError('E_BUNDLE_NOT_FOUND', `${dir} is a file, not a bundle's folder`, {
-        hint: 'Name the folder that the export wrote.',
-      });
+    if (['ENOENT', 'ENOTDIR'].includes(systemCodeOf(fault) ?? '')) return [] as string[];
     throw fault;
   });
   if (!names.includes(bundleFiles.signature) || names.includes(bundleFiles.journal)) return undefined;

@@ -36,6 +36,12 @@ export async function listFolder(dir: string): Promise<FolderListing> {
   const found = [...names, ...(await namesOfPacks(dir, names))];
   const litter = found.filter((name) => isLitter(path.basename(name)));
   const candidates = found.filter((name) => !litter.includes(name) && name !== packFolder).sort();
+  if (candidates.length === 0) {
+    // Above all the place of a medium that is not there.
+    throw new PackferryError('E_BUNDLE_NOT_FOUND', `${dir}: the folder is empty`, {
+      hint: `Is the medium mounted? ${giveTheFolder}`,
+    });
+  }
   const files = new Map<string, SeenFile>();
   const faults: PackferryError[] = [];
   for (const name of candidates) {
@@ -44,7 +50,8 @@ export async function listFolder(dir: string): Promise<FolderListing> {
     if (typeof stats !== 'string' && what === undefined) files.set(name, stats);
     else faults.push(notRegular(name, what ?? ''));
   }
-  if (faults.length > 0 && !names.includes(bundleFiles.sums)) {
+  const isNone = faults.length > 0 || !ownFiles.some((name) => names.includes(name));
+  if (isNone && !names.includes(bundleFiles.sums)) {
     // The parent of a bundle, or any other folder.
     throw new PackferryError(
       'E_BUNDLE_NOT_FOUND',
@@ -101,6 +108,9 @@ function notFound(dir: string, fault: unknown): PackferryError {
   const why = known.get(systemCodeOf(fault) ?? '') ?? messageOf(fault);
   return new PackferryError('E_BUNDLE_NOT_FOUND', `${dir}: ${why}`, { hint: giveTheFolder, cause: fault });
 }
+
+/** Each of them shows that a folder is a bundle, whatever it lacks. */
+const ownFiles: readonly string[] = [bundleFiles.document, bundleFiles.signature];
 
 const giveTheFolder = `Give the folder of the bundle, the one with ${bundleFiles.sums} in it.`;
 

@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import process from 'node:process';
-import { CommanderError } from 'commander';
+import { CommanderError, type Command } from 'commander';
 import {
   asPackferryError,
   messageOf,
@@ -12,6 +12,7 @@ import {
 import { processContext, type Context, type Identity } from './context.ts';
 import { printErrors } from './print-error.ts';
 import { makeProgram } from './program.ts';
+import { rerunHint } from './rerun-hint.ts';
 
 /** Runs one command line; returns the exit status and prints everything there is to say. */
 export async function run(argv: readonly string[], context: Context): Promise<ExitStatus> {
@@ -25,8 +26,10 @@ export async function run(argv: readonly string[], context: Context): Promise<Ex
     return status;
   } catch (fault) {
     if (fault instanceof CommanderError && fault.exitCode === 0) return 0;
-    const names = program.commands.map((command) => command.name());
-    const error = fault instanceof CommanderError ? usageError(fault, argv, names) : asPackferryError(fault);
+    const error =
+      fault instanceof CommanderError
+        ? usageError(fault, argv, namedCommand(program, argv))
+        : asPackferryError(fault);
     if (argv.includes('--json')) {
       const { failureText } = await import('./failure.ts');
       context.stdout.write(failureText(error));
@@ -36,14 +39,20 @@ export async function run(argv: readonly string[], context: Context): Promise<Ex
   }
 }
 
+/** The words at the beginning that name a command, or one of its commands. */
+function namedCommand(parent: Command, [word, ...rest]: readonly string[]): string[] {
+  const found = parent.commands.find((command) => command.name() === word);
+  return found === undefined ? [] : [found.name(), ...namedCommand(found, rest)];
+}
+
 /** What commander found wrong with a command line, in our form: its guess becomes part of the hint. */
 function usageError(
   fault: CommanderError,
   argv: readonly string[],
-  commands: readonly string[],
+  named: readonly string[],
 ): PackferryError {
   const [command = '', about = ''] = argv;
-  const see = commands.includes(command) ? `See packferry ${command} --help.` : 'See packferry --help.';
+  const see = `See ${['packferry', ...named].join(' ')} --help.`;
   if (fault.message.includes('PRIVATE KEY')) {
     // Commander takes it for an option and quotes it, for it begins with dashes.
     return new PackferryError('E_USAGE', 'a private key stands on the command line', {
@@ -77,7 +86,7 @@ export async function main(identity?: Identity): Promise<void> {
     // First, so that bars are gone when the message comes.
     stop.abort(
       new PackferryError(name === 'SIGINT' ? 'E_INTERRUPTED' : 'E_TERMINATED', 'stopped before the end', {
-        hint: 'Run the same command again: it goes on where this one stopped.',
+        hint: rerunHint(process.argv[2]),
       }),
     );
     context.stderr.write(

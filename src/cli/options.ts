@@ -63,7 +63,7 @@ export function addRegistryTargetOptions(command: Command): Command {
 export function authFileOption(): Option {
   return new Option(
     '--authfile <file>',
-    "accounts of registries, instead of podman's and docker's own files (environment: REGISTRY_AUTH_FILE)",
+    "accounts of registries, instead of podman's and docker's own files (env: REGISTRY_AUTH_FILE)",
   );
 }
 
@@ -184,7 +184,7 @@ export function siteOption(): Option {
 export function toOption(preset: string): Option {
   return new Option(
     '--to <endpoint>',
-    `where to: docker:, podman:, either with unix:///PATH, ?sudo or ?as=USER, ssh://[USER@]HOST, oci:DIR, or registry://HOST[:PORT][/PREFIX]; may be repeated${preset}`,
+    `where to: docker:, podman:, either with unix:///PATH, ?sudo or ?as=USER, ssh://[USER@]HOST, oci:DIR, or registry://HOST[:PORT][/PREFIX] (repeatable)${preset}`,
   ).argParser(collectValues);
 }
 
@@ -218,7 +218,7 @@ export function deepOption(): Option {
 export function stateOption(): Option {
   return new Option(
     '--state <dir>',
-    "folder of what this site remembers: the bundles that it accepted, receipts (default: /var/lib/packferry for root, else packferry in the user's state folder; environment: PACKFERRY_STATE)",
+    "folder of what this site remembers: the bundles that it accepted, receipts (default: /var/lib/packferry for root, else packferry in the user's state folder; env: PACKFERRY_STATE)",
   );
 }
 
@@ -226,7 +226,7 @@ export function stateOption(): Option {
 export function stateCopyOption(): Option {
   return new Option(
     '--state-copy <dir>',
-    'folder, best on another disk, with a second copy of what was accepted, which must agree (environment: PACKFERRY_STATE_COPY)',
+    'folder, best on another disk, with a second copy of what was accepted, which must agree (env: PACKFERRY_STATE_COPY)',
   );
 }
 
@@ -308,7 +308,7 @@ export function passphraseOption(): Option {
 export function passphrasesOption(): Option {
   return new Option(
     '--passphrase-file <file>',
-    'file whose first line is the passphrase of the key; without it an encrypted key is asked for on the terminal; with several keys, repeat it for each key in the same order, unless only one of them is encrypted',
+    'file whose first line is the passphrase of the key; without it an encrypted key is asked for on the terminal (repeatable: with several keys once for each, in the same order, unless only one of them is encrypted)',
   )
     .argParser(collectValues)
     .env('PACKFERRY_PASSPHRASE_FILE');

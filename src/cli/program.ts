@@ -22,6 +22,8 @@ export function makeProgram(context: Context, ended: (status: ExitStatus) => voi
     .helpCommand(true)
     .showSuggestionAfterError(true)
     .exitOverride()
+    // Without "[options]", which all have, descriptions have room on a terminal of 80 columns.
+    .configureHelp({ subcommandTerm: termOf })
     .configureOutput({
       writeOut: (text) => context.stdout.write(text),
       writeErr: (text) => context.stderr.write(text),
@@ -41,6 +43,10 @@ export function makeProgram(context: Context, ended: (status: ExitStatus) => voi
   }
   program.addHelpText('after', `\nExamples:\n${topExamples()}\n\nExit status:\n${statusText()}`);
   return program;
+}
+
+function termOf(command: Command): string {
+  return `${command.name()} ${command.usage().replace(/\[(options|command)\] ?/g, '')}`.trimEnd();
 }
 
 function addEntry(

@@ -123,11 +123,15 @@ export class Receipts {
     return evidence;
   }
 
-  /** Writes the receipts of what was begun, and tells what did not go well. Each is written once. */
+  /**
+   * Writes the receipts of what was begun, and tells what did not go well. Each is written once. A command line that was refused
+   * (`E_USAGE`) leaves none of what was not looked at: there is nothing that it could witness.
+   */
   async leave(
     errors: readonly PackferryError[],
   ): Promise<{ readonly written: readonly WrittenReceipt[]; readonly errors: readonly PackferryError[] }> {
-    const begun = this.#begun;
+    const isRefused = errors.some(({ code }) => code === 'E_USAGE');
+    const begun = this.#begun.filter(({ evidence }) => evidence.hasSeen || !isRefused);
     this.#begun = [];
     const store = await this.#store?.catch(() => undefined);
     const left: Left[] = [];

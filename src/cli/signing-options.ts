@@ -7,7 +7,7 @@ import { collectValues } from './options.ts';
 export function keysOption(preset: string): Option {
   return new Option(
     '--key <file>',
-    `OpenSSH private key that signs the bundle, or the public key or certificate of one that an ssh-agent holds${preset}; several signers: repeat it`,
+    `OpenSSH private key that signs the bundle, or the public key or certificate of one that an ssh-agent holds${preset} (repeatable, for several signers)`,
   )
     .argParser(collectValues)
     .env('PACKFERRY_KEY');

@@ -38,13 +38,12 @@ export async function diagnoseRegistry(
   const isHub = host === 'docker.io';
   try {
     const account = await options.credentials?.find(host, '');
-    const { wantsAccount, limit } = await probeRegistry(host, options, {
+    const { wantsAccount, isEncrypted, limit } = await probeRegistry(host, options, {
       what: host,
       signal,
       ...(isHub ? { manifest: pullQuestion } : {}),
     });
-    const scheme = options.registries?.get(host)?.plainHttp === true ? 'HTTP' : 'HTTPS';
-    const message = `${host}: answers over ${scheme}; ${wordsOn(account, wantsAccount)}`;
+    const message = `${host}: answers over ${isEncrypted ? 'HTTPS' : 'HTTP'}; ${wordsOn(account, wantsAccount)}`;
     return {
       checks: [{ id: 'registry', state: 'ok', message }, ...(limit ? [limitCheck(host, limit)] : [])],
     };

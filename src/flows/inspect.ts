@@ -1,8 +1,9 @@
-import { stat } from 'node:fs/promises';
-import { PackferryError } from '../core/errors.ts';
+import { asPackferryError, PackferryError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import { blobsOf, totalSize } from '../core/image.ts';
 import { checkSizes, readFinished } from '../bundle/finished.ts';
+import { listFolder } from '../bundle/folder.ts';
+import { bundleFiles } from '../bundle/names.ts';
 import { checkSignature, type SignedDocument } from '../bundle/open.ts';
 import type { SignatureOptions } from '../bundle/signed-list.ts';
 import type { BundleDocument } from '../schema/bundle.ts';
@@ -73,14 +74,17 @@ async function readSigned(dir: string, options: SignatureOptions): Promise<Signe
 }
 
 async function readUnverified(dir: string): Promise<BundleDocument> {
-  const finished = await readFinished(dir);
+  const finished = await readFinished(dir).catch((fault: unknown) => {
+    const { code, message, hint } = asPackferryError(fault);
+    if (hint !== undefined) throw fault;
+    throw new PackferryError(code, `${dir}: ${message}`, { hint: damagedHint, cause: fault });
+  });
   if (finished !== undefined) return finished.document;
-  const isThere = await stat(dir).then(
-    () => true,
-    () => false,
-  );
-  const why = isThere ? 'there is no finished bundle in this folder' : 'no such folder';
-  throw new PackferryError('E_BUNDLE_NOT_FOUND', `${dir}: ${why}`, {
-    hint: 'Give the folder of the bundle, the one with SHA256SUMS.sig in it.',
+  // Says what the folder is instead, in the words of every other command.
+  await listFolder(dir);
+  throw new PackferryError('E_BUNDLE_INCOMPLETE', `${dir}: ${bundleFiles.signature} is missing`, {
+    hint: damagedHint,
   });
 }
+
+const damagedHint = 'The bundle is damaged. Copy it again from where it was made.';

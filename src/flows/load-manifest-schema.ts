@@ -91,7 +91,8 @@ function unknownKey(key: string, parent: YamlPath, schema: z.ZodType): Mistake {
     path: [...parent, key],
     atKey: true,
     message: `unknown key ${JSON.stringify(key)}${guess}`,
-    ...(known.length === 0 ? {} : { hint: `Known here: ${known.join(', ')}.` }),
+    // Of several shapes that may stand there, some share keys.
+    ...(known.length === 0 ? {} : { hint: `Known here: ${[...new Set(known)].join(', ')}.` }),
   };
 }
 

@@ -55,11 +55,12 @@ function partsOf({ errors }: PackferryError): PackferryError[] {
 /** Which bundle a report is about. */
 export function bundleHead(
   dir: string,
-  { name, sequence, createdAt, audience, onExisting }: BundleDocument,
-): Pick<InspectReport, 'dir' | 'name' | 'sequence' | 'createdAt' | 'audience' | 'onExisting'> {
+  { name, sequence, createdAt, audience, expiresAt, onExisting }: BundleDocument,
+): Pick<InspectReport, 'dir' | 'name' | 'sequence' | 'createdAt' | 'audience' | 'expiresAt' | 'onExisting'> {
   return {
     ...{ dir, name, sequence, createdAt },
     ...(audience === undefined ? {} : { audience }),
+    ...(expiresAt === undefined ? {} : { expiresAt }),
     ...(onExisting === undefined ? {} : { onExisting }),
   };
 }

@@ -92,29 +92,44 @@ export async function openUsableTargets(
   return [...targets.values()];
 }
 
+/** How targets are opened while other work is done. */
+export interface MeanwhileOptions {
+  readonly signal: AbortSignal;
+  readonly atOnce?: number | undefined;
+  /** Hears of a target that cannot be used as it is, long before that counts; is it opened once more after the work? */
+  readonly onTrouble: (target: string, error: PackferryError, isTriedAgain: boolean) => void;
+}
+
 /**
- * Opens targets as `openUsableTargets` does, those over SSH while other work is still done, since to connect takes many round
- * trips. Where somebody has to be asked for a password, that waits for the end of the work. What the work throws counts first; then
- * nothing stays open.
+ * Opens targets as `openUsableTargets` does, while other work is still done: to connect takes many round trips, and what is not
+ * there is better known now than after the work. What could not be opened is told at once, and opened once more after the work:
+ * an engine may have been started by then, and for a password somebody has to be asked, which waits so long. Of hosts that are
+ * out of reach each try takes long, so they get one. What the work throws counts first; then nothing stays open.
  */
 export async function openMeanwhile<T>(
   found: readonly FoundTarget[],
-  signal: AbortSignal,
   work: () => Promise<T>,
-  atOnce?: number,
+  { signal, atOnce, onTrouble }: MeanwhileOptions,
 ): Promise<{ readonly done: T; readonly targets: readonly ImageTarget[] }> {
   const inVain = new AbortController();
   const both = AbortSignal.any([signal, inVain.signal]);
-  const working = work();
+  let isWorking = true;
+  const working = work().finally(() => (isWorking = false));
   const patient = found.map((open): FoundTarget => {
-    if (!open.url.startsWith('ssh:'))
-      return Object.assign(() => working.then(() => open(both)), { url: open.url });
-    const quietly = (): Promise<ImageTarget> =>
-      open(both, true).catch((fault: unknown) => {
-        if (asPackferryError(fault).code !== 'E_SSH_AUTH') throw fault;
-        return working.then(() => open(both));
-      });
-    return Object.assign(quietly, { url: open.url });
+    const early = async (): Promise<ImageTarget> => {
+      try {
+        return await open(both, true);
+      } catch (fault) {
+        const error = asPackferryError(fault);
+        const isAsking = error.code === 'E_SSH_AUTH';
+        const isTriedAgain = isAsking || !open.url.startsWith('ssh:');
+        if (isWorking && !both.aborted && !isAsking) onTrouble(open.url, error, isTriedAgain);
+        if (!isTriedAgain) throw fault;
+        await working;
+        return open(both);
+      }
+    };
+    return Object.assign(early, { url: open.url });
   });
   const opening = openUsableTargets(patient, both, atOnce);
   try {

@@ -16,6 +16,8 @@ const root = '/v2/';
 export interface Probed {
   /** Did it want an account, or a token without one? */
   readonly wantsAccount: boolean;
+  /** Does it speak HTTPS? One on this machine does not have to. */
+  readonly isEncrypted: boolean;
   /** What it says of the pulls that it allows. */
   readonly limit?: PullLimit;
 }
@@ -73,11 +75,12 @@ export async function probeRegistry(
   };
   try {
     const { wantsAccount } = await entered(root, undefined, '');
-    if (manifest === undefined) return { wantsAccount };
+    const probed = { wantsAccount, isEncrypted: new URL(endpoint.origin).protocol === 'https:' };
+    if (manifest === undefined) return probed;
     const { repository, tag } = manifest;
     const { answer } = await entered(`/v2/${repository}/manifests/${tag}`, 'HEAD', repository);
     const limit = pullLimitOf(answer);
-    return { wantsAccount, ...(limit === undefined ? {} : { limit }) };
+    return { ...probed, ...(limit === undefined ? {} : { limit }) };
   } finally {
     await transport.close();
   }

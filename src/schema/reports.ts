@@ -127,6 +127,8 @@ export const bundleHead = {
   audience: z.array(z.string()).exactOptional(),
   /** What it asks for where names stand for other images; absent: nothing. */
   onExisting: z.enum(['keep', 'retag']).exactOptional(),
+  /** After that it is refused; absent: never. */
+  expiresAt: z.string().exactOptional(),
 };
 
 /** The self-contained importer that the bundle carries, if any. Its hash is to reach the closed side on another way. */

@@ -4,6 +4,7 @@ import { currentUser } from './guarded-file.ts';
 import type { KeyFile } from './key-envelope.ts';
 import { isKeyTypeName } from './key-types.ts';
 import { readSmallFile, type SmallFile } from './read-file.ts';
+import { looksPrivate } from './wrong-file.ts';
 
 /** The file of one half of a key. */
 export interface KeyHalf extends KeyFile {
@@ -39,7 +40,8 @@ export async function readKeyHalf(path: string): Promise<KeyHalf> {
     hint: 'Name the file of a private key, or make one: packferry keygen',
   });
   const isPublic = isPublicKey(file);
-  if (!isPublic && isOpenToOthers(file)) {
+  // Of what is no key at all, that is the fault.
+  if (looksPrivate(file.bytes.toString('latin1')) && isOpenToOthers(file)) {
     const mode = (file.stats.mode & 0o777).toString(8).padStart(4, '0');
     throw new PackferryError('E_KEY_UNREADABLE', `${path}: others may read this private key (mode ${mode})`, {
       hint: `chmod 600 ${path}`,

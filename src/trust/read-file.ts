@@ -22,7 +22,10 @@ export async function readSmallFile(path: string, options: SmallFileOptions): Pr
     // Without O_NONBLOCK, opening a pipe waits until somebody writes to it.
     handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const stats = await handle.stat();
-    if (!stats.isFile()) throw new PackferryError(options.code, `${path}: not a regular file`);
+    if (!stats.isFile()) {
+      const what = stats.isDirectory() ? 'a folder, not a file' : 'not a regular file';
+      throw new PackferryError(options.code, `${path}: ${what}`, { hint: options.hint });
+    }
     return { bytes: await readUpTo(handle, path, options), stats };
   } catch (cause) {
     if (cause instanceof PackferryError) throw cause;

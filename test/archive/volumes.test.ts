@@ -173,6 +173,7 @@ const tooLarge = test.macro({
       ['E_IMAGE_TOO_LARGE', 'E_IMAGE_TOO_LARGE'],
     );
     t.true(faults.hint?.includes(String(sizeOf([larger]))));
+    t.deepEqual([...new Set(faults.errors.map(({ hint }) => hint))], [faults.hint], 'one size that fits all');
   },
   title: (which) => `an image over the limit is refused by name with the size that it needs: ${which}`,
 });

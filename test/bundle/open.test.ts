@@ -419,6 +419,14 @@ test('a folder that holds bundles, and a file, are no damaged bundle but the wro
     t.regex(above.message, /is no bundle: there is no SHA256SUMS in it/);
     const file = await t.throwsAsync(open(path.join(dir, 'bundle.json')), code('E_BUNDLE_NOT_FOUND'));
     t.regex(file.message, /bundle\.json: it is a file, and a bundle is a folder$/);
+    const other = path.join(folder, 'other');
+    await mkdir(other);
+    const empty = await t.throwsAsync(open(other), code('E_BUNDLE_NOT_FOUND'));
+    t.regex(empty.message, /other: the folder is empty$/);
+    t.regex((empty as PackferryError).hint ?? '', /^Is the medium mounted\? /);
+    await writeFile(path.join(other, 'notes.txt'), 'of somebody');
+    const foreign = await t.throwsAsync(open(other), code('E_BUNDLE_NOT_FOUND'));
+    t.regex(foreign.message, /is no bundle: there is no SHA256SUMS in it/);
   });
 });
 

@@ -116,3 +116,47 @@ test('the same images for other sites are another bundle, and the first is not o
     t.true(refused.stderr.includes('error[E_OUTPUT_EXISTS]: '), refused.stderr);
   });
 });
+
+test('the command line says for whom a bundle is and how long it counts, also against the manifest', async (t) => {
+  await withSite(async (site) => {
+    const manifest = await site.manifestFor(
+      'a.yml',
+      site.host,
+      'bundle: {audience: [site-a], expiresAfter: 4w}\n',
+    );
+    const exporting = ['export', manifest, '-o', site.bundle, '--key', site.key];
+    for (const wrong of [
+      ['--audience', 'Site B'],
+      ['--audience', 'site-a,site-b'],
+      ['--expires-after', 'never'],
+      ['--expires-after', '90'],
+    ]) {
+      const ran = await runCli([...exporting, ...wrong]);
+      t.is(ran.status, 2, ran.stderr);
+      t.regex(
+        ran.stderr,
+        new RegExp(`error\\[E_USAGE\\]: ${wrong[0] ?? ''}: "${wrong[1] ?? ''}" is no .*\nhint: `),
+      );
+    }
+    t.false((await readdir(site.folder)).includes('bundle'));
+    const made = await runCli([
+      ...exporting,
+      '--audience',
+      'site-b',
+      '--audience',
+      'site-c',
+      '--expires-after',
+      '12h',
+    ]);
+    t.is(made.status, 0, made.stderr);
+    t.true(made.stderr.includes('For site-b, site-c only.'), made.stderr);
+    const shown = await runCli(['inspect', site.bundle, '--json']);
+    const { audience, createdAt, expiresAt } = inspectReport.parse(JSON.parse(shown.stdout));
+    t.deepEqual(audience, ['site-b', 'site-c']);
+    t.is(Date.parse(expiresAt ?? '') - Date.parse(createdAt), 12 * 3_600_000);
+    const told = `It may be imported until ${expiresAt ?? ''}.`;
+    const looking = await runCli(['inspect', site.bundle]);
+    const verified = ['verify', site.bundle, '--trusted-keys', site.trusted, '--site', 'site-b'];
+    for (const ran of [made, looking, await runCli(verified)]) t.true(ran.stderr.includes(told), ran.stderr);
+  });
+});

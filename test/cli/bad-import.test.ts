@@ -197,6 +197,12 @@ test('a target folder that is something else: status 6, and it stays as it is', 
     t.is(ran.status, 6, ran.stderr);
     t.regex(ran.stderr, /E_TARGET_UNWRITABLE\]: oci:.*home: /);
     t.deepEqual(await readdir(at('home')), ['thesis.txt']);
+    const file = await runCli([...importing, '--to', `oci:${at('home', 'thesis.txt')}`]);
+    t.is(file.status, 6, file.stderr);
+    t.regex(
+      file.stderr,
+      /E_TARGET_UNWRITABLE\]: oci:.*thesis\.txt: it is a file, and .* is a folder\nhint: /,
+    );
   });
 });
 
@@ -257,5 +263,20 @@ test('the trusted keys of the user are found, in the folder that XDG_CONFIG_HOME
     t.is((await runCli(verify, { env: { XDG_CONFIG_HOME: at('home', '.config') } })).status, 0);
     t.is((await runCli(verify, { home, env: { XDG_CONFIG_HOME: '' } })).status, 0, 'empty means unset');
     t.is((await runCli(verify, { env: { XDG_CONFIG_HOME: at('elsewhere') } })).status, 2);
+  });
+});
+
+test('an engine that is off is status 6; a bundle that is damaged counts more', async (t) => {
+  await withSite(async ({ exporting, importing, at }) => {
+    t.is((await runCli(exporting)).status, 0);
+    const argv = [...importing, '--to', `docker:unix://${at('no.sock')}`];
+    const off = await runCli(argv);
+    t.is(off.status, 6, off.stderr);
+    t.regex(off.stderr, /^error\[E_ENGINE_UNREACHABLE\]: docker:unix:.*no\.sock\nhint: /m);
+    await flipByte(at('bundle', 'images-001.tar'), 0.6);
+    const damaged = await runCli(argv);
+    t.is(damaged.status, 4, damaged.stderr);
+    t.regex(damaged.stderr, /^error\[E_DIGEST_MISMATCH\]/m);
+    t.notRegex(damaged.stderr, /error\[E_ENGINE_UNREACHABLE\]/);
   });
 });

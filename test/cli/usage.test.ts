@@ -65,6 +65,8 @@ test('a group by itself prints its commands, and each of them has help with exam
   const unknown = await runCli(['trust', 'ad']);
   t.is(unknown.status, 2);
   t.regex(unknown.stderr, /unknown command 'ad'[^]*add/);
+  const inside = await runCli(['trust', 'revoke', 'soc-builder']);
+  t.regex(inside.stderr, /--reason[^]*\nhint: See packferry trust revoke --help\.\n/);
 });
 
 test('--version prints the version alone', async (t) => {

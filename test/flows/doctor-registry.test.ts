@@ -64,6 +64,12 @@ test('doctor: a registry that asks nobody who he is says so', async (t) => {
   t.regex(checks[0]?.message ?? '', /asks nobody who he is; the account soc of \/auth.json is not needed/);
 });
 
+test('doctor: one on this machine is spoken to in clear without being asked to, and that is told', async (t) => {
+  const { host } = await scripted(t, open);
+  const { checks } = await diagnoseRegistry(host, { retries: 0 }, signal);
+  t.is(checks[0]?.message, `${host}: answers over HTTP; it asks nobody who he is`);
+});
+
 test('doctor: a registry that is not there fails, and what is no host is refused', async (t) => {
   const host = '127.0.0.1:1';
   const { checks, error } = await diagnoseRegistry(host, optionsFor(host), signal);

@@ -1,7 +1,7 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
-import { checkSignature } from '../../src/bundle/open.ts';
+import { checkSignature, openBundle } from '../../src/bundle/open.ts';
 import { PackferryError } from '../../src/core/errors.ts';
 import { silent, type Event } from '../../src/core/events.ts';
 import { inspectBundle } from '../../src/flows/inspect.ts';
@@ -51,5 +51,35 @@ test('inspect with trusted keys notices an archive that is missing', async (t) =
       instanceOf: PackferryError,
       code: 'E_BUNDLE_INCOMPLETE',
     });
+  });
+});
+
+test('what is no bundle is told in the words of verify, and what is damaged with what to do', async (t) => {
+  await withBundleFixture(async (fixture) => {
+    const dir = path.join(fixture.folder, 'bundle');
+    await fixture.write(dir);
+    const inspected = (folder: string): Promise<unknown> =>
+      inspectBundle(folder, { now: fixtureTime, emit: silent });
+    const verified = (folder: string): Promise<unknown> =>
+      openBundle(folder, { allowed: fixture.allowed, now: fixtureTime, emit: silent });
+    const empty = path.join(fixture.folder, 'empty');
+    await mkdir(empty);
+    for (const place of [
+      path.join(fixture.folder, 'none'),
+      path.join(dir, 'bundle.json'),
+      empty,
+      fixture.folder,
+    ]) {
+      const [one, other] = [await t.throwsAsync(inspected(place)), await t.throwsAsync(verified(place))];
+      t.is(one.message, other.message);
+      t.like(one, { code: 'E_BUNDLE_NOT_FOUND' });
+    }
+    await writeFile(path.join(dir, 'bundle.json'), '{');
+    const torn = await t.throwsAsync(inspected(dir));
+    t.true(torn.message.startsWith(`${dir}: bundle.json: `));
+    t.regex(torn instanceof PackferryError ? (torn.hint ?? '') : '', /Copy it again/);
+    await rm(path.join(dir, 'SHA256SUMS.sig'));
+    const unsigned = await t.throwsAsync(inspected(dir), { code: 'E_BUNDLE_INCOMPLETE' });
+    t.true(unsigned.message.endsWith('SHA256SUMS.sig is missing'));
   });
 });

@@ -49,6 +49,12 @@ test(
   '3:25',
   /"digset"/,
 );
+test(
+  'keys that several shapes know are told once',
+  hints,
+  `${head}images: [{reference: a, digset: b}]\n`,
+  'Known here: reference, from, pattern.',
+);
 test('no schema', refuses, 'name: soc\nimages: [a]\n', '1:1', /schema.*packferry\.export\/v1/);
 test(
   'another schema',

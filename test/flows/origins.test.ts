@@ -239,3 +239,10 @@ test('tags are asked of the registries of a chain; a folder keeps no list of the
     source: 'oci:/nonexistent',
   });
 });
+
+test('an archive of docker save that is not there is told without the words of the system', async (t) => {
+  const gone = 'docker-archive:/nonexistent.tar';
+  const { source } = manifestSource(t, [imageFrom(custom, gone)]);
+  const error = await errorOf(t, 'E_SOURCE_UNREACHABLE', () => resolve(source, custom));
+  t.true(error.message.endsWith(`${gone}: no such file`), error.message);
+});

@@ -12,6 +12,7 @@ import { openDockerTarget } from '../../src/engine/docker-target.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { buildImage } from '../../src/flows/build/build.ts';
 import { readRecipe } from '../../src/flows/build/recipe.ts';
+import { inspectReport } from '../../src/schema/reports.ts';
 import { buildBase } from '../helpers/build-base.ts';
 import { contentOf } from '../helpers/built-content.ts';
 import { MemoryOutput, runCli, type RunOptions } from '../helpers/cli-run.ts';
@@ -127,6 +128,8 @@ engineTest(
       for (const [wrong, code] of [
         [['--export', bundle], 'E_USAGE'],
         [['--bundle-name', 'tools'], 'E_USAGE'],
+        [['--audience', 'site-a'], 'E_USAGE'],
+        [['--export', bundle, ...signed, '--expires-after', '2 months'], 'E_USAGE'],
         [['--export', path.join(dir, 'allowed_signers'), ...signed], 'E_OUTPUT_EXISTS'],
         [['--export', bundle, '--key', path.join(dir, 'allowed_signers')], 'E_KEY_'],
       ] as const) {
@@ -135,6 +138,7 @@ engineTest(
         t.is(await api.inspect(name), undefined);
       }
       const places = ['--to', `oci:${dir}/out`, '--export', bundle, ...signed, '--bundle-name', 'tools'];
+      places.push('--audience', 'site-a', '--expires-after', '90d');
       const first = await build(['--python', 'requests==1.0', ...places], { env });
       t.is(first.status, 0, first.stderr);
       const old = await api.inspect(name);
@@ -143,6 +147,9 @@ engineTest(
       const carried = await runCli(['inspect', bundle, '--json']);
       t.is(carried.status, 0, carried.stderr);
       t.true(carried.stdout.includes(old?.Id ?? 'no ID'), carried.stdout);
+      const terms = inspectReport.parse(JSON.parse(carried.stdout));
+      t.deepEqual(terms.audience, ['site-a']);
+      t.is(Date.parse(terms.expiresAt ?? '') - Date.parse(terms.createdAt), 90 * 86_400_000);
       const copied = await openOciLayout(path.join(dir, 'out'));
       const locked = await copied.resolve(parseReference(name), defaultPlatform);
       t.deepEqual(

@@ -128,6 +128,12 @@ test('a key file must be a readable private key of one person', (t) =>
     }
     await chmod(file, 0o400);
     t.is((await readKeyFile(file)).name, file);
+    // To close a file that holds no secret would be bad advice.
+    const other = path.join(folder, 'allowed_signers');
+    await writeFile(other, 'soc ssh-ed25519 AAAA\n', { mode: 0o644 });
+    const { name, text } = await readKeyFile(other);
+    const error = await t.throwsAsync(openSigner({ name, text }), unreadable);
+    t.regex(error.message, /allowed_signers: no readable private key/);
   }));
 
 const { line: publicKey } = newEd25519();

@@ -6,13 +6,14 @@ import { parseSource } from '../../flows/source-endpoint.ts';
 import type { BuildReport } from '../../schema/reports-build.ts';
 import type { ExportReport } from '../../schema/reports.ts';
 import type { Signers } from '../../trust/signer.ts';
+import { termsOf, type TermsOptions } from '../bundle-terms.ts';
 import { timeToWrite } from '../context.ts';
 import type { Session } from '../session.ts';
 import { openSigningKeys } from '../signing-keys.ts';
 import { volumeSizeOf } from '../signing-options.ts';
 import { withManifestSource, type SourceOptions } from './sources.ts';
 
-export interface BuildExportOptions extends SourceOptions {
+export interface BuildExportOptions extends SourceOptions, TermsOptions {
   readonly on: string;
   readonly export?: string;
   readonly bundleName?: string;
@@ -38,14 +39,13 @@ export async function bundleWriter(
   { reference }: BuildRecipe,
   options: BuildExportOptions,
 ): Promise<BundleWriter | undefined> {
-  const { export: dir, bundleName, key, sequence, volumeSize } = options;
+  const { export: dir, bundleName, key, volumeSize } = options;
   if (dir === undefined) {
-    if (bundleName === undefined && sequence === undefined && volumeSize === undefined) return undefined;
-    throw new PackferryError('E_USAGE', '--bundle-name, --sequence and --volume-size are those of a bundle', {
-      hint: 'Say where it is to be written: --export DIR.',
-    });
+    refuseWithoutBundle(options);
+    return undefined;
   }
   const name = bundleNameOf(reference, bundleName);
+  const terms = termsOf(options);
   const size = volumeSize === undefined ? undefined : volumeSizeOf(volumeSize);
   const engine = parseSource(options.on, (text) => text);
   if (key === undefined || key.length === 0) {
@@ -58,9 +58,26 @@ export async function bundleWriter(
   if (options.dryRun === true) return undefined;
   const signers = await openSigningKeys(session, key, options.passphraseFile);
   return (built) => {
-    const manifest = manifestOfBuilt(name, built, engine, size);
+    const manifest = { ...manifestOfBuilt(name, built, engine, size), ...terms };
     return write(session, built, { dir, manifest, signers }, options);
   };
+}
+
+/** What would be said of a bundle, where none is asked for. */
+function refuseWithoutBundle(options: BuildExportOptions): void {
+  const { bundleName, sequence, volumeSize, audience, expiresAfter } = options;
+  const given = Object.entries({
+    '--bundle-name': bundleName,
+    '--sequence': sequence,
+    '--volume-size': volumeSize,
+    '--audience': audience,
+    '--expires-after': expiresAfter,
+  }).filter(([, value]) => value !== undefined);
+  if (given.length === 0) return;
+  const names = given.map(([name]) => name).join(', ');
+  throw new PackferryError('E_USAGE', `there is no bundle for ${names}`, {
+    hint: 'Say where it is to be written: --export DIR.',
+  });
 }
 
 async function write(

@@ -19,6 +19,7 @@ import { lendableBytes, openLenders } from '../../flows/reuse.ts';
 import { select, type Selection } from '../../flows/selection.ts';
 import { askWitness } from '../../flows/witness.ts';
 import type { ManifestSource } from '../../flows/origins.ts';
+import { termsOf, type TermsOptions } from '../bundle-terms.ts';
 import { timeToWrite } from '../context.ts';
 import type { Action, CommonOptions, Outcome, Session } from '../session.ts';
 import { openSigningKeys } from '../signing-keys.ts';
@@ -29,7 +30,7 @@ import { lockFileOf } from './lock.ts';
 import { planNotes, planTable } from './plan-text.ts';
 import { selecting, withManifestSource, type SourceOptions } from './sources.ts';
 
-export interface ExportOptions extends CommonOptions, SourceOptions {
+export interface ExportOptions extends CommonOptions, SourceOptions, TermsOptions {
   readonly output: string;
   readonly key?: readonly string[];
   readonly passphraseFile?: readonly string[];
@@ -165,11 +166,13 @@ async function fromLock(
 }
 
 /** What the command line says wins over the manifest. */
-function withOptions(selection: Selection, { volumeSize, withPacks }: ExportOptions): Selection {
+function withOptions(selection: Selection, options: ExportOptions): Selection {
+  const { volumeSize, withPacks } = options;
   const manifest = {
     ...selection.manifest,
     ...(volumeSize === undefined ? {} : { volumeSize: volumeSizeOf(volumeSize) }),
     ...(withPacks === true ? { carriesPacks: true } : {}),
+    ...termsOf(options),
   };
   return { ...selection, manifest };
 }

@@ -31,7 +31,7 @@ import { withReceipt, type ReceiptOptions } from '../receipts.ts';
 import type { Action, CommonOptions, Outcome, Session } from '../session.ts';
 import { deliveryTargets, onExisting, type DeliveryOptions } from './targets.ts';
 import { count } from '../text/plural.ts';
-import { deliverySummary, deliveryTable, sumUp } from '../text/delivery.ts';
+import { deliverySummary, deliveryTable, sumUp, troubleAhead } from '../text/delivery.ts';
 import { visible } from '../text/visible.ts';
 
 export interface ImportOptions
@@ -91,7 +91,13 @@ async function runImport(
       chooseImages(opened, asked.only);
       return opened;
     };
-    const { done: bundle, targets } = await openMeanwhile(found, signal, open, options.targetsAtOnce);
+    const { done: bundle, targets } = await openMeanwhile(found, open, {
+      signal,
+      atOnce: options.targetsAtOnce,
+      onTrouble: (target, error, isTriedAgain) => {
+        emit({ type: 'note', level: 'warning', message: troubleAhead(target, error, isTriedAgain) });
+      },
+    });
     const load = { bundle, judgement, ...asked };
     return await loadInto(targets, session, load, options, evidence).finally(() => closeTargets(targets));
   } finally {

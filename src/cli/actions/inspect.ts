@@ -5,7 +5,7 @@ import type { ImageUse } from '../../schema/parts.ts';
 import type { InspectReport } from '../../schema/reports.ts';
 import { trustedKeys } from '../keys.ts';
 import type { Action, CommonOptions } from '../session.ts';
-import { audienceLines } from '../text/audience.ts';
+import { termLines } from '../text/terms.ts';
 import { count } from '../text/plural.ts';
 import { table } from '../text/table.ts';
 import { carriedImporter } from '../text/importer.ts';
@@ -55,6 +55,7 @@ function summaryOf({
   createdAt,
   audience,
   onExisting,
+  expiresAt,
   totals,
   leftOut,
   archives,
@@ -71,7 +72,7 @@ function summaryOf({
     `${name} ${sequence} of ${createdAt}: ${count(totals.images, 'image')} in ${count(archives.length, 'archive')}, ${size}.`,
     ...leftOutLines(leftOut),
     ...importers.map(carriedImporter),
-    ...audienceLines(audience),
+    ...termLines({ audience, expiresAt }),
     ...(onExisting === undefined ? [] : [asked[onExisting]]),
     trust,
   ]

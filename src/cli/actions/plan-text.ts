@@ -1,8 +1,8 @@
 import { parseReference } from '../../core/reference.ts';
 import { formatSize } from '../../core/size.ts';
 import type { PlanReport } from '../../schema/reports.ts';
-import { audienceLines } from '../text/audience.ts';
 import { leftOutColumn, leftOutLines } from '../text/left-out.ts';
+import { termLines } from '../text/terms.ts';
 import { count } from '../text/plural.ts';
 import { table } from '../text/table.ts';
 import { visible } from '../text/visible.ts';
@@ -62,8 +62,8 @@ export function planTree({ name, packs, images }: PlanReport): string {
 
 /** Further lines for the summary of a plan: what is left out, what leaving out would save, what a witness said. */
 export function planNotes(report: PlanReport): string[] {
-  const { images, packs, excluded, savings, totals, audience, pullLimits } = report;
-  const lines = [...leftOutLines(report.leftOut), ...audienceLines(audience)];
+  const { images, packs, excluded, savings, totals, pullLimits } = report;
+  const lines = [...leftOutLines(report.leftOut), ...termLines(report)];
   const needed = packs.filter(({ requiredBy }) => requiredBy !== undefined).length;
   if (needed > 0) lines.push(`Packs that others need: ${needed}.`);
   if (packs.some(({ carried }) => carried !== undefined)) {

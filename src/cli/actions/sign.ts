@@ -7,7 +7,7 @@ import { trustedKeys } from '../keys.ts';
 import { confirm, isInteractive } from '../prompt.ts';
 import type { Action, CommonOptions, Session } from '../session.ts';
 import { openSigningKeys } from '../signing-keys.ts';
-import { audienceLines } from '../text/audience.ts';
+import { termLines } from '../text/terms.ts';
 import { count } from '../text/plural.ts';
 import { table } from '../text/table.ts';
 import { visible } from '../text/visible.ts';
@@ -55,11 +55,11 @@ function approval(session: Session, { yes }: SignOptions): (plan: SignPlan) => P
 
 function planText({ bundle, signer }: SignPlan): string {
   const { document, signers, sumsSha256 } = bundle;
-  const { name, sequence, createdAt, images, archives, audience } = document;
+  const { name, sequence, createdAt, images, archives } = document;
   const size = formatSize(archives.reduce((sum, archive) => sum + archive.size, 0));
   return [
     `${name} ${sequence} of ${createdAt}: ${count(images.length, 'image')}, ${size}. All of it was verified.`,
-    ...audienceLines(audience),
+    ...termLines(document),
     table(images, [
       { title: 'IMAGE', value: ({ reference }) => reference },
       { title: 'DIGEST', value: ({ manifest }) => manifest.digest },

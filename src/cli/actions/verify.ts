@@ -8,7 +8,7 @@ import { judgementOf, type JudgementOptions } from '../bundle-judgement.ts';
 import { tellUnknown } from '../freshness.ts';
 import { withReceipt, type ReceiptOptions } from '../receipts.ts';
 import type { Action, CommonOptions, Session } from '../session.ts';
-import { audienceLines } from '../text/audience.ts';
+import { termLines } from '../text/terms.ts';
 import { count } from '../text/plural.ts';
 import { carriedImporter } from '../text/importer.ts';
 import { leftOutLines } from '../text/left-out.ts';
@@ -64,6 +64,7 @@ function summaryOf(
     sequence,
     createdAt,
     audience,
+    expiresAt,
     signers,
     archives,
     importers,
@@ -88,7 +89,7 @@ function summaryOf(
       : [`The witness agrees on ${count(witness.agrees, 'image')} of ${images}.`]),
     ...(damageFile === undefined ? [] : [`Nothing is lost: ${damageFile} was not written.`]),
     ...importers.map(carriedImporter),
-    ...audienceLines(audience),
+    ...termLines({ audience, expiresAt }),
   ]
     .map(visible)
     .join('\n');

@@ -1,5 +1,6 @@
 import { Option } from 'commander';
 import { defaultBase } from '../../flows/build/recipe.ts';
+import { audienceOption, expiresAfterOption } from '../bundle-terms.ts';
 import { collectValues, passphrasesOption, sequenceOption, toOption } from '../options.ts';
 import { keysOption, volumeSizeOption } from '../signing-options.ts';
 import { stageDirOption, stageOption } from '../stage-options.ts';
@@ -74,5 +75,7 @@ export const addBuild: AddCommand = (program, bind) =>
     .addOption(passphrasesOption())
     .addOption(volumeSizeOption())
     .addOption(sequenceOption())
+    .addOption(audienceOption(''))
+    .addOption(expiresAfterOption(''))
     .option('--dry-run', 'print the Dockerfile, build nothing')
     .action(bind(async () => (await import('../actions/build.ts')).buildCommand));

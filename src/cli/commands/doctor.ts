@@ -21,12 +21,12 @@ export const addDoctor: AddCommand = (program, bind) =>
     )
     .option(
       '--to <endpoint>',
-      'an engine to look at, as for import; may be repeated (default: docker: and podman:, of which one is enough)',
+      'an engine to look at, as for import (repeatable) (default: docker: and podman:, of which one is enough)',
       collectValues,
     )
     .option(
       '--registry <host>',
-      'a registry to ask whether it answers and takes the stored account, and Docker Hub for the pulls that are left; may be repeated',
+      'a registry to ask whether it answers and takes the stored account, and Docker Hub for the pulls that are left (repeatable)',
       collectValues,
     )
     .addOption(authFileOption())

@@ -1,5 +1,6 @@
 import { Option } from 'commander';
 import { baseOption, repairOption } from '../base-options.ts';
+import { audienceOption, expiresAfterOption } from '../bundle-terms.ts';
 import { importerOption } from '../importer-option.ts';
 import {
   collectValues,
@@ -27,6 +28,8 @@ export const addExport: AddCommand = (program, bind) =>
     .addOption(volumeSizeOption())
     .option('--per-image', 'one archive per image')
     .addOption(sequenceOption())
+    .addOption(audienceOption('what the manifest says, else '))
+    .addOption(expiresAfterOption('what the manifest says, else '))
     .option('--lock <file>', 'the lock file that --frozen-lock uses')
     .option('--frozen-lock', 'take digests from the lock file; fail if it does not fit the manifest')
     .option('--dry-run', 'resolve and plan, write nothing')
@@ -37,7 +40,7 @@ export const addExport: AddCommand = (program, bind) =>
     .addOption(
       new Option(
         '--reuse <bundle>',
-        'an earlier bundle whose blobs are taken from there instead of being fetched; also oci:DIR; may be given several times',
+        'an earlier bundle whose blobs are taken from there instead of being fetched; also oci:DIR (repeatable)',
       ).argParser(collectValues),
     )
     .addOption(baseOption())

@@ -22,7 +22,7 @@ export const addImport: AddCommand = (program, bind) =>
     .addOption(toOption(' (default: docker:)'))
     .addOption(siteKeyOption())
     .addOption(passphraseOption())
-    .option('--image <reference>', 'only this image; may be repeated', collectValues)
+    .option('--image <reference>', 'only this image (repeatable)', collectValues)
     .option('--packs-to <dir>', 'also write the carried packs into this folder, ready for upload')
     .addOption(retagOption())
     .addOption(onExistingOption('what the bundle asks for, else error'))

@@ -16,12 +16,8 @@ export const addSearch: AddCommand = (program, bind) =>
         .makeOptionMandatory()
         .env('PACKFERRY_METADATA'),
     )
-    .option('--python-package <name[==version]>', 'has this Python package; may be repeated', collectValues)
-    .option(
-      '--os-package <name[==version]>',
-      'has this package of the system; may be repeated',
-      collectValues,
-    )
+    .option('--python-package <name[==version]>', 'has this Python package (repeatable)', collectValues)
+    .option('--os-package <name[==version]>', 'has this package of the system (repeatable)', collectValues)
     .option('--python <version>', 'has this Python, for instance 3.12')
     .option('--name <part>', 'has this in its name')
     .option('--all-tags', 'show every tag that matches')

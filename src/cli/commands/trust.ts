@@ -88,7 +88,7 @@ export const addTrustPropose: AddCommand = (trust, bind) =>
       'folder with allowed_signers and, where there are any, revoked_keys and policy.json',
     )
     .requiredOption('-o, --output <file>', 'the update; signatures go to FILE.sig, FILE.2.sig, ...')
-    .option('--key <file>', 'key to sign with, as for export; may be repeated', collectValues)
+    .option('--key <file>', 'key to sign with, as for export (repeatable)', collectValues)
     .addOption(passphraseOption())
     .action(bind(async () => (await import('../actions/trust/propose.ts')).trustPropose));
 
@@ -100,7 +100,7 @@ export const addTrustSign: AddCommand = (trust, bind) =>
       'Shows what an update says, asks, and signs it. The same as: ssh-keygen -Y sign -n trust-update@packferry -f KEY FILE',
     )
     .argument('<file>', 'the update; the signature goes beside it')
-    .requiredOption('--key <file>', 'key to sign with, as for export; may be repeated', collectValues)
+    .requiredOption('--key <file>', 'key to sign with, as for export (repeatable)', collectValues)
     .addOption(passphraseOption())
     .option('-y, --yes', 'do not ask')
     .action(bind(async () => (await import('../actions/trust/propose.ts')).trustSign));

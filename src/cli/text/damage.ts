@@ -63,7 +63,9 @@ function imageLines(images: readonly StrickenImage[]): string[] {
   return shortened(images, most.images, 'image').flatMap((image) => {
     if (typeof image === 'string') return [image];
     const items = shortened(image.items, most.items, 'item').map((item) =>
-      typeof item === 'string' ? item : visible(`${item.pack}: ${item.kind} ${item.item}`),
+      typeof item === 'string'
+        ? item
+        : visible(`${item.pack === '' ? '' : `${item.pack}: `}${item.kind} ${item.item}`),
     );
     return [visible(image.reference), ...items.map((line) => `  ${line}`)];
   });

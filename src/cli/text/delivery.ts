@@ -11,6 +11,19 @@ interface DeliveryReport {
   readonly dryRun: boolean;
 }
 
+/** A target that cannot be used as it is, told while the bundle is still verified. */
+export function troubleAhead(
+  target: string,
+  { message, hint = '' }: PackferryError,
+  isTriedAgain: boolean,
+): string {
+  const named = message.includes(target) ? message : `${target}: ${message}`;
+  const until = isTriedAgain
+    ? 'There is time to put that right until the bundle is verified.'
+    : 'The bundle is verified all the same.';
+  return [`${named}.`, hint, until].filter((part) => part !== '').join(' ');
+}
+
 /** How every image fared at every target: what was sent, what was saved since it is there, and why an image failed. */
 export function deliveryTable({ targets, dryRun }: DeliveryReport): string {
   return targets

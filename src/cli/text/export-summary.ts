@@ -1,13 +1,14 @@
 import { formatSize } from '../../core/size.ts';
 import type { ExportReport } from '../../schema/reports.ts';
-import { audienceLines } from './audience.ts';
+
 import { leftOutLines } from './left-out.ts';
 import { count } from './plural.ts';
+import { termLines } from './terms.ts';
 import { visible } from './visible.ts';
 
 /** What an export has written, as lines for people. */
 export function exportSummary(report: ExportReport, isRepair = false): string {
-  const { dir, name, sequence, audience, status, totals, archives, packs, importers, leftOut } = report;
+  const { dir, name, sequence, status, totals, archives, packs, importers, leftOut } = report;
   const { bytesFetched, bytesReused, signers } = report;
   const size = formatSize(archives.reduce((sum, { bytes }) => sum + bytes, 0));
   if (status === 'present')
@@ -23,7 +24,7 @@ export function exportSummary(report: ExportReport, isRepair = false): string {
     ...leftOutLines(leftOut),
     ...(packs.length === 0 ? [] : [`${count(packs.length, 'pack')} carried along.`]),
     ...importerLines(importers),
-    ...audienceLines(audience),
+    ...termLines(report),
     `Signed by ${signers.map(({ fingerprint }) => fingerprint).join(', ')}.`,
     `Carry the folder over, then: packferry import ${dir} --trusted-keys ALLOWED_SIGNERS${isRepair && leftOut !== undefined ? ' --with THE_DAMAGED_BUNDLE' : ''}`,
   ]

@@ -60,7 +60,10 @@ function whenAndWho({ clock, endedAt, durationMs, tool, host, operator, site }: 
     ...field('Program', `${tool.name} ${tool.version}, Node ${tool.node}`),
     ...(tool.program === undefined
       ? []
-      : field('', `sha256 ${tool.program.sha256}, ${count(tool.program.files, 'file')}`)),
+      : [
+          ...field('', `sha256 ${tool.program.sha256}`),
+          ...field('', `of ${count(tool.program.files, 'file')}`),
+        ]),
   ];
 }
 
@@ -131,14 +134,19 @@ function targetLines({ targets, images, packs = [] }: Receipt): string[] {
       ...field('Target', name),
       ...delivered.flatMap(({ reference, status, id, before, bytesSent, error }) => [
         ...field('', `${status.padEnd(10)} ${reference} (${formatSize(bytesSent)} sent)`),
-        ...field('', `  signed  ${configs.get(reference) ?? ''}`),
-        ...(before === undefined ? [] : field('', `  before  ${before}`)),
-        ...(id === undefined ? [] : field('', `  after   ${id}`)),
+        ...digestLine('signed', configs.get(reference)),
+        ...digestLine('before', before),
+        ...digestLine('after', id),
         ...(error === undefined ? [] : field('', `  ${error.code}: ${error.message}`)),
       ]),
     ]),
     ...packs.flatMap((pack) => field('Pack', pack)),
   ];
+}
+
+/** Whole, so that it can be compared: its kind, which all have, would make the line too long. */
+function digestLine(name: string, digest: string | undefined): string[] {
+  return digest === undefined ? [] : field('', `  ${name.padEnd(7)} ${digest.replace(/^sha256:/, '')}`);
 }
 
 /** A name and its value; a value that is too long goes on in the next line, at the same column. */

@@ -58,7 +58,12 @@ export async function surveyHosts(
     try {
       signal.throwIfAborted();
       const surveyed = await surveyHost(found, options);
-      emit({ type: 'note', level: 'info', message: `${host.name}: ${surveyed.images.size} images` });
+      const images = surveyed.images.size;
+      emit({
+        type: 'note',
+        level: 'info',
+        message: `${host.name} has ${images} image${images === 1 ? '' : 's'}`,
+      });
       return surveyed;
     } catch (fault) {
       signal.throwIfAborted();

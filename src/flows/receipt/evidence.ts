@@ -103,6 +103,11 @@ export class Evidence {
     this.#packs = files && [...files];
   }
 
+  /** Something of the bundle is known, if only the name of the list that was signed. */
+  get hasSeen(): boolean {
+    return this.#bundle.sumsSha256 !== undefined;
+  }
+
   get findings(): Findings {
     return {
       ...(this.#site === undefined ? {} : { site: this.#site }),

@@ -5,6 +5,7 @@ import { isLeftover, syncFolder } from '../../archive/atomic-file.ts';
 import { messageOf, PackferryError, systemCodeOf } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import { makeFolder } from '../../core/make-folder.ts';
+import { whyUnwritable } from '../../core/unwritable.ts';
 import { readSmallFile } from '../../trust/read-file.ts';
 import { receiptName, receiptNumberIn, type ReceiptFile } from '../../trust/receipt-chain.ts';
 
@@ -131,12 +132,7 @@ async function writing<T>(dir: string, work: () => Promise<T>): Promise<T> {
     return await work();
   } catch (cause) {
     const linkless = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(systemCodeOf(cause) ?? '');
-    const known = new Map([
-      ['EACCES', 'this user may not write there'],
-      ['EROFS', 'its file system can only be read'],
-    ]);
-    const usual = known.get(systemCodeOf(cause) ?? '') ?? messageOf(cause);
-    const why = linkless ? `its file system has no hard links (${messageOf(cause)})` : usual;
+    const why = linkless ? `its file system has no hard links (${messageOf(cause)})` : whyUnwritable(cause);
     throw new PackferryError('E_RECEIPT_UNWRITABLE', `${dir} takes no receipt: ${why}`, {
       hint: 'Make it writable for this user. Another state folder (--state DIR, PACKFERRY_STATE) knows nothing of what was accepted here.',
       cause,

@@ -309,3 +309,20 @@ test('files that belong to no receipt are told; leftovers of a crash are passed 
     t.is((await readdir(dir)).length, 5);
   });
 });
+
+test('hashes stand whole on their lines, so that they can be compared', async (t) => {
+  await withSite(async (site) => {
+    await runCli(site.exporting);
+    const ran = await runCli([...site.importing, '--to', `oci:${site.at('images')}`]);
+    t.is(ran.status, 0, fail(ran));
+    const json = await runCli(['receipt', 'show', '--state', site.state, '--json']);
+    const { receipt } = receiptShowReport.parse(JSON.parse(json.stdout));
+    const { stdout } = await runCli(['receipt', 'show', '--state', site.state]);
+    const hashes = receipt.images.map(({ config }) => config.slice('sha256:'.length));
+    t.true(hashes.length > 0);
+    for (const hash of hashes) {
+      t.true(stdout.includes(`  signed  ${hash}\n`), stdout);
+      t.true(stdout.includes(`  after   ${hash}\n`), stdout);
+    }
+  });
+});

@@ -299,3 +299,17 @@ test('users without a home, and without the right to write, are told what to do'
     t.regex(blocked.stderr, /E_OUTPUT_UNWRITABLE[^]*hint: .*--user/);
   });
 });
+
+test('the fingerprint that is given has to be that of the key, also where it is trusted already', async (t) => {
+  await withTrustSite(async ({ trust, newKey }) => {
+    const [one, two] = [await newKey('one'), await newKey('two')];
+    const argv = ['add', one.publicFile, '--principal', 'alice'];
+    t.is((await trust([...argv, ...fingerprintOf(one)])).status, 0);
+    const again = await trust([...argv, ...fingerprintOf(one)]);
+    t.is(again.status, 0, again.stderr);
+    t.regex(again.stderr, /is trusted already/);
+    const other = await trust([...argv, ...fingerprintOf(two)]);
+    t.is(other.status, 4, other.stderr);
+    t.regex(other.stderr, /error\[E_FINGERPRINT_MISMATCH\]: .* alice .*\nhint: Nothing was changed\./);
+  });
+});

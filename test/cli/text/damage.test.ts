@@ -60,3 +60,9 @@ test('names from the bundle cannot command the terminal', (t) => {
 test('without bundle.json no image is promised to be whole', (t) => {
   t.regex(damageLines(damageWith([], false)).at(-1) ?? '', /not known which images/);
 });
+
+test('what a manifest names stands there without a pack', (t) => {
+  const items = [{ pack: '', kind: 'manifest', item: 'soc' } as const];
+  const named = { ...blob(1, 1, 0), images: [{ reference: 'image:1', items }] };
+  t.true(damageLines(damageWith([named])).includes('      manifest soc'));
+});

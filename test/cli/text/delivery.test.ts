@@ -1,5 +1,6 @@
 import test from 'ava';
-import { deliverySummary, deliveryTable } from '../../../src/cli/text/delivery.ts';
+import { PackferryError } from '../../../src/core/errors.ts';
+import { deliverySummary, deliveryTable, troubleAhead } from '../../../src/cli/text/delivery.ts';
 import type { TargetReport } from '../../../src/schema/reports.ts';
 
 const target: TargetReport = {
@@ -36,4 +37,18 @@ test('in a dry run nothing was sent, and nobody says so of a target that cannot 
   const report = { targets: [{ ...target, error }], dryRun: true };
   t.true(deliveryTable(report).includes('nothing would be sent: no answer'));
   t.true(deliverySummary('soc 1', report).join().includes('nothing would be sent'));
+});
+
+test('trouble with a target ahead: which one, what to do, and whether that helps this run', (t) => {
+  const hint = 'Start it.';
+  const off = new PackferryError('E_ENGINE_UNREACHABLE', 'docker: is off', { hint });
+  t.is(
+    troubleAhead('docker:', off, true),
+    'docker: is off. Start it. There is time to put that right until the bundle is verified.',
+  );
+  const bare = new PackferryError('E_SSH_UNREACHABLE', 'nobody is there');
+  t.is(
+    troubleAhead('ssh://a', bare, false),
+    'ssh://a: nobody is there. The bundle is verified all the same.',
+  );
 });

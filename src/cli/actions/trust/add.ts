@@ -38,6 +38,9 @@ export const trustAdd: Action<TrustAddOptions> = async (session, [what = ''], op
     mayUpdateTrust: options.mayUpdateTrust === true,
     confirm: (key) => compareFingerprint(session, key, options.fingerprint),
   });
+  // Trusted before or not: a fingerprint that was given is to be that of this very key.
+  if (report.status === 'present' && options.fingerprint !== undefined)
+    await compareFingerprint(session, report.key, options.fingerprint);
   return { report, text: '', summary: summaryOf(report) };
 };
 

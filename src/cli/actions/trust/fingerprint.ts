@@ -47,7 +47,7 @@ function mismatch({ principals }: TrustAddReport['key']): PackferryError {
     'E_FINGERPRINT_MISMATCH',
     `the key that is to be trusted as ${principals} has another fingerprint than the one that was typed or given`,
     {
-      hint: 'Nothing was trusted. If you mistyped it, try again; otherwise somebody may have put another key in its place.',
+      hint: 'Nothing was changed. If you mistyped it, try again; otherwise somebody may have put another key in its place.',
     },
   );
 }
