@@ -10,7 +10,6 @@ const lasting = 10_000;
 interface Answered {
   readonly images: readonly LockedImage[];
   readonly answers: readonly Presence[];
-  /** By `performance.now()`. */
   readonly at: number;
 }
 
@@ -20,13 +19,16 @@ interface Answered {
  */
 export class EarlySurvey {
   readonly #limit: ReturnType<typeof pLimit>;
+  readonly #now: () => number;
   readonly #images: Promise<readonly LockedImage[]>;
   readonly #answered = new Map<ImageTarget, Promise<Answered | undefined>>();
   #hasBegun = false;
   #begin: (images: readonly LockedImage[]) => void = () => undefined;
 
-  constructor(atOnce = usualTargetsAtOnce) {
+  /** `now`: milliseconds of any clock that only goes forward. */
+  constructor(atOnce = usualTargetsAtOnce, now = (): number => performance.now()) {
     this.#limit = pLimit(atOnce);
+    this.#now = now;
     this.#images = new Promise((resolve) => {
       this.#begin = resolve;
     });
@@ -64,7 +66,7 @@ export class EarlySurvey {
   ): Promise<readonly Presence[] | undefined> {
     if (!this.#hasBegun) return undefined;
     const answered = await this.#answered.get(target);
-    if (answered === undefined || performance.now() - answered.at > lasting) return undefined;
+    if (answered === undefined || this.#now() - answered.at > lasting) return undefined;
     return isSame(answered.images, images) ? answered.answers : undefined;
   }
 
@@ -72,7 +74,7 @@ export class EarlySurvey {
     const images = await this.#images;
     try {
       const answers = await this.#limit(() => target.survey(images, signal));
-      return { images, answers, at: performance.now() };
+      return { images, answers, at: this.#now() };
     } catch {
       // Whoever still wants to know asks again, and meets the fault.
       return undefined;
