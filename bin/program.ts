@@ -1,41 +1,51 @@
-// Puts the compiled command line and the packages that most runs need into few files, dist/program: Node takes long to
-// find and load some five hundred small ones. Packages that few runs need stay outside, as they are installed. The library
-// is loaded from dist/src as ever.
+// Puts the compiled command line and the packages that most runs need into one file, dist/program: Node takes long to
+// find, load and compile some five hundred small ones. What V8 compiles of it in a few usual runs is kept beside it. Packages that few
+// runs need stay outside, as they are installed. The library is loaded from dist/src as ever.
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { build } from 'esbuild';
+import { build, type BuildOptions } from 'esbuild';
 import { packagesOf } from './importer/bundle-program.ts';
 import { leaveOut } from './importer/leave-out.ts';
 import { packageLicences } from './importer/licences.ts';
+import { compileProgram } from './program/compile.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 // As deep as dist/src/cli, so that what lies beside the program is found from both.
-const outdir = 'dist/program/cli';
+const folder = path.join(root, 'dist/program/cli');
+const file = path.join(folder, 'main.cjs');
 
-await rm(path.join(root, outdir), { recursive: true, force: true });
-const { metafile } = await build({
+const common: BuildOptions = {
   absWorkingDir: root,
-  // The thread that hashes is a program of its own, which lies beside who starts it.
-  entryPoints: {
-    main: 'dist/src/cli/main.js',
-    'hash-thread-worker': 'dist/src/bundle/hash-thread-worker.js',
-  },
-  outdir,
   bundle: true,
-  splitting: true,
+  platform: 'node',
+  target: 'node20',
+  legalComments: 'none',
+  logLevel: 'warning',
+};
+
+await rm(path.dirname(folder), { recursive: true, force: true });
+const { metafile } = await build({
+  ...common,
+  entryPoints: ['dist/src/cli/main.js'],
+  outfile: file,
   metafile: true,
+  // Only of scripts that are no modules does Node let programs keep what was compiled.
+  format: 'cjs',
+  // Such scripts can load packages in one way only.
+  supported: { 'dynamic-import': false },
+  define: { 'import.meta.url': 'programUrl' },
+  banner: { js: 'const programUrl = require("node:url").pathToFileURL(__filename).href;' },
   external: ['ssh2', 'undici'],
   // With all that it brings along, gRPC above all, dockerode takes 0.13 s to load.
   plugins: [leaveOut],
-  platform: 'node',
-  target: 'node20',
+});
+// The thread that hashes is a program of its own, which lies beside who starts it.
+await build({
+  ...common,
+  entryPoints: ['dist/src/bundle/hash-thread-worker.js'],
+  outfile: path.join(folder, 'hash-thread-worker.js'),
   format: 'esm',
-  // Packages of the older kind load what Node brings by `require`.
-  banner: {
-    js: "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);",
-  },
-  legalComments: 'none',
-  logLevel: 'warning',
 });
 const licences = await packageLicences(root, packagesOf(Object.keys(metafile.inputs)));
-await writeFile(path.join(root, outdir, 'licences.txt'), licences);
+await writeFile(path.join(folder, 'licences.txt'), licences);
+await compileProgram(root, file);

@@ -34,9 +34,9 @@ if (!existsSync(marker) || readFileSync(marker, 'utf8') !== lock) {
 
 run('The compiler', process.execPath, ['node_modules/typescript/bin/tsc', '-p', '.']);
 
-// The same command line in few files, when the compiler has changed anything since they were made.
+// The same command line in one file, when the compiler has changed anything since they were made.
 const timeOf = (name) => statSync(path.join(root, 'dist', name), { throwIfNoEntry: false })?.mtimeMs ?? 0;
-if (timeOf('program/cli/main.js') <= timeOf('.tsbuildinfo')) {
+if (timeOf('program/cli/main.cjs') <= timeOf('.tsbuildinfo')) {
   run('The bundler', process.execPath, ['dist/bin/program.js']);
 }
 

@@ -59,6 +59,8 @@ export interface OpenBundleOptions extends SignatureOptions, Pick<WitnessOptions
    * accepted, nor its audience counts. Its own images must not be delivered.
    */
   readonly lends?: boolean;
+  /** Called once all has been judged but the bytes of the files: what the bundle says of itself is signed, and meant for here. */
+  readonly onJudged?: (bundle: SignedBundle) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -70,6 +72,7 @@ export interface OpenBundleOptions extends SignatureOptions, Pick<WitnessOptions
  */
 export async function openBundle(dir: string, options: OpenBundleOptions): Promise<VerifiedBundle> {
   const head = await judgeHead(dir, options);
+  options.onJudged?.(new SignedBundle(head));
   const checked = await checkFiles(head.listing, head.list, head, { ...options, deep: head.deep });
   refuseUnchecked(checked, options);
   return new VerifiedBundleFolder(head, checked);

@@ -13,6 +13,7 @@ import { processContext, type Context, type Identity } from './context.ts';
 import { printErrors } from './print-error.ts';
 import { makeProgram } from './program.ts';
 import { rerunHint } from './rerun-hint.ts';
+import { keepYoungSpaceSmall } from './young-space.ts';
 
 /** Runs one command line; returns the exit status and prints everything there is to say. */
 export async function run(argv: readonly string[], context: Context): Promise<ExitStatus> {
@@ -76,6 +77,7 @@ function usageError(
 
 /** The program: signals and closed pipes of this process, then `run`. */
 export async function main(identity?: Identity): Promise<void> {
+  keepYoungSpaceSmall();
   const stop = new AbortController();
   // Every request and stream of the run listens to it: their number is bounded by --jobs, not by Node's default of ten.
   setMaxListeners(0, stop.signal);

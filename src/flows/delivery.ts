@@ -7,6 +7,7 @@ import type { ImageSource, ImageTarget, Presence } from '../core/ports.ts';
 import { tagConflict } from '../core/tag-conflict.ts';
 import type { TargetReport } from '../schema/reports.ts';
 import { deliverImages, pending, type DeliveryOptions, type SurveyedImage } from './deliver.ts';
+import type { EarlySurvey } from './early-survey.ts';
 import { isSettled } from './on-existing.ts';
 import { limitedSources, usualTargetsAtOnce } from './pace.ts';
 import { reportError } from './report.ts';
@@ -23,25 +24,29 @@ export interface SurveyedTarget {
 }
 
 /**
- * Asks every target what it has of these images, or of those that are meant for it. Of several, those that cannot be asked are left out of what follows, and
- * carry the error; when none can be asked, it is thrown.
+ * Asks every target what it has of these images, or of those that are meant for it, unless it was asked that `early`. Of several,
+ * those that cannot be asked are left out of what follows, and carry the error; when none can be asked, it is thrown.
  */
 export async function surveyTargets(
   targets: readonly ImageTarget[],
   wanted: readonly LockedImage[] | ((target: ImageTarget) => readonly LockedImage[]),
   signal: AbortSignal,
   atOnce = usualTargetsAtOnce,
+  early?: EarlySurvey,
 ): Promise<readonly SurveyedTarget[]> {
   const limit = pLimit(atOnce);
   const survey = async (target: ImageTarget): Promise<SurveyedTarget> => {
     const images = typeof wanted === 'function' ? wanted(target) : wanted;
     try {
       signal.throwIfAborted();
-      const answers = await target.survey(images, signal).catch((fault: unknown) => {
-        // A connection that broke is made anew by the next question.
-        if (signal.aborted || target.wayBroke?.(asPackferryError(fault)) !== true) throw fault;
-        return target.survey(images, signal);
-      });
+      const ask = (): Promise<readonly Presence[]> => target.survey(images, signal);
+      const answers =
+        (await early?.answer(target, images)) ??
+        (await ask().catch((fault: unknown) => {
+          // A connection that broke is made anew by the next question.
+          if (signal.aborted || target.wayBroke?.(asPackferryError(fault)) !== true) throw fault;
+          return ask();
+        }));
       const presence = (index: number): Presence => answers[index] ?? { state: 'absent' };
       return { target, images: images.map((image, index) => ({ image, presence: presence(index) })) };
     } catch (fault) {

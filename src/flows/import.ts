@@ -15,12 +15,13 @@ import {
   warnOfLeftOut,
   type SurveyedTarget,
 } from './delivery.ts';
+import type { EarlySurvey } from './early-survey.ts';
 import { imagesOfBases } from './images-of-bases.ts';
 import type { OnExisting } from './on-existing.ts';
 import type { Pace } from './pace.ts';
 import { askForObjections } from './preflight.ts';
 import { bundleHead, reportSigners, reportStanding } from './report.ts';
-import { renameImages, type RetagRule } from './retag.ts';
+import { renameImages, type Renamed, type RetagRule } from './retag.ts';
 
 /** What may be delivered: a bundle that was verified, or one that is verified before a target may keep anything of it. */
 export type DeliverableBundle = VerifiedBundle | PassingBundle;
@@ -29,6 +30,8 @@ export interface ImportOptions extends Pace {
   /** One that is verified while it is read takes a single target, and is read to its end. */
   readonly bundle: DeliverableBundle;
   readonly targets: readonly ImageTarget[];
+  /** What targets were asked before, about `imagesToBring`. */
+  readonly early?: EarlySurvey;
   /** Names of the images that are wanted; all when empty. */
   readonly only: readonly string[];
   readonly dryRun: boolean;
@@ -74,16 +77,14 @@ export interface Imported {
 export async function importBundle(options: ImportOptions): Promise<Imported> {
   const { bundle, signal } = options;
   const passing = 'finish' in bundle ? bundle : undefined;
-  const chosen = inOrder(chooseImages(bundle, options.only), passing);
-  const { images, before, sourceOf } = renameImages(chosen, options.retag ?? []);
+  const { images, before, sourceOf } = imagesToBring(bundle, options);
   const delivery = {
     ...options,
     namesBefore: before,
     ...(passing === undefined ? {} : { jobs: 1, asGiven: true }),
   };
-  const elsewhere = imagesOfBases(bundle.document, options.retag ?? []);
-  for (const target of options.targets) target.mayHave?.(elsewhere);
-  const targets = await surveyTargets(options.targets, images, signal, options.targetsAtOnce);
+  for (const target of options.targets) tellOfBases(target, bundle, options);
+  const targets = await surveyTargets(options.targets, images, signal, options.targetsAtOnce, options.early);
   warnOfLeftOut(targets, options.emit);
   refuseConflicts(targets, delivery);
   await askForObjections(targets, options);
@@ -105,6 +106,27 @@ export async function importBundle(options: ImportOptions): Promise<Imported> {
   }
   const report = makeReport(options, reports);
   return { report, errors, approved, ...(damage === undefined ? {} : { damage }) };
+}
+
+/**
+ * The images that are wanted of a bundle, under the names that targets get to hear. Throws as `chooseImages` and `renameImages`
+ * do.
+ */
+export function imagesToBring(
+  bundle: SignedBundle | PassingBundle,
+  { only, retag = [] }: Pick<ImportOptions, 'only' | 'retag'>,
+): Renamed {
+  const passing = 'finish' in bundle ? bundle : undefined;
+  return renameImages(inOrder(chooseImages(bundle, only), passing), retag);
+}
+
+/** Where a target may have what the bundle leaves out: to be told before it is asked what it has. */
+export function tellOfBases(
+  target: ImageTarget,
+  { document }: SignedBundle,
+  { retag = [] }: Pick<ImportOptions, 'retag'>,
+): void {
+  target.mayHave?.(imagesOfBases(document, retag));
 }
 
 /** A medium that is read once gives its images in the order in which they lie there. */

@@ -9,12 +9,16 @@ import { checkFolderPlace } from '../../bundle/file-place.ts';
 import { openBundle } from '../../bundle/open.ts';
 import { openPassingBundle } from '../../bundle/passing-bundle.ts';
 import { onExistingFor, type AskedOnExisting } from '../../flows/on-existing.ts';
+import type { SignedBundle } from '../../bundle/signed-bundle.ts';
 import { parseRetag } from '../../flows/retag.ts';
 import { closeTargets, openMeanwhile, type FoundTarget } from '../../flows/targets.ts';
 import { blobsToSend } from '../../flows/deliver.ts';
+import { EarlySurvey } from '../../flows/early-survey.ts';
 import { Evidence } from '../../flows/receipt/evidence.ts';
 import {
   chooseImages,
+  imagesToBring,
+  tellOfBases,
   importBundle,
   type DeliverableBundle,
   type ImportOptions as FlowOptions,
@@ -84,21 +88,26 @@ async function runImport(
   const judgement = await judgementOf(session, options, evidence);
   const passing = options.singlePass === true ? await openPassingBundle(dir, judgement) : undefined;
   try {
+    const early = new EarlySurvey(options.targetsAtOnce);
     const open = async (): Promise<DeliverableBundle> => {
-      const opened = passing ?? (await openBundle(dir, judgement));
+      const onJudged = (signed: SignedBundle): void => {
+        const tell = (target: ImageTarget): void => tellOfBases(target, signed, asked);
+        early.begin(() => imagesToBring(signed, asked).images, tell);
+      };
+      const opened = passing ?? (await openBundle(dir, { ...judgement, onJudged }));
       tellUnknown(opened, judgement.freshness, 'warning', emit);
-      // Before a target is asked for anything: the bundle may not hold what is wanted.
+      // Before a target's answers count: the bundle may not hold what is wanted.
       chooseImages(opened, asked.only);
       return opened;
     };
-    const { done: bundle, targets } = await openMeanwhile(found, open, {
+    const { done: bundle, targets } = await openMeanwhile(early.over(found), open, {
       signal,
       atOnce: options.targetsAtOnce,
       onTrouble: (target, error, isTriedAgain) => {
         emit({ type: 'note', level: 'warning', message: troubleAhead(target, error, isTriedAgain) });
       },
     });
-    const load = { bundle, judgement, ...asked };
+    const load = { bundle, judgement, early, ...asked };
     return await loadInto(targets, session, load, options, evidence).finally(() => closeTargets(targets));
   } finally {
     await passing?.close();
@@ -113,14 +122,14 @@ function refuseSeveral(targets: number): void {
   });
 }
 
-interface Load extends Pick<FlowOptions, 'bundle' | 'only' | 'retag' | 'jobs'> {
+interface Load extends Pick<FlowOptions, 'bundle' | 'early' | 'only' | 'retag' | 'jobs'> {
   readonly judgement: Judgement;
 }
 
 async function loadInto(
   targets: readonly ImageTarget[],
   session: Session,
-  { bundle, only, retag = [], judgement, jobs }: Load,
+  { bundle, early, only, retag = [], judgement, jobs }: Load,
   options: ImportOptions,
   evidence: Evidence,
 ): Promise<Outcome & { readonly report: ImportReport }> {
@@ -132,9 +141,8 @@ async function loadInto(
     approved,
     damage,
   } = await importBundle({
-    bundle,
-    targets,
-    only,
+    ...{ bundle, targets, only },
+    ...(early === undefined ? {} : { early }),
     dryRun: options.dryRun ?? false,
     keepGoing: options.keepGoing ?? false,
     jobs,
