@@ -1,13 +1,13 @@
 import { realpath, stat } from 'node:fs/promises';
 import { readUnbelieved } from '../../bundle/folder-source.ts';
 import { readDocument } from '../../bundle/read-document.ts';
-import { asPackferryError, PackferryError } from '../../core/errors.ts';
+import { asPackferryError, PackferryError, systemCodeOf } from '../../core/errors.ts';
 import { parseStrictJson } from '../../core/json.ts';
 import { limits } from '../../core/limits.ts';
+import { readFile } from '../../pack/read-file.ts';
 import { bundleSchemaId } from '../../schema/bundle.ts';
 import { damageSchemaId } from '../../schema/damage.ts';
 import { receiptSchemaId } from '../../schema/receipt.ts';
-import { readSmallFile } from '../../trust/read-file.ts';
 import { parseEndpointUrl, type EndpointRole } from '../endpoint-url.ts';
 import { baseInvalid, type Base } from './base.ts';
 import { baseOfBundle } from './bundle.ts';
@@ -85,11 +85,7 @@ interface Json {
 }
 
 async function readJson(file: string): Promise<Json> {
-  const { bytes } = await readSmallFile(file, {
-    maxBytes: limits.base,
-    code: 'E_BASE_INVALID',
-    hint: role.examples,
-  });
+  const bytes = await readFile(file, { maxBytes: limits.base, code: 'E_BASE_INVALID' });
   const value = parseStrictJson(bytes, { name: file, maxBytes: limits.base });
   const schema = typeof value === 'object' && value !== null && 'schema' in value ? value.schema : undefined;
   return { bytes, value, schema };
@@ -100,6 +96,7 @@ async function reading(given: string, read: () => Promise<Base>): Promise<Base> 
   try {
     return await read();
   } catch (fault) {
+    if (!(fault instanceof PackferryError) && systemCodeOf(fault) === undefined) throw fault;
     const { code, message, hint = role.examples } = asPackferryError(fault);
     if (code === 'E_BASE_INVALID' && message.startsWith(`${given} cannot`)) throw fault;
     throw baseInvalid(given, message, hint, fault);

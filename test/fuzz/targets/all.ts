@@ -1,5 +1,6 @@
 import type { Target } from '../target.ts';
 import * as archive from './archive.ts';
+import * as base from './base.ts';
 import * as build from './build.ts';
 import * as bundle from './bundle.ts';
 import * as core from './core.ts';
@@ -13,7 +14,20 @@ import * as trust from './trust.ts';
 import * as yaml from './yaml.ts';
 
 /** Every file of targets; what a file exports are its targets. A new one is one line here. */
-const files = [core, yaml, archive, bundle, trust, pack, registry, registryAnswers, engine, flows, build];
+const files = [
+  core,
+  yaml,
+  archive,
+  bundle,
+  trust,
+  pack,
+  registry,
+  registryAnswers,
+  engine,
+  flows,
+  base,
+  build,
+];
 
 /** The parsers of everything that comes from outside. */
 export const targets: readonly Target[] = files.flatMap((file) => Object.values<Target>(file));
