@@ -15,12 +15,12 @@ import {
   warnOfLeftOut,
   type SurveyedTarget,
 } from './delivery.ts';
-import { imagesOfBases } from './images-of-bases.ts';
 import type { OnExisting } from './on-existing.ts';
 import type { Pace } from './pace.ts';
 import { askForObjections } from './preflight.ts';
 import { bundleHead, reportSigners, reportStanding } from './report.ts';
 import { renameImages, type RetagRule } from './retag.ts';
+import { imagesOfBases } from './retagged-bases.ts';
 
 /** What may be delivered: a bundle that was verified, or one that is verified before a target may keep anything of it. */
 export type DeliverableBundle = VerifiedBundle | PassingBundle;
@@ -76,13 +76,13 @@ export async function importBundle(options: ImportOptions): Promise<Imported> {
   const passing = 'finish' in bundle ? bundle : undefined;
   const chosen = inOrder(chooseImages(bundle, options.only), passing);
   const { images, before, sourceOf } = renameImages(chosen, options.retag ?? []);
+  const elsewhere = imagesOfBases(bundle.document, options.retag ?? []);
+  for (const target of options.targets) target.mayHave?.(elsewhere);
   const delivery = {
     ...options,
     namesBefore: before,
     ...(passing === undefined ? {} : { jobs: 1, asGiven: true }),
   };
-  const elsewhere = imagesOfBases(bundle.document, options.retag ?? []);
-  for (const target of options.targets) target.mayHave?.(elsewhere);
   const targets = await surveyTargets(options.targets, images, signal, options.targetsAtOnce);
   warnOfLeftOut(targets, options.emit);
   refuseConflicts(targets, delivery);
