@@ -16,12 +16,12 @@ import {
   type SurveyedTarget,
 } from './delivery.ts';
 import type { EarlySurvey } from './early-survey.ts';
-import { imagesOfBases } from './images-of-bases.ts';
 import type { OnExisting } from './on-existing.ts';
 import type { Pace } from './pace.ts';
 import { askForObjections } from './preflight.ts';
 import { bundleHead, reportSigners, reportStanding } from './report.ts';
 import { renameImages, type Renamed, type RetagRule } from './retag.ts';
+import { imagesOfBases } from './retagged-bases.ts';
 
 /** What may be delivered: a bundle that was verified, or one that is verified before a target may keep anything of it. */
 export type DeliverableBundle = VerifiedBundle | PassingBundle;

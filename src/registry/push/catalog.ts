@@ -5,7 +5,7 @@ import { limits } from '../../core/limits.ts';
 import { isRepositoryPath } from '../../core/reference.ts';
 import { catalogSchema } from '../../schema/catalog.ts';
 import { nextQuery } from '../tags-link.ts';
-import { isRefused } from './fault.ts';
+import { refusedWith } from './fault.ts';
 import type { Writer } from './writer.ts';
 
 /** Pages that are asked for, each of at most 1000 repositories. */
@@ -29,7 +29,7 @@ export async function repositoriesIn(writer: Writer, signal: AbortSignal | undef
         return nextQuery(answer);
       });
     } catch (fault) {
-      if (!isRefused(fault)) throw fault;
+      if (refusedWith(asPackferryError(fault)) === undefined) throw fault;
       break;
     }
   }

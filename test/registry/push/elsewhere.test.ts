@@ -95,6 +95,7 @@ test('repositories that may not be read are passed over; what is called alike is
 for (const [what, status, body] of [
   ['gives no list of repositories', 404, ''],
   ['keeps its list to itself', 403, '{"errors":[{"code":"DENIED","message":"no"}]}'],
+  ['fails to list', 500, ''],
   ['answers with a page', 200, '<html>'],
   ['answers with another object', 200, '{"repositories":"all"}'],
 ] as const) {
@@ -105,7 +106,7 @@ for (const [what, status, body] of [
       return true;
     });
     t.false(await isHeld(made));
-    t.is(made.registry.count('GET', '_catalog'), 1);
+    t.is(made.registry.count('GET', '_catalog'), status === 500 ? 2 : 1);
   });
 }
 
