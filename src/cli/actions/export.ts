@@ -21,6 +21,7 @@ import type { Action, CommonOptions, Outcome, Session } from '../session.ts';
 import { openSigningKeys } from '../signing-keys.ts';
 import { volumeSizeOf } from '../signing-options.ts';
 import { audienceLines } from '../text/audience.ts';
+import { sourceLines } from '../text/image-sources.ts';
 import { count } from '../text/plural.ts';
 import { lockFileOf } from './lock.ts';
 import { planNotes, planTable } from './plan-text.ts';
@@ -200,6 +201,7 @@ export function exportSummary({
   totals,
   archives,
   packs,
+  images,
   importers,
   bytesFetched,
   bytesReused,
@@ -215,6 +217,7 @@ export function exportSummary({
       .join('\n');
   return [
     `Wrote ${name} ${sequence} to ${dir}: ${count(totals.images, 'image')} in ${count(archives.length, 'archive')}, ${size}; ${formatSize(bytesFetched)} fetched${bytesReused > 0 ? `, ${formatSize(bytesReused)} reused` : ''}.`,
+    ...sourceLines(images),
     ...(packs.length === 0 ? [] : [`${count(packs.length, 'pack')} carried along.`]),
     ...importerLines(importers),
     ...audienceLines(audience),
