@@ -140,6 +140,7 @@ function reportOf(
     ...work,
     signers: signers.map(({ fingerprint, keyType }) => ({ fingerprint, keyType })),
     sumsSha256,
+    images: document.images.map(({ reference, source }) => ({ reference, source })),
     archives: document.archives.map(({ file, size, sha256 }) => ({ file, bytes: size, sha256 })),
     packs: document.packs.map(({ id, version }) => ({ id, version })),
     importers: reportImporters(document),

@@ -147,6 +147,8 @@ export const exportReport = z.object({
   bytesFetched: size,
   /** Bytes that were taken from what --reuse named. */
   bytesReused: size,
+  /** Which source has given each image; see docs/sources.md. */
+  images: z.array(z.object({ reference: z.string(), source: z.string() })),
   archives: z.array(z.object({ file: z.string(), bytes: size, sha256: z.string() })),
   /** Content packs that are carried along. */
   packs: z.array(z.object({ id: z.string(), version: z.string() })),

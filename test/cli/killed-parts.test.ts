@@ -1,3 +1,4 @@
+import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
@@ -57,7 +58,7 @@ async function startSlow(content: ServedContent): Promise<Slow> {
 }
 
 test.serial(
-  'an export killed while a long layer comes in parts: the parts are not fetched again',
+  'an export killed while a long layer comes in parts: the parts are not fetched again, also when the cache is gone',
   async (t) => {
     t.timeout(180_000);
     await withFolder(async (folder) => {
@@ -71,7 +72,8 @@ test.serial(
         const key = path.join(folder, 'key');
         await writeKey(key, path.join(folder, 'trusted'));
         const out = path.join(folder, 'killed');
-        const start = (dir: string): ExportProcess => startExport({ pack, out: dir, key, jobs });
+        const cache = path.join(folder, 'cache');
+        const start = (dir: string): ExportProcess => startExport({ pack, out: dir, key, jobs, cache });
 
         const first = start(out);
         // One MiB of each part under way may not be noted yet, and no more ever comes.
@@ -84,6 +86,9 @@ test.serial(
         const front = Math.min(...layer.map(({ headers }) => Number(/\d+/.exec(headers.range ?? '')?.[0])));
         t.true(front > 3 * mib, 'the first part was still under way');
 
+        // What was kept for the user is for speed only: somebody may tidy up between the runs.
+        t.true((await readdir(path.join(cache, 'packferry', 'documents'))).length > 0);
+        await rm(cache, { recursive: true });
         registry.goOn();
         const last = await start(out).ended;
         t.is(last.status, 0, last.stderr);

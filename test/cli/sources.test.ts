@@ -41,6 +41,7 @@ test('images of a pack come from a layout folder beside the manifest; plan, lock
 
     const written = await json<ExportReport>(t, ['export', at('m.yml'), '-o', at('out'), '--key', at('key')]);
     t.is(written.totals.images, 1);
+    t.deepEqual(written.images, [{ reference: custom, source: 'oci:layout' }]);
     const document = JSON.parse(await readFile(at('out', 'bundle.json'), 'utf8')) as BundleDocument;
     t.is(document.images[0]?.source, 'oci:layout', 'no path of this machine travels');
 
@@ -54,6 +55,26 @@ test('images of a pack come from a layout folder beside the manifest; plan, lock
       reason: 'oci:layout keeps no list of tags',
     });
     t.is(outdated.images[0]?.exists, undefined);
+  });
+});
+
+test('an export says which source has given each image, in its report and in its summary', async (t) => {
+  await withSite(async ({ at, host, key }) => {
+    await writeOciLayout(at('custom'), sampleImagesFor([custom]));
+    const images = `["demisto/crypto:1.0.0.1", {reference: "${custom}", from: "oci:custom"}]`;
+    const mirror = `registries: { docker.io: { mirrors: ["${host}"] } }`;
+    await writeFile(at('m.yml'), `schema: packferry.export/v1\nname: both\nimages: ${images}\n${mirror}\n`);
+    const argv = ['export', at('m.yml'), '-o', at('out'), '--key', key];
+    const { stderr } = ok(t, await runCli(argv));
+    const crypto = 'docker.io/demisto/crypto:1.0.0.1';
+    t.true(stderr.includes(`1 image from registry://${host}: ${crypto}.`), stderr);
+    t.true(stderr.includes(`1 image from oci:custom: ${custom}.`), stderr);
+    const again = await json<ExportReport>(t, argv);
+    t.is(again.status, 'present');
+    t.deepEqual(again.images, [
+      { reference: crypto, source: `registry://${host}` },
+      { reference: custom, source: 'oci:custom' },
+    ]);
   });
 });
 

@@ -24,12 +24,15 @@ export interface ExportArguments {
   readonly out: string;
   readonly key: string;
   readonly jobs: number;
+  /** The user's cache; that of the tests when absent. */
+  readonly cache?: string;
 }
 
 /** Starts `packferry export`; the time of the bundle is fixed, so that two can be compared. */
-export function startExport({ pack, out, key, jobs }: ExportArguments): ExportProcess {
+export function startExport({ pack, out, key, jobs, cache }: ExportArguments): ExportProcess {
   const argv = [launcher, 'export', pack, '-o', out, '--key', key, '-j', String(jobs)];
-  const env = { ...process.env, SOURCE_DATE_EPOCH: '1795400000' };
+  const kept = cache === undefined ? {} : { XDG_CACHE_HOME: cache };
+  const env = { ...process.env, ...kept, SOURCE_DATE_EPOCH: '1795400000' };
   const child = spawn(process.execPath, argv, { env, stdio: ['ignore', 'ignore', 'pipe'] });
   let stderr = '';
   child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));

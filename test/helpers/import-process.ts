@@ -23,11 +23,18 @@ export interface EndedImport {
   readonly lines: readonly string[];
 }
 
-/** Runs `packferry import` as a user does, in a process of its own, and kills it (SIGKILL) at a point if it gets there. */
-export async function runImport(argv: readonly string[], at?: KillPoint): Promise<EndedImport> {
+/**
+ * Runs `packferry import`, or another command that tells of its progress, as a user does, in a process of its own, and kills it
+ * (SIGKILL) at a point if it gets there. `more` is added to the environment.
+ */
+export async function runImport(
+  argv: readonly string[],
+  at?: KillPoint,
+  more: NodeJS.ProcessEnv = {},
+): Promise<EndedImport> {
   const isStep = at !== undefined && 'step' in at;
   const loaded = isStep ? ['--import', killer] : [];
-  const env = { ...process.env, ...(isStep ? { KILL_AT: String(at.step) } : {}) };
+  const env = { ...process.env, ...more, ...(isStep ? { KILL_AT: String(at.step) } : {}) };
   const child = spawn(process.execPath, [...loaded, launcher, ...argv, '--progress', 'json'], {
     env,
     stdio: ['ignore', 'ignore', 'pipe'],

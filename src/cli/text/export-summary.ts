@@ -1,6 +1,7 @@
 import { formatSize } from '../../core/size.ts';
 import type { ExportReport } from '../../schema/reports.ts';
 
+import { sourceLines } from './image-sources.ts';
 import { leftOutLines } from './left-out.ts';
 import { count } from './plural.ts';
 import { termLines } from './terms.ts';
@@ -8,7 +9,7 @@ import { visible } from './visible.ts';
 
 /** What an export has written, as lines for people. */
 export function exportSummary(report: ExportReport, isRepair = false): string {
-  const { dir, name, sequence, status, totals, archives, packs, importers, leftOut } = report;
+  const { dir, name, sequence, status, totals, archives, packs, images, importers, leftOut } = report;
   const { bytesFetched, bytesReused, signers } = report;
   const size = formatSize(archives.reduce((sum, { bytes }) => sum + bytes, 0));
   if (status === 'present')
@@ -21,6 +22,7 @@ export function exportSummary(report: ExportReport, isRepair = false): string {
       .join('\n');
   return [
     `Wrote ${name} ${sequence} to ${dir}: ${count(totals.images, 'image')} in ${count(archives.length, 'archive')}, ${size}; ${formatSize(bytesFetched)} fetched${bytesReused > 0 ? `, ${formatSize(bytesReused)} reused` : ''}.`,
+    ...sourceLines(images),
     ...leftOutLines(leftOut),
     ...(packs.length === 0 ? [] : [`${count(packs.length, 'pack')} carried along.`]),
     ...importerLines(importers),
