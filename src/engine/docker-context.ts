@@ -14,13 +14,15 @@ export interface DockerContext {
   readonly name: string;
   /** As the context has it, e.g. `unix:///run/user/1000/docker.sock`. */
   readonly host: string;
-  /** Its own certificates lie here, if it has any. */
+  /** TLS is spoken, with its own certificates here, if it has any. */
   readonly tlsFolder?: string;
 }
 
 const configFile = z.object({ currentContext: z.string().exactOptional() });
 const metaFile = z.object({
-  Endpoints: z.object({ docker: z.object({ Host: z.string().min(1) }) }),
+  Endpoints: z.object({
+    docker: z.object({ Host: z.string().min(1), SkipTLSVerify: z.boolean().nullish() }),
+  }),
 });
 
 /**
@@ -40,8 +42,10 @@ export async function currentContext(environment: Environment): Promise<DockerCo
   const meta = await readJson(file, metaFile);
   if (meta === undefined) throw unusable(name, `${file} does not exist`);
   const tlsFolder = path.join(folder, 'contexts', 'tls', id, 'docker');
-  const hasTls = (await filesIn(tlsFolder)).length > 0;
-  return { name, host: meta.Endpoints.docker.Host, ...(hasTls ? { tlsFolder } : {}) };
+  const { Host: host, SkipTLSVerify: isUnchecked } = meta.Endpoints.docker;
+  // Who wants no check wants TLS all the same.
+  const hasTls = isUnchecked === true || (await filesIn(tlsFolder)).length > 0;
+  return { name, host, ...(hasTls ? { tlsFolder } : {}) };
 }
 
 /** Where docker's client keeps its files; undefined where nothing says it. */

@@ -220,6 +220,10 @@ test('a context that cannot be used is never replaced by the usual socket', asyn
     await writeFile(path.join(folder, 'contexts', 'tls', id, 'docker', 'ca.pem'), makeCertificate().pem);
     const found = await findDocker('docker:', { DOCKER_CONFIG: folder, DOCKER_CONTEXT: 'tls' });
     t.like(found, { name: 'docker:tcp://box:2376', kind: 'tls', foundBy: 'context tls' });
+    const unchecked = { Endpoints: { docker: { Host: 'tcp://box:1', SkipTLSVerify: true } } };
+    await writeContext(folder, 'unchecked', unchecked);
+    const checked = await findDocker('docker:', { DOCKER_CONFIG: folder, DOCKER_CONTEXT: 'unchecked' });
+    t.like(checked, { name: 'docker:tcp://box:1', kind: 'tls' });
     await writeContext(folder, 'far', metaOf('ssh://root@box'));
     const far = await parseEngine('docker:')({ DOCKER_CONFIG: folder, DOCKER_CONTEXT: 'far' });
     t.like(far, { kind: 'ssh', endpoint: { name: 'ssh://root@box?engine=docker' }, foundBy: 'context far' });

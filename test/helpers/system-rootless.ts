@@ -32,6 +32,8 @@ export async function withRootlessPodman<T>(
     // Not the user's own home, which the engine root does not have.
     const home = path.join(folder, 'home');
     const runtime = `/run/user/${user.uid}`;
+    // The mode below is that of every folder that is made.
+    await mkdir(path.dirname(runtime), { recursive: true });
     for (const own of [home, runtime]) {
       await mkdir(own, { recursive: true, mode: 0o700 });
       await chown(own, user.uid, user.uid);
