@@ -1,4 +1,5 @@
 import { mkdir, readdir } from 'node:fs/promises';
+import path from 'node:path';
 import type { Digest } from '../core/digest.ts';
 import { PackferryError, systemCodeOf } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
@@ -55,13 +56,29 @@ export async function outputNames(dir: string): Promise<string[]> {
 
 /**
  * Throws when a folder would not do for a bundle, without making it: `E_OUTPUT_EXISTS` when it belongs to somebody else,
- * `E_OUTPUT_UNWRITABLE`.
+ * `E_OUTPUT_UNWRITABLE`, `E_USAGE` for `-`.
  */
 export async function refuseUnfit(dir: string): Promise<void> {
+  if (dir === '-') {
+    throw new PackferryError('E_USAGE', 'a bundle is a folder, and cannot go to standard output', {
+      hint: 'Name the folder that is to become the bundle. One that is called "-" is "./-".',
+    });
+  }
   await checkFolderPlace(dir);
   const names = await readdir(dir).catch((cause: unknown) => {
     if (systemCodeOf(cause) === 'ENOENT') return [];
     throw unwritableFolder(dir, cause);
   });
   refuseForeign(dir, names);
+  await refuseInside(dir);
+}
+
+/** A folder in a bundle is one file too many there: nobody would accept that bundle any more. */
+async function refuseInside(dir: string): Promise<void> {
+  const above = path.dirname(path.resolve(dir));
+  const names = await readdir(above).catch((): string[] => []);
+  if (!names.includes(bundleFiles.signature) && !names.includes(bundleFiles.journal)) return;
+  throw new PackferryError('E_OUTPUT_EXISTS', `${dir} would lie inside the bundle ${above}`, {
+    hint: 'Give a folder beside that bundle.',
+  });
 }

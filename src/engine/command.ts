@@ -70,6 +70,7 @@ export async function startCommand(
 interface Hints {
   readonly missing: (program: string) => string;
   readonly sudo: string;
+  readonly stranger: string;
   readonly group: string;
   readonly start: string;
   readonly other: string;
@@ -81,6 +82,7 @@ const hints: Readonly<Record<'here' | 'there', Hints>> = {
     missing: (program) =>
       `Is ${program} installed there, and in the PATH? "packferry doctor" tells what was found.`,
     sudo: 'Let sudo do this without a password (a line in /etc/sudoers.d), call "sudo -v" before, or run packferry as that user.',
+    stranger: 'Name a user of this machine: ?as=USER.',
     group: 'Join the group of the engine, or go by sudo: --to "docker:?sudo".',
     start: 'Start the engine, or check DOCKER_HOST and "docker context ls".',
     other: 'Run the same command by hand.',
@@ -89,6 +91,7 @@ const hints: Readonly<Record<'here' | 'there', Hints>> = {
     missing: (program) =>
       `Install ${program} there, or give its user a PATH that has it: commands over SSH get a short one (see: ssh HOST 'echo $PATH').`,
     sudo: 'sudo there has to run this command without a password. In sudoers there: USER ALL=(root) NOPASSWD: COMMAND, with the user whose engine it is in place of root. See docs/ssh.md.',
+    stranger: 'Name a user of that machine: as=USER.',
     group:
       'There: sudo usermod -aG docker USER (then log in again). Or have the command run by sudo, which must not ask for a password: add ?sudo, or ?as=USER for an engine of another user.',
     start: 'Start the engine there: systemctl start docker, or systemctl start podman.socket.',
@@ -124,6 +127,8 @@ export function commandFailed(
     const program = missing ?? argv[0] ?? '';
     return new PackferryError('E_ENGINE_UNREACHABLE', message, { hint: hint.missing(program) });
   }
+  if (/^sudo: unknown user/m.test(said))
+    return new PackferryError('E_ENGINE_DENIED', message, { hint: hint.stranger });
   if (/^sudo: /m.test(said)) return new PackferryError('E_ENGINE_DENIED', message, { hint: hint.sudo });
   if (/permission denied/i.test(said)) {
     const { code, message: text } = denied(what, `${argv.join(' ')}: ${words}`);

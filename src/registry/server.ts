@@ -1,6 +1,6 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { createServer as createPlainServer, type AddressInfo, type Server as PlainServer } from 'node:net';
 import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { ServedContent } from '../core/served.ts';
@@ -56,14 +56,13 @@ const patience = {
  */
 export async function serveContent(content: ServedContent, options: ServeOptions): Promise<ContentServer> {
   const { host, port, signal, tls, grace = 0 } = options;
-  const where = `${host.includes(':') ? `[${host}]` : host}:`;
-  if (signal?.aborted === true) throw interrupted(signal, `${where}${port}`);
+  if (signal?.aborted === true) throw interrupted(signal, whereOf(host, port));
   const desk = new AnswerDesk(content, options);
   const server = makeServer(tls, (request, response) => {
     desk.take(request, response);
   });
   server.on('drop', () => options.onRefused?.());
-  const address = await listen(server, host, port, `${where}${port}`);
+  const address = await listen(server, host, port, whereOf(host, port));
 
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
@@ -73,7 +72,7 @@ export async function serveContent(content: ServedContent, options: ServeOptions
   };
   const onAbort = (): void => void (closing ??= close());
   signal?.addEventListener('abort', onAbort, { once: true });
-  const shown = `${where}${address.port}`;
+  const shown = whereOf(host, address.port);
   const url = `${tls === undefined ? 'http' : 'https'}://${shown}`;
   return { url, host: shown, close: () => (closing ??= close()) };
 }
@@ -100,7 +99,20 @@ function makeServer(tls: ServerTls | undefined, take: RequestListener): Server {
   return server;
 }
 
-async function listen(server: Server, host: string, port: number, where: string): Promise<AddressInfo> {
+/** Can a server listen there? To be asked before long work of which it is to tell. Throws `E_ENDPOINT_INVALID`. */
+export async function checkAddress({ host, port }: Pick<ServeOptions, 'host' | 'port'>): Promise<void> {
+  // Any port that is free will do.
+  if (port === 0) return;
+  const server = createPlainServer();
+  await listen(server, host, port, whereOf(host, port));
+  await new Promise((resolve) => server.close(resolve));
+}
+
+function whereOf(host: string, port: number): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+async function listen(server: PlainServer, host: string, port: number, where: string): Promise<AddressInfo> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', (fault) => {
       const taken = systemCodeOf(fault) === 'EADDRINUSE';

@@ -26,7 +26,7 @@ export async function readIdentities(
   for (const file of files) {
     const bytes = await readKey(file);
     if (typeof bytes === 'string') {
-      if (!areDefault || !bytes.startsWith('ENOENT')) onUnusable(`${file}: ${bytes}`);
+      if (!areDefault || bytes !== noFile) onUnusable(`${file}: ${bytes}`);
       continue;
     }
     const plain = parse(bytes);
@@ -70,10 +70,12 @@ function parse(bytes: Buffer, passphrase?: string): ParsedKey | Error {
   return (key[0] as ParsedKey | undefined) ?? new Error('no key');
 }
 
+const noFile = 'there is no such file';
+
 async function readKey(file: string): Promise<Buffer | string> {
   try {
     return await collect(createReadStream(file), limits.keyFile, file);
   } catch (fault) {
-    return `${systemCodeOf(fault) ?? 'fault'}: ${messageOf(fault)}`;
+    return systemCodeOf(fault) === 'ENOENT' ? noFile : messageOf(fault);
   }
 }

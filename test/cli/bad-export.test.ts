@@ -248,6 +248,12 @@ test('export is refused: an output folder that holds another bundle, which stays
     const refusal = await runCli(['export', other, '-o', bundle, '--key', key]);
     t.is(refusal.status, 2, refusal.stderr);
     t.regex(refusal.stderr, /E_OUTPUT_EXISTS\]: .*bundle holds another bundle/);
+    const inside = await runCli(['export', other, '-o', `${bundle}/other`, '--key', key]);
+    t.is(inside.status, 2, inside.stderr);
+    t.regex(inside.stderr, /E_OUTPUT_EXISTS\]: .*other would lie inside the bundle .*bundle\nhint: /);
+    const stdout = await runCli(['export', other, '-o', '-', '--key', key]);
+    t.is(stdout.status, 2, stdout.stderr);
+    t.regex(stdout.stderr, /E_USAGE\]: a bundle is a folder, and cannot go to standard output\nhint: /);
     t.is((await runCli([...importing, '--to', `oci:${at('target')}`])).status, 0);
     t.is((await runCli(['plan', manifest])).status, 0);
   });

@@ -132,6 +132,7 @@ const isWrong = test.macro<
     await withServingSite(t, async (site) => {
       const said = await refused(t, ['serve', ...site.serving, ...(await argv(site))], code, 2);
       t.false(said.includes('s3cr3t-canary'));
+      t.notRegex(said, /Verifying|receipt/i);
     });
   },
   title: (what) => `refused before anything is read: ${what ?? ''}`,

@@ -6,7 +6,7 @@ import { digestOf } from '../../src/core/digest.ts';
 import { messageOf, PackferryError } from '../../src/core/errors.ts';
 import { mediaTypes } from '../../src/core/media-types.ts';
 import type { ServedBlob, ServedContent } from '../../src/core/served.ts';
-import { serveContent } from '../../src/registry/server.ts';
+import { checkAddress, serveContent } from '../../src/registry/server.ts';
 import { failure } from '../helpers/registry-context.ts';
 import { jsonBytes, MemoryContent, sampleImage } from '../helpers/registry-images.ts';
 
@@ -270,6 +270,8 @@ test('server: a port that is taken is told', async (t) => {
   const { url } = await serve(t);
   const port = Number(new URL(url).port);
   await failure(t, 'E_ENDPOINT_INVALID', async () => serveContent(content(), { host: '127.0.0.1', port }));
+  await failure(t, 'E_ENDPOINT_INVALID', () => checkAddress({ host: '127.0.0.1', port }));
+  await t.notThrowsAsync(checkAddress({ host: '127.0.0.1', port: 0 }));
 });
 
 test('server: the signal closes it, connections and all', async (t) => {

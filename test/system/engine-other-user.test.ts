@@ -78,6 +78,15 @@ for (const endpoint of ['docker:?sudo', 'podman:?as=demisto']) {
   );
 }
 test(
+  'a user whom the machine does not know is told as that, not as a matter of passwords',
+  refused,
+  'podman:?as=nobody-here',
+  'sudo',
+  ['echo "sudo: unknown user nobody-here" >&2', 'exit 1'],
+  'E_ENGINE_DENIED',
+  /Name a user of this machine/,
+);
+test(
   'an engine that the command cannot reach is told in the words of the command',
   refused,
   'docker:?command',

@@ -8,7 +8,7 @@ import { PackferryError } from '../../core/errors.ts';
 import { formatSize } from '../../core/size.ts';
 import { lendersAmong, refuseOlder, serveBundles } from '../../flows/serve.ts';
 import type { ServerAccount } from '../../registry/server-account.ts';
-import type { ServerTls } from '../../registry/server.ts';
+import { checkAddress, type ServerTls } from '../../registry/server.ts';
 import type { WrittenReceipt } from '../../schema/reports.ts';
 import type { ServeReport } from '../../schema/reports-serve.ts';
 import type { ListenAddress } from '../commands/serve.ts';
@@ -54,6 +54,7 @@ async function runServer(
   }
   const tls = await serverTls(options, context.now);
   const account = await serverAccount(options, emit);
+  await checkAddress(listen);
   warnOpen(session, listen, { tls, account });
   const begun: { readonly dir: string; readonly evidence: Evidence }[] = [];
   let written: readonly WrittenReceipt[] = [];

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { lstat, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Digest } from '../../core/digest.ts';
-import { messageOf, PackferryError } from '../../core/errors.ts';
+import { messageOf, PackferryError, systemCodeOf } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import { formatSize } from '../../core/size.ts';
 import { sumUp } from '../../core/sum-up.ts';
@@ -49,13 +49,17 @@ export async function readWheels(dir: string, signal: AbortSignal): Promise<read
   return wheels;
 }
 
+function whyUnread(fault: unknown): string {
+  return systemCodeOf(fault) === 'ENOENT' ? 'does not exist' : `cannot be read: ${messageOf(fault)}`;
+}
+
 async function namesIn(dir: string): Promise<readonly string[]> {
   try {
     const names = await readdir(dir);
     // By code unit: the same on every machine, whatever its language.
     return names.sort((a, b) => (a < b ? -1 : 1));
   } catch (cause) {
-    throw new PackferryError('E_BUILD_INVALID', `the folder of wheels cannot be read: ${messageOf(cause)}`, {
+    throw new PackferryError('E_BUILD_INVALID', `the folder of wheels, ${dir}, ${whyUnread(cause)}`, {
       hint: 'Fill a folder with "pip download --only-binary=:all: -d DIR REQUIREMENT...", and name it: --wheels DIR.',
       cause,
     });
