@@ -7,6 +7,7 @@ import { acceptBundle } from '../../bundle/accept.ts';
 import { extractPacks } from '../../bundle/carried-packs.ts';
 import { checkFolderPlace } from '../../bundle/file-place.ts';
 import { openBundle } from '../../bundle/open.ts';
+import type { LendingBundle } from '../../bundle/lending-bundle.ts';
 import { openPassingBundle } from '../../bundle/passing-bundle.ts';
 import { parseRetag } from '../../flows/retag.ts';
 import { closeTargets, openMeanwhile, type FoundTarget } from '../../flows/targets.ts';
@@ -24,6 +25,7 @@ import { judgementOf, type Judgement, type JudgementOptions } from '../bundle-ju
 import { tellUnknown } from '../freshness.ts';
 import { allHosts } from '../hosts.ts';
 import { deliveryJobs } from '../delivery-jobs.ts';
+import { lentLines, openLenders } from '../lenders.ts';
 import { paceOf } from '../pace-options.ts';
 import { confirm, isInteractive } from '../prompt.ts';
 import { withReceipt, type ReceiptOptions } from '../receipts.ts';
@@ -35,6 +37,7 @@ import { visible } from '../text/visible.ts';
 
 export interface ImportOptions extends CommonOptions, DeliveryOptions, JudgementOptions, ReceiptOptions {
   readonly image?: readonly string[];
+  readonly with?: readonly string[];
   readonly packsTo?: string;
   readonly singlePass?: boolean;
   readonly smoke?: boolean;
@@ -78,6 +81,8 @@ async function runImport(
   const { emit, signal } = session;
   evidence.isSinglePass = options.singlePass === true;
   const judgement = await judgementOf(session, options, evidence);
+  const lenders = await openLenders(options.with, judgement);
+  evidence.lenders(lenders);
   const passing = options.singlePass === true ? await openPassingBundle(dir, judgement) : undefined;
   try {
     const open = async (): Promise<DeliverableBundle> => {
@@ -88,7 +93,7 @@ async function runImport(
       return opened;
     };
     const { done: bundle, targets } = await openMeanwhile(found, signal, open, options.targetsAtOnce);
-    const load = { bundle, judgement, ...asked };
+    const load = { bundle, lenders, judgement, ...asked };
     return await loadInto(targets, session, load, options, evidence).finally(() => closeTargets(targets));
   } finally {
     await passing?.close();
@@ -104,13 +109,14 @@ function refuseSeveral(targets: number): void {
 }
 
 interface Load extends Pick<FlowOptions, 'bundle' | 'only' | 'retag' | 'jobs'> {
+  readonly lenders: readonly LendingBundle[] | undefined;
   readonly judgement: Judgement;
 }
 
 async function loadInto(
   targets: readonly ImageTarget[],
   session: Session,
-  { bundle, only, retag = [], judgement, jobs }: Load,
+  { bundle, lenders, only, retag = [], judgement, jobs }: Load,
   options: ImportOptions,
   evidence: Evidence,
 ): Promise<Outcome & { readonly report: ImportReport }> {
@@ -123,6 +129,7 @@ async function loadInto(
   } = await importBundle({
     bundle,
     targets,
+    ...(lenders === undefined ? {} : { with: lenders }),
     only,
     dryRun: options.dryRun ?? false,
     keepGoing: options.keepGoing ?? false,
@@ -147,6 +154,7 @@ async function loadInto(
   evidence.packs(report.packs);
   const lines = [
     ...summaryOf(report),
+    ...lentLines(report.lent),
     ...(damage === undefined || options.dryRun === true ? [] : [loadedIsWhole]),
     ...packsSummary(report, bundle, options),
   ];
@@ -197,13 +205,15 @@ function packsSummary(
 
 /** Asks before an engine is changed, where somebody can answer. */
 function approval(session: Session, options: ImportOptions): (plan: ImportPlan) => Promise<boolean> {
-  return async ({ bundle, targets }) => {
+  return async ({ bundle, targets, lent }) => {
     const { context } = session;
     const usable = targets.filter(({ error }) => error === undefined);
     const missing = usable.map(({ target, images }) => {
       const moves = options.onExisting === 'retag' || options.onExisting === 'overwrite';
       const wanted = moves ? ['absent', 'conflict'] : ['absent'];
-      const absent = images.filter(({ presence }) => wanted.includes(presence.state));
+      const absent = images.filter(
+        ({ presence, refusal }) => refusal === undefined && wanted.includes(presence.state),
+      );
       const moved = absent.filter(({ presence }) => presence.state === 'conflict').length;
       return { name: target.name, images: absent.length, moved, bytes: totalSize(blobsToSend(absent)) };
     });
@@ -224,6 +234,7 @@ function approval(session: Session, options: ImportOptions): (plan: ImportPlan) 
       const moving = moved === 0 ? '' : ` ${count(moved, 'name')} will be taken from other images${kept}.`;
       tell(`To ${where}: ${count(images, 'image')}, ${formatSize(bytes)}.${moving}`);
     }
+    for (const line of lentLines(lent)) tell(line);
     return confirm(context, 'Load them?');
   };
 }
