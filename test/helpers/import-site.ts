@@ -22,6 +22,8 @@ export interface MadeBundle {
 interface More {
   /** The bundle leaves out what it shares with the images of these. */
   readonly base?: Pick<MadeBundle, 'images'>;
+  /** What `requires` calls that one. */
+  readonly baseName?: string;
   /** Default: by the time. */
   readonly sequence?: number;
 }
@@ -42,10 +44,10 @@ export async function withImportSite<T>(
     const { signer, allowedLine } = await makeTrust('test-builder');
     const trusted = path.join(folder, 'allowed_signers');
     await writeFile(trusted, allowedLine);
-    const make: ImportSite['make'] = async (name, named, { base, sequence } = {}) => {
+    const make: ImportSite['make'] = async (name, named, { base, baseName, sequence } = {}) => {
       const images = Object.entries(named).map(([reference, image]) => lockComposed(reference, image));
       const dir = path.join(folder, name);
-      const leftOut = base === undefined ? undefined : leftOutBy(images, base.images);
+      const leftOut = base === undefined ? undefined : leftOutBy(images, base.images, baseName);
       const without = new Set(leftOut?.requires.map(({ digest }) => digest));
       await writeBundle({
         dir,
