@@ -1,7 +1,9 @@
 import { Option } from 'commander';
 import { openLendingBundle, type LendingBundle } from '../bundle/lending-bundle.ts';
 import { asPackferryError, type PackferryError } from '../core/errors.ts';
+import type { Emit } from '../core/events.ts';
 import { formatSize } from '../core/size.ts';
+import type { DeliverableBundle } from '../flows/import.ts';
 import { together } from '../flows/together.ts';
 import type { LentReport } from '../schema/lent.ts';
 import type { Judgement } from './bundle-judgement.ts';
@@ -38,6 +40,17 @@ export async function openLenders(
   if (errors.length > 0)
     throw together(errors, `${errors.length} of the bundles that are to lend are refused`);
   return lenders;
+}
+
+/** Tells who names lenders of a bundle that is whole by itself. */
+export function tellIdle(
+  { dir, document }: DeliverableBundle,
+  lenders: readonly LendingBundle[] | undefined,
+  emit: Emit,
+): void {
+  if (lenders === undefined || document.requires.length > 0) return;
+  const message = `nothing is taken from what --with names: ${dir} leaves nothing out`;
+  emit({ type: 'note', level: 'info', message });
 }
 
 /** One line for each bundle that lends something. */

@@ -129,3 +129,12 @@ test('copy from a bundle that leaves something out says what is missing and how 
     t.is(both.status, 0, both.stderr);
   });
 });
+
+test('lenders of a bundle that is whole by itself are told to be of no use', async (t) => {
+  await withDeltaSite(async ({ old, at, run }) => {
+    const ran = await run(['import', old.dir, '--to', `oci:${at('target')}`, '--with', old.dir]);
+    t.is(ran.status, 0, ran.stderr);
+    t.regex(ran.stderr, /nothing is taken from what --with names: .*old leaves nothing out/);
+    t.notRegex(ran.stderr, /lent by/);
+  });
+});

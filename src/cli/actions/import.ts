@@ -25,7 +25,7 @@ import { judgementOf, type Judgement, type JudgementOptions } from '../bundle-ju
 import { tellUnknown } from '../freshness.ts';
 import { allHosts } from '../hosts.ts';
 import { deliveryJobs } from '../delivery-jobs.ts';
-import { lentLines, openLenders } from '../lenders.ts';
+import { lentLines, openLenders, tellIdle } from '../lenders.ts';
 import { paceOf } from '../pace-options.ts';
 import { confirm, isInteractive } from '../prompt.ts';
 import { withReceipt, type ReceiptOptions } from '../receipts.ts';
@@ -88,6 +88,7 @@ async function runImport(
     const open = async (): Promise<DeliverableBundle> => {
       const opened = passing ?? (await openBundle(dir, judgement));
       tellUnknown(opened, judgement.freshness, 'warning', emit);
+      tellIdle(opened, lenders, emit);
       // Before a target is asked for anything: the bundle may not hold what is wanted.
       chooseImages(opened, asked.only);
       return opened;
