@@ -75,6 +75,7 @@ export type { VerifiedSigner } from './trust/verify.ts';
 // Bundles
 export { openImporter, type CarriedImporter } from './bundle/importer-file.ts';
 export type { LayersChecked } from './bundle/check-layers.ts';
+export { openLendingBundle, type LendingBundle } from './bundle/lending-bundle.ts';
 export { openBundle, type OpenBundleOptions, type VerifiedBundle } from './bundle/open.ts';
 
 // Use cases

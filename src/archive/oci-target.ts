@@ -1,6 +1,7 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { addAbortSignal } from 'node:stream';
+import type { Digest } from '../core/digest.ts';
 import { PackferryError, systemCodeOf } from '../core/errors.ts';
 import { blobsOf, type Descriptor, type LockedImage } from '../core/image.ts';
 import type { Delivery, DeliverOptions, ImageSource, ImageTarget, Presence } from '../core/ports.ts';
@@ -127,10 +128,13 @@ async function presenceOf(
   const name = layoutName(parseReference(image.reference));
   const holders = index.manifests.filter((entry) => isNamed(entry, name));
   const other = holders.find(({ digest }) => digest !== image.manifest.digest);
-  if (other !== undefined) return { state: 'conflict', holder: other.digest, hint: freeingHint(dir, name) };
-  if (holders.length === 0) return { state: 'absent' };
-  for (const blob of blobsOf(image)) if (!(await good.has(blob, signal))) return { state: 'absent' };
-  return { state: 'present' };
+  const held = new Set<Digest>();
+  for (const blob of blobsOf(image)) if (await good.has(blob, signal)) held.add(blob.digest);
+  if (other !== undefined) {
+    return { state: 'conflict', holder: other.digest, hint: freeingHint(dir, name), held };
+  }
+  const isThere = holders.length > 0 && held.size === blobsOf(image).length;
+  return isThere ? { state: 'present' } : { state: 'absent', held };
 }
 
 function freeingHint(dir: string, name: string): string {

@@ -78,11 +78,8 @@ export async function openBundle(dir: string, options: OpenBundleOptions): Promi
   return new VerifiedBundleFolder(head, checked);
 }
 
-/** What was judged before the files are read, and what is to be done with them. */
-export interface OpenedHead extends JudgedHead, OwnWord {
-  /** Are layers to be decompressed? */
-  readonly deep: boolean;
-}
+/** What was judged before the files are read. */
+export interface OpenedHead extends JudgedHead, OwnWord {}
 
 /** All that can be judged of a bundle before its files are read. Throws what speaks against it. */
 export async function judgeHead(dir: string, options: OpenBundleOptions): Promise<OpenedHead> {
@@ -144,6 +141,8 @@ export interface SignedDocument {
   readonly signers: readonly VerifiedSigner[];
   /** sha256 in hex of SHA256SUMS. */
   readonly sumsSha256: string;
+  /** How each file was when the folder was listed, by name. */
+  readonly seen: FolderListing['files'];
 }
 
 /**
@@ -151,9 +150,10 @@ export interface SignedDocument {
  * bundle says of itself, not to deliver it. Returns the very document that was checked, and the signers.
  */
 export async function checkSignature(dir: string, options: SignatureOptions): Promise<SignedDocument> {
-  const { sums, signers, sumsSha256 } = await checkSignatures(dir, await listFolder(dir), options);
+  const listing = await listFolder(dir);
+  const { sums, signers, sumsSha256 } = await checkSignatures(dir, listing, options);
   const bytes = await readSigned(dir, bundleFiles.document, limits.bundleJson, sums);
-  return { document: readDocument(bytes).document, signers, sumsSha256 };
+  return { document: readDocument(bytes).document, signers, sumsSha256, seen: listing.files };
 }
 
 function checkAudience({ name, sequence, audience }: BundleDocument, site: string | undefined): void {

@@ -13,6 +13,8 @@ export interface JudgedHead {
   readonly read: ReadDocument;
   readonly freshness: FreshnessVerdict;
   readonly witnessed: Witnessed | undefined;
+  /** Are layers decompressed and compared with what the configs of their images promise? */
+  readonly deep: boolean;
 }
 
 /**
@@ -34,8 +36,10 @@ export class SignedBundle {
   readonly seen: ReadonlyMap<string, SeenFile>;
   /** What the site's own witness said of the images, where one was asked. */
   readonly witnessed: Witnessed | undefined;
+  /** As in `JudgedHead`. */
+  readonly deep: boolean;
 
-  constructor({ listing, list, read, freshness, witnessed }: JudgedHead) {
+  constructor({ listing, list, read, freshness, witnessed, deep }: JudgedHead) {
     this.#read = read;
     this.dir = listing.dir;
     this.signers = list.signers;
@@ -44,6 +48,7 @@ export class SignedBundle {
     this.litter = listing.litter;
     this.seen = listing.files;
     this.witnessed = witnessed;
+    this.deep = deep;
   }
 
   get document(): BundleDocument {

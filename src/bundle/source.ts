@@ -85,6 +85,6 @@ export function blobNotFound(
     return new PackferryError('E_IMAGE_NOT_FOUND', `${what} is not in bundle:${dir}`);
   const why = required.base === undefined ? '' : `, since ${required.base} has it`;
   return new PackferryError('E_BASE_MISSING', `${what} is not in bundle:${dir}: it leaves it out${why}`, {
-    hint: 'Import it into a target that has the layers already, or name a bundle that carries them: --with BUNDLE.',
+    hint: 'Bring it to a target that has the layers, or import it along with a bundle that carries them: packferry import ... --with BUNDLE.',
   });
 }

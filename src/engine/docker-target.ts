@@ -206,7 +206,8 @@ class DockerTarget implements ImageTarget {
     }
     const plan = planArchive([this.#asSent(image)], { commitRecord: 'last' });
     // What the engine has by the name of the content it takes for good, without looking at the layer that comes.
-    await this.#send(image, plan, source, { ...options, onto: undefined, unread: without });
+    const sending = this.#send(image, plan, source, { ...options, onto: undefined, unread: without });
+    await sending.catch(this.#blaming(thin?.sentInFull));
     const fault = this.#namesLast ? await this.#nameSent(image, options.signal) : undefined;
     if (fault !== undefined) {
       const what = `${image.reference}: ${this.name} said that it loaded it, but ${fault}`;
@@ -215,6 +216,15 @@ class DockerTarget implements ImageTarget {
       });
     }
     return { bytesSent: bytes, bytesSkipped: 0, ...thin };
+  }
+
+  /** Where nobody else has the layers that the engine has, people need to know why those did not do. */
+  #blaming(why: string | undefined): (fault: unknown) => never {
+    return (fault) => {
+      const isBlamed =
+        why !== undefined && fault instanceof PackferryError && fault.code === 'E_BASE_MISSING';
+      throw isBlamed ? fault.with(`${fault.message}; ${this.name}: ${why}`) : fault;
+    };
   }
 
   /** What there is to say of it: `sentInFull` when the engine could not use it. */

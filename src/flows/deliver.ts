@@ -8,7 +8,7 @@ import type { ImageSource, ImageTarget, OnTheWay, Presence } from '../core/ports
 import { parseReference, tagNameOf } from '../core/reference.ts';
 import type { ImportedImage } from '../schema/reports.ts';
 import { deliverInOrder, type Bases } from './delivery-order.ts';
-import { freeName, isSettled, withdraw, type OnExisting } from './on-existing.ts';
+import { freeName, isSettled, isToBeSent, withdraw, type OnExisting } from './on-existing.ts';
 import type { Pace } from './pace.ts';
 import { deliverPersistently } from './redelivery.ts';
 import { reportError } from './report.ts';
@@ -40,6 +40,8 @@ export interface DeliveryOptions extends Pace {
 export interface SurveyedImage {
   readonly image: LockedImage;
   readonly presence: Presence;
+  /** Why it is not brought to this target, although others are. */
+  readonly refusal?: PackferryError;
 }
 
 /** Blobs that a target lacks of these images, each once. */
@@ -97,11 +99,10 @@ export async function deliverImages(
     postponed.set(next, outcome);
     return outcome.image;
   };
-  const isMoved = (image: LockedImage): boolean =>
-    onExisting !== 'keep' && isSettled(target, image, onExisting);
   const waiting = surveyed.map((value) => {
-    const { image, presence } = value;
-    const brings = presence.state === 'conflict' && !isMoved(image) ? [] : layersToBring(value);
+    const { image, presence, refusal } = value;
+    const isSent = refusal === undefined && isToBeSent(target, value, onExisting);
+    const brings = isSent ? layersToBring(value) : [];
     const missing = new Map(brings.map(({ digest, size }) => [digest, size]));
     // A name is moved once only; and a save tells no layers before it is there.
     return { value, missing, mayGoAhead: presence.state === 'absent' && image.isUnpacked !== true };
@@ -169,7 +170,7 @@ async function deliverOne(
   options: DeliveryOptions & { readonly onto: OnTheWay | undefined },
 ): Promise<Outcome> {
   const { emit, signal, dryRun, onExisting = 'error', retries, retryDelay, onto } = options;
-  const { image, presence } = surveyed;
+  const { image, presence, refusal } = surveyed;
   const item = image.reference;
   const base = pending(target, image, presence, options);
   const size = totalSize(blobsOf(image));
@@ -185,6 +186,8 @@ async function deliverOne(
     emit({ type: 'note', level: 'warning', message });
     return { image: { ...base, status: 'kept', bytesSkipped: size } };
   }
+  if (refusal !== undefined)
+    return { image: { ...base, status: 'failed', error: reportError(refusal) }, error: refusal };
   if (dryRun && (presence.state === 'absent' || isSettled(target, image, onExisting))) {
     const bytesMissing = totalSize(blobsToSend([surveyed]));
     return { image: { ...base, bytesMissing, bytesSkipped: size - bytesMissing } };

@@ -3,10 +3,12 @@ import { asPackferryError, PackferryError } from '../core/errors.ts';
 import type { LockedImage } from '../core/image.ts';
 import type { ImageTarget } from '../core/ports.ts';
 import { formatReference, parseReference } from '../core/reference.ts';
+import type { LendingBundle } from '../bundle/lending-bundle.ts';
 import type { VerifiedBundle } from '../bundle/open.ts';
 import type { PassingBundle } from '../bundle/passing-bundle.ts';
 import type { SignedBundle } from '../bundle/signed-bundle.ts';
 import { BundleSource, lockedImageOf } from '../bundle/source.ts';
+import type { LentReport } from '../schema/lent.ts';
 import { reportVersion, type ImportedImage, type ImportReport } from '../schema/reports.ts';
 import {
   deliverToTargets,
@@ -16,6 +18,8 @@ import {
   type SurveyedTarget,
 } from './delivery.ts';
 import type { EarlySurvey } from './early-survey.ts';
+import { checkBases } from './lent/base-check.ts';
+import { LentLayers } from './lent/lent-layers.ts';
 import type { OnExisting } from './on-existing.ts';
 import type { Pace } from './pace.ts';
 import { askForObjections } from './preflight.ts';
@@ -32,6 +36,8 @@ export interface ImportOptions extends Pace {
   readonly targets: readonly ImageTarget[];
   /** What targets were asked before, about `imagesToBring`. */
   readonly early?: EarlySurvey;
+  /** Bundles that may lend what this one leaves out. Default: none. */
+  readonly with?: readonly LendingBundle[];
   /** Names of the images that are wanted; all when empty. */
   readonly only: readonly string[];
   readonly dryRun: boolean;
@@ -55,7 +61,10 @@ export interface ImportOptions extends Pace {
 /** What an import is about to do. */
 export interface ImportPlan {
   readonly bundle: DeliverableBundle;
+  /** Images that are not brought to a target, since it lacks what the bundle leaves out, have a `refusal` there. */
   readonly targets: readonly SurveyedTarget[];
+  /** Bundles that were given to lend what it leaves out, and how much of them is needed. */
+  readonly lent: readonly LentReport[];
 }
 
 export interface Imported {
@@ -72,7 +81,8 @@ export interface Imported {
  * Brings the images of a verified bundle to targets: asks each what is there, sends what is missing, and believes
  * only the target's own answer to the question whether exactly this image is there now. Names that stand for other
  * images are known before anything is sent: without `keepGoing` all of them are thrown then, as `E_TAG_CONFLICT`. A dry
- * run tells them in its report.
+ * run tells them in its report. So are layers that the bundle leaves out and neither a target nor a lender has
+ * (`E_BASE_MISSING`); see `checkBases`.
  */
 export async function importBundle(options: ImportOptions): Promise<Imported> {
   const { bundle, signal } = options;
@@ -84,17 +94,20 @@ export async function importBundle(options: ImportOptions): Promise<Imported> {
     ...(passing === undefined ? {} : { jobs: 1, asGiven: true }),
   };
   for (const target of options.targets) tellOfBases(target, bundle, options);
-  const targets = await surveyTargets(options.targets, images, signal, options.targetsAtOnce, options.early);
-  warnOfLeftOut(targets, options.emit);
-  refuseConflicts(targets, delivery);
+  const surveyed = await surveyTargets(options.targets, images, signal, options.targetsAtOnce, options.early);
+  warnOfLeftOut(surveyed, options.emit);
+  refuseConflicts(surveyed, delivery);
+  const lent = new LentLayers(bundle, { with: options.with ?? [], signal });
+  const targets = await checkBases(surveyed, lent, { ...options, document: bundle.document });
   await askForObjections(targets, options);
-  const plan: ImportPlan = { bundle, targets };
+  const lenders = options.with ?? [];
+  const plan: ImportPlan = { bundle, targets, lent: lenders.map(({ report }) => report) };
   const approved = options.dryRun || (await options.approve(plan));
   const errors: PackferryError[] = [];
   let reports: ImportReport['targets'] = [];
   let damage: PackferryError | undefined;
   if (approved) {
-    const source = 'finish' in bundle ? bundle.source : new BundleSource(bundle);
+    const source = lent.over('finish' in bundle ? bundle.source : new BundleSource(bundle));
     reports = await deliverToTargets(targets, sourceOf(source), errors, delivery);
     damage = await passing?.finish().then(
       () => undefined,
@@ -165,5 +178,6 @@ function makeReport(options: ImportOptions, targets: ImportReport['targets']): I
     },
     dryRun: options.dryRun,
     targets,
+    ...(options.with === undefined ? {} : { lent: options.with.map(({ report }) => report) }),
   };
 }

@@ -1,7 +1,7 @@
 import { messageOf } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import type { LockedImage } from '../core/image.ts';
-import type { Conflict, ImageTarget } from '../core/ports.ts';
+import type { Conflict, ImageTarget, Presence } from '../core/ports.ts';
 import { nameOf, parseReference, type ImageReference } from '../core/reference.ts';
 import { tagConflict } from '../core/tag-conflict.ts';
 import type { SignedBundle } from '../bundle/signed-bundle.ts';
@@ -56,6 +56,16 @@ export interface FreeingOptions {
 export function isSettled(target: ImageTarget, image: LockedImage, onExisting: OnExisting): boolean {
   if (typeof onExisting === 'string') return onExisting !== 'error';
   return target.setAside !== undefined && parseReference(image.reference).tag !== undefined;
+}
+
+/** Would a delivery send it? Not what is there, nor what has to leave its name to another image. */
+export function isToBeSent(
+  target: ImageTarget,
+  { image, presence }: { readonly image: LockedImage; readonly presence: Presence },
+  onExisting: OnExisting,
+): boolean {
+  if (presence.state !== 'conflict') return presence.state === 'absent';
+  return onExisting !== 'keep' && isSettled(target, image, onExisting);
 }
 
 /** Lets a name be moved, and keeps whose it is where that is asked for. Throws `E_TAG_CONFLICT` where it may not be. */

@@ -1,10 +1,9 @@
 import pLimit from 'p-limit';
 import { messageOf, type PackferryError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
-import type { LockedImage } from '../core/image.ts';
 import type { Objection } from '../core/ports.ts';
 import type { SurveyedTarget } from './delivery.ts';
-import { isSettled, type OnExisting } from './on-existing.ts';
+import { isToBeSent, type OnExisting } from './on-existing.ts';
 import { usualTargetsAtOnce, type Pace } from './pace.ts';
 import { together } from './together.ts';
 
@@ -47,11 +46,9 @@ function objectionsOf(
   const limit = pLimit(targetsAtOnce);
   const ask = async ({ target, images, error }: SurveyedTarget): Promise<readonly Objection[]> => {
     if (error !== undefined) return [];
-    const isMoved = (image: LockedImage): boolean =>
-      onExisting !== 'keep' && isSettled(target, image, onExisting);
-    const missing = images.flatMap(({ image, presence: { state } }) =>
-      state === 'absent' || (state === 'conflict' && isMoved(image)) ? [image] : [],
-    );
+    const missing = images
+      .filter((one) => one.refusal === undefined && isToBeSent(target, one, onExisting))
+      .map(({ image }) => image);
     try {
       return (await target.preflight?.(missing)) ?? [];
     } catch (fault) {

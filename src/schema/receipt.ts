@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { lentReport } from './lent.ts';
 import { digest, size, utcTime } from './parts.ts';
 import { errorReport, importedImage } from './reports.ts';
 
@@ -113,6 +114,10 @@ export const receiptSchema = z.object({
       images: z.array(importedImage),
     }),
   ),
+  lent: z
+    .array(lentReport)
+    .exactOptional()
+    .describe('Bundles that were given to lend what this one leaves out.'),
   served: z
     .object({ url: z.string() })
     .exactOptional()

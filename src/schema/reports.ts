@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { bundleFinding } from './bundle.ts';
 import { bundleDamage } from './damage.ts';
 import { leftOut } from './left-out.ts';
+import { lentReport } from './lent.ts';
 import { descriptor, digest, imageUse, platform, size, utcTime } from './parts.ts';
 import { reportVersion } from './versions.ts';
 
@@ -276,6 +277,8 @@ export const importReport = z.object({
   bundle: z.object({ ...bundleHead, sumsSha256: z.string(), signers: z.array(signer), standing }),
   dryRun: z.boolean(),
   targets: z.array(deliveredTo),
+  /** Bundles that were given to lend what this one leaves out; absent when none was given. */
+  lent: z.array(lentReport).exactOptional(),
   /** The zips of carried packs that were written out; absent when this was not asked for. */
   packs: z.array(z.string()).exactOptional(),
   receipt: writtenReceipt.exactOptional(),

@@ -2,6 +2,8 @@ import { open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { finished } from 'node:stream/promises';
 import test from 'ava';
+import { openOciTarget } from '../../src/archive/oci-target.ts';
+import { openLendingBundle } from '../../src/bundle/lending-bundle.ts';
 import { BundleSource, lockedImageOf } from '../../src/bundle/source.ts';
 import type { VerifiedBundle } from '../../src/bundle/open.ts';
 import { silent } from '../../src/core/events.ts';
@@ -10,9 +12,11 @@ import type { ImageSource, ImageTarget } from '../../src/core/ports.ts';
 import { findDocker } from '../../src/engine/docker-connection.ts';
 import { openDockerTarget } from '../../src/engine/docker-target.ts';
 import { deliverImages } from '../../src/flows/deliver.ts';
+import { importBundle } from '../../src/flows/import.ts';
 import { json, withFakeDocker } from '../engine/fake-docker.ts';
-import { withBundleFixture } from '../helpers/bundle-fixture.ts';
+import { fixtureTime, withBundleFixture } from '../helpers/bundle-fixture.ts';
 import { smallFamily } from '../helpers/compose.ts';
+import { contentWith, leftOutBy } from '../helpers/delta-content.ts';
 import { engineTest, type EngineBench } from '../helpers/system-engines.ts';
 import { composedSource } from '../helpers/system-images.ts';
 
@@ -161,5 +165,33 @@ test('threat 15: an engine that shows another image than the one it took: the na
       ['E_NOT_CONFIRMED'],
     );
     t.deepEqual(commands, [`DELETE /images/${image.reference}`]);
+  });
+});
+
+test('threat 15: what another bundle lends and changes after it was verified does not reach an image', async (t) => {
+  await withBundleFixture(async ({ folder, write, open: openIt, images, allowed }) => {
+    const at = (name: string): string => path.join(folder, name);
+    await write(at('delta'), { content: contentWith(images, leftOutBy(images, images)) });
+    await write(at('lends'));
+    const lender = await openLendingBundle(at('lends'), { allowed, now: fixtureTime, emit: silent });
+    const target = await openOciTarget(at('target'));
+    const { errors, report } = await importBundle({
+      ...{ targets: [target], only: [], dryRun: false, keepGoing: true, jobs: 2, emit: silent },
+      bundle: await openIt(at('delta')),
+      with: [lender],
+      approve: async ({ lent }) => {
+        t.true(
+          lent.every(({ layers }) => layers > 0),
+          'all was good until now',
+        );
+        await flipBlobs(await openIt(at('lends')));
+        return true;
+      },
+      signal: new AbortController().signal,
+    });
+    t.is(errors.length, images.length);
+    for (const { code } of errors) t.is(code, 'E_DIGEST_MISMATCH');
+    t.true(report.targets[0]?.images.every(({ status }) => status === 'failed'));
+    for (const image of images) t.like(await target.confirm(image), { confirmed: false });
   });
 });

@@ -7,6 +7,7 @@ import { acceptBundle } from '../../bundle/accept.ts';
 import { extractPacks } from '../../bundle/carried-packs.ts';
 import { checkFolderPlace } from '../../bundle/file-place.ts';
 import { openBundle } from '../../bundle/open.ts';
+import type { LendingBundle } from '../../bundle/lending-bundle.ts';
 import { openPassingBundle } from '../../bundle/passing-bundle.ts';
 import { onExistingFor, type AskedOnExisting } from '../../flows/on-existing.ts';
 import type { SignedBundle } from '../../bundle/signed-bundle.ts';
@@ -29,6 +30,7 @@ import { judgementOf, type Judgement, type JudgementOptions } from '../bundle-ju
 import { tellUnknown } from '../freshness.ts';
 import { allHosts } from '../hosts.ts';
 import { deliveryJobs } from '../delivery-jobs.ts';
+import { lentLines, openLenders, tellIdle } from '../lenders.ts';
 import { paceOf } from '../pace-options.ts';
 import { confirm, isInteractive } from '../prompt.ts';
 import { withReceipt, type ReceiptOptions } from '../receipts.ts';
@@ -43,6 +45,7 @@ export interface ImportOptions
   /** Absent: as the bundle asks for. */
   readonly onExisting?: AskedOnExisting;
   readonly image?: readonly string[];
+  readonly with?: readonly string[];
   readonly packsTo?: string;
   readonly singlePass?: boolean;
   readonly smoke?: boolean;
@@ -86,6 +89,8 @@ async function runImport(
   const { emit, signal } = session;
   evidence.isSinglePass = options.singlePass === true;
   const judgement = await judgementOf(session, options, evidence);
+  const lenders = await openLenders(options.with, judgement);
+  evidence.lenders(lenders);
   const passing = options.singlePass === true ? await openPassingBundle(dir, judgement) : undefined;
   try {
     const early = new EarlySurvey(options.targetsAtOnce);
@@ -96,6 +101,7 @@ async function runImport(
       };
       const opened = passing ?? (await openBundle(dir, { ...judgement, onJudged }));
       tellUnknown(opened, judgement.freshness, 'warning', emit);
+      tellIdle(opened, lenders, emit);
       // Before a target's answers count: the bundle may not hold what is wanted.
       chooseImages(opened, asked.only);
       return opened;
@@ -107,7 +113,7 @@ async function runImport(
         emit({ type: 'note', level: 'warning', message: troubleAhead(target, error, isTriedAgain) });
       },
     });
-    const load = { bundle, judgement, early, ...asked };
+    const load = { bundle, lenders, judgement, early, ...asked };
     return await loadInto(targets, session, load, options, evidence).finally(() => closeTargets(targets));
   } finally {
     await passing?.close();
@@ -123,13 +129,14 @@ function refuseSeveral(targets: number): void {
 }
 
 interface Load extends Pick<FlowOptions, 'bundle' | 'early' | 'only' | 'retag' | 'jobs'> {
+  readonly lenders: readonly LendingBundle[] | undefined;
   readonly judgement: Judgement;
 }
 
 async function loadInto(
   targets: readonly ImageTarget[],
   session: Session,
-  { bundle, early, only, retag = [], judgement, jobs }: Load,
+  { bundle, lenders, early, only, retag = [], judgement, jobs }: Load,
   options: ImportOptions,
   evidence: Evidence,
 ): Promise<Outcome & { readonly report: ImportReport }> {
@@ -143,6 +150,7 @@ async function loadInto(
   } = await importBundle({
     ...{ bundle, targets, only },
     ...(early === undefined ? {} : { early }),
+    ...(lenders === undefined ? {} : { with: lenders }),
     dryRun: options.dryRun ?? false,
     keepGoing: options.keepGoing ?? false,
     jobs,
@@ -166,6 +174,7 @@ async function loadInto(
   evidence.packs(report.packs);
   const lines = [
     ...summaryOf(report),
+    ...lentLines(report.lent),
     ...(damage === undefined || options.dryRun === true ? [] : [loadedIsWhole]),
     ...packsSummary(report, bundle, options),
   ];
@@ -216,13 +225,15 @@ function packsSummary(
 
 /** Asks before an engine is changed, where somebody can answer. */
 function approval(session: Session, options: ImportOptions): (plan: ImportPlan) => Promise<boolean> {
-  return async ({ bundle, targets }) => {
+  return async ({ bundle, targets, lent }) => {
     const { context } = session;
     const usable = targets.filter(({ error }) => error === undefined);
     const missing = usable.map(({ target, images }) => {
       const moves = options.onExisting === 'retag' || options.onExisting === 'overwrite';
       const wanted = moves ? ['absent', 'conflict'] : ['absent'];
-      const absent = images.filter(({ presence }) => wanted.includes(presence.state));
+      const absent = images.filter(
+        ({ presence, refusal }) => refusal === undefined && wanted.includes(presence.state),
+      );
       const moved = absent.filter(({ presence }) => presence.state === 'conflict').length;
       return { name: target.name, images: absent.length, moved, bytes: totalSize(blobsToSend(absent)) };
     });
@@ -243,6 +254,7 @@ function approval(session: Session, options: ImportOptions): (plan: ImportPlan) 
       const moving = moved === 0 ? '' : ` ${count(moved, 'name')} will be taken from other images${kept}.`;
       tell(`To ${where}: ${count(images, 'image')}, ${formatSize(bytes)}.${moving}`);
     }
+    for (const line of lentLines(lent)) tell(line);
     return confirm(context, 'Load them?');
   };
 }

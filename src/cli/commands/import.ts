@@ -6,6 +6,7 @@ import {
   siteKeyOption,
   toOption,
 } from '../options.ts';
+import { withOption } from '../lenders.ts';
 import { stageDirOption, stageOption } from '../stage-options.ts';
 import { deliveryJobsOption } from '../delivery-jobs.ts';
 import type { AddCommand } from './command.ts';
@@ -23,6 +24,7 @@ export const addImport: AddCommand = (program, bind) =>
     .addOption(siteKeyOption())
     .addOption(passphraseOption())
     .option('--image <reference>', 'only this image (repeatable)', collectValues)
+    .addOption(withOption())
     .option('--packs-to <dir>', 'also write the carried packs into this folder, ready for upload')
     .addOption(retagOption())
     .addOption(onExistingOption('what the bundle asks for, else error'))

@@ -28,6 +28,7 @@ export function receiptPage({ receipt, code, sha256, file, signed }: ReceiptShow
     '',
     ...trustLines(receipt),
     ...fileLines(receipt),
+    ...lenderLines(receipt),
     ...targetLines(receipt),
   ].join('\n');
 }
@@ -124,6 +125,16 @@ function fileLines({ files }: Receipt): string[] {
       ...(sha256 === undefined ? [] : field('', `           ${sha256}`)),
     ]),
   ];
+}
+
+function lenderLines({ lent = [] }: Receipt): string[] {
+  return lent.flatMap(({ dir, name, sequence, sumsSha256, signers, layers, bytes }) => [
+    '',
+    ...field('Lent by', `${name} ${sequence}: ${count(layers, 'layer')}, ${formatSize(bytes)}`),
+    ...field('', `folder      ${dir}`),
+    ...field('', `SHA256SUMS  ${sumsSha256}`),
+    ...signers.flatMap(({ principal, fingerprint }) => field('', `signed by   ${principal} ${fingerprint}`)),
+  ]);
 }
 
 function targetLines({ targets, images, packs = [] }: Receipt): string[] {

@@ -1,10 +1,11 @@
 import type { BundleFact } from '../../bundle/facts.ts';
+import type { LendingBundle } from '../../bundle/lending-bundle.ts';
 import type { Receipt } from '../../schema/receipt.ts';
 import type { ImportedImage } from '../../schema/reports.ts';
 import type { AllowedSigners } from '../../trust/allowed-signers.ts';
 
 /** The part of a receipt that shows during a run. */
-export type Findings = Pick<Receipt, 'signers' | 'trust' | 'files' | 'images' | 'targets'> & {
+export type Findings = Pick<Receipt, 'signers' | 'trust' | 'files' | 'images' | 'targets' | 'lent'> & {
   readonly site?: string;
   readonly singlePass?: true;
   readonly served?: { url: string };
@@ -37,6 +38,7 @@ export class Evidence {
   #files: Receipt['files'] = [];
   #images: Receipt['images'] = [];
   #packs: string[] | undefined;
+  #lenders: readonly LendingBundle[] | undefined;
   readonly #targets = new Map<string, ImportedImage[]>();
 
   /** What decided on trust. */
@@ -98,6 +100,11 @@ export class Evidence {
     images.push(image);
   };
 
+  /** The bundles that may lend what this one leaves out; undefined when none was given. */
+  lenders(lenders: readonly LendingBundle[] | undefined): void {
+    this.#lenders = lenders;
+  }
+
   /** The carried packs that were written out; undefined when that was not asked for. */
   packs(files: readonly string[] | undefined): void {
     this.#packs = files && [...files];
@@ -119,6 +126,7 @@ export class Evidence {
       files: this.#files,
       images: this.#images,
       targets: [...this.#targets].map(([name, images]) => ({ name, images })),
+      ...(this.#lenders === undefined ? {} : { lent: this.#lenders.map(({ report }) => report) }),
       ...(this.#packs === undefined ? {} : { packs: this.#packs }),
     };
   }
