@@ -57,6 +57,8 @@ export async function withCuttingProxy<T>(
       act();
     });
     client.pipe(far).pipe(client);
+    // Whoever was killed with something unread resets the connection: no end comes of it.
+    client.once('close', () => far.destroy());
   });
   const cut = (): void => {
     for (const one of open) one.destroy();
