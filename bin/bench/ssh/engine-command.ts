@@ -1,6 +1,5 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { shellCommand } from '../../../src/ssh/shell-quote.ts';
 import { execOk } from '../../../test/helpers/system-exec.ts';
 import type { Command } from '../export/measure.ts';
 import type { Engine } from '../import/engines.ts';
@@ -27,6 +26,11 @@ export async function runIn(
   await execOk(program, words);
 }
 
+/** Words for a shell, also such with line breaks. */
+export function quoted(words: readonly string[]): string {
+  return words.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
+}
+
 const usualPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** What is set for commands over SSH, so that `docker` or `podman` finds this engine. */
@@ -35,7 +39,7 @@ export async function remoteEnvironment(engine: Engine): Promise<string> {
   const bin = path.join(engine.folder, 'bin');
   await mkdir(bin, { recursive: true });
   // With the usual path: in the root of the newer one, this would call itself.
-  const lines = ['#!/bin/sh', `PATH=${usualPath}`, `exec ${shellCommand(engineCommand(engine, []))} "$@"`];
+  const lines = ['#!/bin/sh', `PATH=${usualPath}`, `exec ${quoted(engineCommand(engine, []))} "$@"`];
   await writeFile(path.join(bin, 'podman'), `${lines.join('\n')}\n`, { mode: 0o755 });
   return `PATH=${bin}:${usualPath}`;
 }

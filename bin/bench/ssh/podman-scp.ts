@@ -1,8 +1,7 @@
 import path from 'node:path';
-import { shellCommand } from '../../../src/ssh/shell-quote.ts';
 import type { Command } from '../export/measure.ts';
 import type { Engine } from '../import/engines.ts';
-import { engineCommand } from './engine-command.ts';
+import { engineCommand, quoted } from './engine-command.ts';
 import type { Access, Host } from './hosts.ts';
 
 export interface ScpTask {
@@ -24,15 +23,15 @@ export function scpCommand({ saver, references, hosts, home }: ScpTask): Command
   const settings = path.join(home, 'containers.conf');
   const copies = hosts.flatMap((_, at) =>
     references.map((reference) =>
-      shellCommand(scp(saver, reference, at, settings, [home, path.dirname(identity)])),
+      quoted(scp(saver, reference, at, settings, [home, path.dirname(identity)])),
     ),
   );
   const lines = [
     'set -e',
     'mkdir -p "$HOME/.ssh"',
-    `${shellCommand(['cp', knownHosts])} "$HOME/.ssh/known_hosts"`,
-    `${shellCommand(['printf', '%s\\n', ...connections(hosts)])} > ${shellCommand([settings])}`,
-    shellCommand(['ssh-add', '-q', identity]),
+    `${quoted(['cp', knownHosts])} "$HOME/.ssh/known_hosts"`,
+    `${quoted(['printf', '%s\\n', ...connections(hosts)])} > ${quoted([settings])}`,
+    quoted(['ssh-add', '-q', identity]),
     ...copies,
   ];
   return ['ssh-agent', 'sh', '-c', lines.join('\n')];

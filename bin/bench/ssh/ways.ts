@@ -5,7 +5,7 @@ import { shellCommand } from '../../../src/ssh/shell-quote.ts';
 import type { EngineKind } from '../../../test/helpers/system-engine-kinds.ts';
 import type { Command } from '../export/measure.ts';
 import type { Engine } from '../import/engines.ts';
-import { engineCommand } from './engine-command.ts';
+import { engineCommand, quoted } from './engine-command.ts';
 import type { Access, Host } from './hosts.ts';
 import type { Inputs } from './inputs.ts';
 import { scpCommand } from './podman-scp.ts';
@@ -131,7 +131,7 @@ function pipe({ images }: Pick<MadeBundle, 'images'>, saver: Engine, access: Acc
   const many = product === 'podman' ? ['--quiet', '--multi-image-archive'] : [];
   const near = engineCommand(saver, ['save', ...many, ...images.map(({ reference }) => reference)]);
   const far = ['ssh', ...sshArguments(access), `${product} load --quiet`];
-  return `${shellCommand(near)} | ${shellCommand(far)}`;
+  return `${quoted(near)} | ${shellCommand(far)}`;
 }
 
 function productOf(engine: Engine): EngineKind['product'] {
