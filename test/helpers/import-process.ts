@@ -37,7 +37,8 @@ export async function runImport(argv: readonly string[], at?: KillPoint): Promis
     lines.push(line);
     if (at !== undefined && 'line' in at && lines.length === at.line) child.kill('SIGKILL');
   });
-  if (at !== undefined && 'when' in at) at.when((signal) => void child.kill(signal ?? at.signal ?? 'SIGKILL'));
+  if (at !== undefined && 'when' in at)
+    at.when((signal) => void child.kill(signal ?? at.signal ?? 'SIGKILL'));
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (status, signal) => resolve({ status, signal, lines }));
