@@ -1,15 +1,15 @@
-// How fast packferry brings images to engines that only SSH reaches, side by side with `docker save | ssh | docker load`:
-// npm run bench:ssh.
+// How fast packferry brings images to engines that only SSH reaches, side by side with `docker save | ssh | docker load`, and
+// with `podman image scp` where the engines are Podman: npm run bench:ssh.
 //
 //   --scenarios TEXT,TEXT  only scenarios whose names hold one of these texts (fresh, known base, far away, eight hosts)
 //   --rounds N             runs of every way, in turns; the medians are printed (default 3)
 //   --images N             how many of the nine images (2 to 9; default 9)
-//   --engine TEXT          the first Docker whose name holds this text (default: the installed one)
+//   --engine TEXT          the first engine whose name holds this text (default: the installed Docker)
 //   --jobs N               passed on to packferry; its own default when absent
 //   --ways TEXT,TEXT       beside packferry import, only ways whose names hold one of these texts; all when absent
 //   --json                 print one JSON object with every run
 //
-// Needs root, sshd, ssh, dockerd and docker; all traffic stays on 127.0.0.1. Takes some 4 GB of disk below the folder for
+// Needs root, sshd, ssh (with ssh-agent for `podman image scp`), and the engine; all traffic stays on 127.0.0.1. Takes some 4 GB of disk below the folder for
 // temporary files, 10 GB with eight hosts, and gives them back.
 import { availableParallelism, cpus } from 'node:os';
 import process from 'node:process';
@@ -22,7 +22,7 @@ import { compare, type Compared } from './ssh/compare.ts';
 import { withInputs } from './ssh/inputs.ts';
 import { chooseScenarios } from './ssh/scenarios.ts';
 import { sshTable, sshWords } from './ssh/table.ts';
-import { ways } from './ssh/ways.ts';
+import { waysOf } from './ssh/ways.ts';
 
 const { values } = parseArgs({
   options: {
@@ -45,16 +45,18 @@ async function run(): Promise<void> {
   const images = Number(values.images);
   if (!(images >= 2 && images <= 9)) throw new Error('--images: 2 to 9');
   const missing = systemTools().missing(sshdNeeds);
-  const kind = findEngines([values.engine], tell).find(({ product }) => product === 'docker');
+  const kind = findEngines([values.engine], tell)[0];
   if (missing.length > 0 || kind === undefined) {
-    tell(`nothing to measure: no Docker of that name, or missing: ${missing.join(', ')}`);
+    tell(`nothing to measure: no engine of that name, or missing: ${missing.join(', ')}`);
     process.exitCode = 1;
     return;
   }
   const wanted = values.ways.split(',');
-  const asked = ways.filter(({ name }, at) => at === 0 || wanted.some((part) => name.includes(part)));
+  const asked = waysOf(kind.product).filter(
+    ({ name }, at) => at === 0 || wanted.some((part) => name.includes(part)),
+  );
   const hasSsh = findProgram('ssh') !== undefined;
-  if (!hasSsh) tell('left out: pipes of docker save (ssh is not installed)');
+  if (!hasSsh) tell('left out: all ways but packferry (ssh is not installed)');
   const chosen = asked.filter(({ needsSsh }) => hasSsh || needsSsh !== true);
 
   await withInputs({ kind, images, jobs: values.jobs, tell }, async (inputs) => {

@@ -141,6 +141,8 @@ export interface ErrorDetails {
   readonly damage?: BundleDamage;
   /** What was found of every file of a bundle. */
   readonly files?: readonly FileResult[];
+  /** The connection to a source on another machine broke: the same may succeed when it is begun anew. */
+  readonly sourceBroke?: true;
 }
 
 /** The one error class. `message` says what happened and names its object; `hint` says what to do. */

@@ -119,7 +119,12 @@ class DockerTarget implements ImageTarget {
    * Sends the layers that the engine lacks, as far as the survey and earlier deliveries tell. Where that does not end in
    * exactly this image, for instance since a base was removed meanwhile, all of it is sent.
    */
-  async deliver(image: LockedImage, source: ImageSource, options: DeliverOptions = {}): Promise<Delivery> {
+  deliver(image: LockedImage, source: ImageSource, options: DeliverOptions = {}): Promise<Delivery> {
+    const deliver = (): Promise<Delivery> => this.#deliver(image, source, options);
+    return this.#staging === undefined ? deliver() : this.#staging.alone(image, options.signal, deliver);
+  }
+
+  async #deliver(image: LockedImage, source: ImageSource, options: DeliverOptions): Promise<Delivery> {
     const bytes = totalSize(blobsOf(image));
     // Asked again here: between the survey and now a name may have been given to another image.
     const held = await this.#compare(image, options.signal);

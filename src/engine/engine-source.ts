@@ -71,16 +71,19 @@ export async function openEngineSource(
   const spool = await Spool.open(options.spoolDir);
   try {
     const engine = await connectEngine(connection, answerWithin, signal);
-    const tries = isRemote(connection) ? retries : 0;
-    return new EngineSource(engine, spool, { inspectWithin, saveIdle, retries: tries, retryDelay, emit });
+    const isFar = isRemote(connection);
+    const settings = { inspectWithin, saveIdle, retries: isFar ? retries : 0, retryDelay, emit };
+    return new EngineSource(engine, spool, { ...settings, isRemote: isFar });
   } catch (fault) {
     throw sourceFault(fault);
   }
 }
 
-type Settings = Required<
+interface Settings extends Required<
   Pick<EngineSourceOptions, 'inspectWithin' | 'saveIdle' | 'retries' | 'retryDelay' | 'emit'>
->;
+> {
+  readonly isRemote: boolean;
+}
 
 class EngineSource implements ImageSource {
   readonly name: string;

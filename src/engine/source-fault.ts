@@ -1,4 +1,4 @@
-import { PackferryError, type ErrorCode } from '../core/errors.ts';
+import { PackferryError, type ErrorCode, type ErrorDetails } from '../core/errors.ts';
 
 const codes: Partial<Readonly<Record<ErrorCode, ErrorCode>>> = {
   E_ENGINE_UNREACHABLE: 'E_SOURCE_UNREACHABLE',
@@ -12,14 +12,15 @@ const codes: Partial<Readonly<Record<ErrorCode, ErrorCode>>> = {
 };
 
 /** Gives a fault of an engine that images are taken from the code of a source: nothing was to be delivered to it. */
-export function sourceFault(fault: unknown): unknown {
+export function sourceFault(fault: unknown, more: ErrorDetails = {}): unknown {
   if (!(fault instanceof PackferryError)) return fault;
   const code = codes[fault.code];
   if (code === undefined) return fault;
-  const { hint, errors } = fault;
+  const { hint, errors, details } = fault;
   return new PackferryError(code, fault.message, {
     ...(hint === undefined ? {} : { hint }),
     errors,
+    details: { ...details, ...more },
     cause: fault.cause ?? fault,
   });
 }

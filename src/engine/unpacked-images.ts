@@ -1,11 +1,12 @@
 import { isDigest, type Digest } from '../core/digest.ts';
-import { PackferryError } from '../core/errors.ts';
+import { asPackferryError, PackferryError } from '../core/errors.ts';
 import type { Layer, LockedImage } from '../core/image.ts';
 import { limits } from '../core/limits.ts';
 import { mediaTypes } from '../core/media-types.ts';
 import { platformFrom, type Platform } from '../core/platform.ts';
-import type { SaveOptions, UnpackedImages } from '../core/ports.ts';
+import type { UnpackedImages } from '../core/ports.ts';
 import { formatReference, lockedNameOf, type ImageReference } from '../core/reference.ts';
+import { connectionBroke } from './broken-way.ts';
 import type { Engine } from './engine.ts';
 import { askForImage } from './engine-image.ts';
 import { saveStream } from './engine-save.ts';
@@ -13,14 +14,20 @@ import type { Inspection } from './inspection.ts';
 import { inTime } from './patience.ts';
 import { sourceFault } from './source-fault.ts';
 
-/** Milliseconds; see `EngineSourceOptions`. */
-export interface SourcePatience {
+export interface UnpackedOptions {
+  /** Milliseconds; see `EngineSourceOptions`. */
   readonly inspectWithin: number;
   readonly saveIdle: number;
+  /** The engine is on another machine: what breaks of the way there is told as such. */
+  readonly isRemote: boolean;
 }
 
-/** The images of an engine that calls them by their config, as it tells of them. Faults have the codes of a source. */
-export function unpackedImages(engine: Engine, { inspectWithin, saveIdle }: SourcePatience): UnpackedImages {
+/**
+ * The images of an engine that calls them by their config, as it tells of them. Faults have the codes of a source; saves
+ * whose connection broke have `sourceBroke` in their details.
+ */
+export function unpackedImages(engine: Engine, options: UnpackedOptions): UnpackedImages {
+  const { inspectWithin } = options;
   return {
     async resolve(reference, platform, signal) {
       const what = `${formatReference(reference)}: ${engine.name}`;
@@ -34,21 +41,21 @@ export function unpackedImages(engine: Engine, { inspectWithin, saveIdle }: Sour
         throw sourceFault(fault);
       }
     },
-    openSave: (image, options) => openSave(engine, image, saveIdle, options),
+    openSave: (image, { signal } = {}) => openSave(engine, image, { ...options, signal }),
   };
 }
 
 async function* openSave(
   engine: Engine,
   { reference, config }: LockedImage,
-  saveIdle: number,
-  { signal }: SaveOptions = {},
+  { saveIdle, isRemote, signal }: UnpackedOptions & { readonly signal: AbortSignal | undefined },
 ): AsyncGenerator<Buffer> {
   try {
     yield* saveStream(engine, config.digest, { image: reference, saveIdle, signal });
   } catch (fault) {
     signal?.throwIfAborted();
-    throw sourceFault(fault);
+    const broke = isRemote && connectionBroke(asPackferryError(fault));
+    throw sourceFault(fault, broke ? { sourceBroke: true } : {});
   }
 }
 

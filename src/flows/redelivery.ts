@@ -21,8 +21,8 @@ export interface Redelivered {
 
 /**
  * Brings an image to a target and has it confirmed. When the connection breaks, both are tried again: the target is asked
- * once more what it has, and what it has is not sent again. The bytes that were sent in vain count as sent. `BaseMissing` is
- * thrown at once.
+ * once more what it has, and what it has is not sent again. So it is when that to the engine breaks whose save goes straight
+ * on to the target: the save begins anew. The bytes that were sent in vain count as sent. `BaseMissing` is thrown at once.
  */
 export async function deliverPersistently(
   target: ImageTarget,
@@ -48,7 +48,8 @@ export async function deliverPersistently(
       signal.throwIfAborted();
       if (fault instanceof BaseMissing) throw fault;
       const error = asPackferryError(fault);
-      if (tries >= retries || target.wayBroke?.(error) !== true) throw error;
+      const mayPass = target.wayBroke?.(error) === true || error.details.sourceBroke === true;
+      if (tries >= retries || !mayPass) throw error;
       sentInVain += sent;
       const { message } = error;
       const what = message.includes(image.reference) ? '' : `${image.reference}: `;

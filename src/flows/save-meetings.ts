@@ -1,3 +1,4 @@
+import { PackferryError } from '../core/errors.ts';
 import type { LockedImage } from '../core/image.ts';
 import type { ImageSource, SaveOptions, UnpackedImages } from '../core/ports.ts';
 import { untilAborted } from '../registry/interrupted.ts';
@@ -34,7 +35,8 @@ interface Meeting {
 /**
  * Has an engine save each image once for all targets that are to get it. Whoever comes for an image waits until all others
  * that want it have come, have got or given it up, or cannot come before somebody goes on: targets that lack different
- * layers take their images in different orders. Whoever comes later, or a second time, has it saved for itself.
+ * layers take their images in different orders. Whoever comes later, or a second time, has it saved for itself; unless it was
+ * the connection to the engine that broke, for all of them.
  */
 export class SaveMeetings {
   readonly #unpacked: UnpackedImages;
@@ -99,7 +101,13 @@ export class SaveMeetings {
       state.waiting -= 1;
       this.#look();
     }
-    yield* meeting.save.read(place, options.signal);
+    try {
+      yield* meeting.save.read(place, options.signal);
+    } catch (fault) {
+      // So it did for all of them: they come again, and meet again.
+      if (fault instanceof PackferryError && fault.details.sourceBroke === true) state.wants.add(key);
+      throw fault;
+    }
   }
 
   #call(key: string, image: LockedImage): Meeting {

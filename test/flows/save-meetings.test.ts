@@ -111,6 +111,32 @@ test('who comes a second time has it saved for itself', async (t) => {
   t.deepEqual(saves, [one.reference, one.reference]);
 });
 
+test('the connection to the engine breaks in the middle: who was told of it comes again, and it is saved once for all', async (t) => {
+  let saves = 0;
+  const unpacked: UnpackedImages = {
+    resolve: () => Promise.reject(new Error('not asked')),
+    async *openSave({ reference }) {
+      saves += 1;
+      yield Buffer.from(reference);
+      await turn();
+      if (saves === 1) {
+        throw new PackferryError('E_SOURCE_UNREACHABLE', 'lost', { details: { sourceBroke: true } });
+      }
+    },
+  };
+  const meetings = new SaveMeetings(composedSource([]), unpacked);
+  const both = [meetings.attend([one]), meetings.attend([one])];
+  for (const attendee of both) attendee.attempt(one);
+  for (const taking of both.map((attendee) => take(attendee, one)))
+    await t.throwsAsync(taking, { code: 'E_SOURCE_UNREACHABLE' });
+  const [quick, late] = both as [Attendee, Attendee];
+  const first = take(quick, one);
+  await settled();
+  t.is(saves, 1, 'it waits for the other one');
+  t.deepEqual(await Promise.all([first, take(late, one)]), [one.reference, one.reference]);
+  t.is(saves, 2);
+});
+
 test('an interruption ends the wait, and the others do not wait for who was interrupted', async (t) => {
   const { saves, meetings } = bench();
   const [stopped, second, third] = [one, one, one].map((image) => meetings.attend([image])) as [

@@ -10,9 +10,9 @@ const killer = pathToFileURL(path.join(import.meta.dirname, 'kill-at.js')).href;
 /** Where an import is killed: right after its nth line of events, or right before its nth change of the disk. */
 export type KillPoint = { readonly line: number } | { readonly step: number } | SignalPoint;
 
-/** Or when somebody else says so, by another signal if it is named. */
+/** Or when somebody else says so, by another signal if it is named here or then. */
 export interface SignalPoint {
-  readonly when: (act: () => void) => void;
+  readonly when: (act: (signal?: NodeJS.Signals) => void) => void;
   readonly signal?: NodeJS.Signals;
 }
 
@@ -44,7 +44,8 @@ export async function runImport(
     lines.push(line);
     if (at !== undefined && 'line' in at && lines.length === at.line) child.kill('SIGKILL');
   });
-  if (at !== undefined && 'when' in at) at.when(() => void child.kill(at.signal ?? 'SIGKILL'));
+  if (at !== undefined && 'when' in at)
+    at.when((signal) => void child.kill(signal ?? at.signal ?? 'SIGKILL'));
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (status, signal) => resolve({ status, signal, lines }));

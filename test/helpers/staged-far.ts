@@ -99,6 +99,11 @@ export interface StagedUse {
   /** Behind the socket in the URL. */
   readonly query?: string;
   readonly emit?: Emit;
+  readonly signal?: AbortSignal;
+  /** Not through the link, which may be cut. */
+  readonly isDirect?: boolean;
+  /** See `StageFolder`. */
+  readonly silence?: number;
 }
 
 /** The arguments of an import by way of this folder. */
@@ -115,14 +120,16 @@ export function stagedImport(far: StagedFar, site: ImportSite, bundle: MadeBundl
 export async function staged<T>(
   far: StagedFar,
   use: (target: ImageTarget) => Promise<T>,
-  { user = 'root', query = '', emit = silent, ...given }: StagedUse = {},
+  { user = 'root', query = '', emit = silent, isDirect = false, ...given }: StagedUse = {},
 ): Promise<T> {
   const dir = 'dir' in given ? given.dir : far.dir;
-  const endpoint = parseSshEndpoint(far.url.slice('ssh:'.length).replace('root@', `${user}@`) + query);
-  const { signal } = new AbortController();
+  const url = isDirect ? far.url.replace(`:${far.proxy.port}`, `:${far.sshd.port}`) : far.url;
+  const endpoint = parseSshEndpoint(url.slice('ssh:'.length).replace('root@', `${user}@`) + query);
+  const { signal = new AbortController().signal, silence } = given;
   // The link may be cut before anything of a piece has arrived.
   const pauses = Array.from({ length: 40 }, () => 20);
-  const options = { me: userOf(far.sshd), acceptNew: false, emit, signal, pauses };
+  const waiting = silence === undefined ? {} : { silence };
+  const options = { me: userOf(far.sshd), acceptNew: false, emit, signal, pauses, ...waiting };
   const target = await openStagedTarget(endpoint, dir === undefined ? options : { ...options, dir });
   try {
     return await use(target);

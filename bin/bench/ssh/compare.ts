@@ -4,7 +4,8 @@ import type { MadeBundle } from '../../../test/helpers/import-site.ts';
 import type { EngineKind } from '../../../test/helpers/system-engine-kinds.ts';
 import { cleanEnvironment, measure, medians, type Measured } from '../export/measure.ts';
 import { withHosts, type Host } from './hosts.ts';
-import { runIn, type Inputs } from './inputs.ts';
+import type { Inputs } from './inputs.ts';
+import { runIn } from './engine-command.ts';
 import type { Scenario } from './scenarios.ts';
 import type { Way } from './ways.ts';
 
@@ -93,12 +94,15 @@ async function runOnce(way: Way, hosts: readonly Host[], bundle: MadeBundle, inp
   const daemons = [...hosts.flatMap((host) => host.daemons), ...(way.fromEngine ? [inputs.saverDaemon] : [])];
   try {
     for (const host of hosts) await host.bytes();
-    const measured = await measure(way.commands({ ...inputs, bundle, hosts }), {
-      ...{ env, output: place, folders: [], daemons },
-      settled: async () => {
-        for (const host of hosts) await host.settled();
+    const measured = await measure(
+      way.commands({ ...inputs, bundle, hosts, home: path.join(place, 'home') }),
+      {
+        ...{ env, output: place, folders: [], daemons },
+        settled: async () => {
+          for (const host of hosts) await host.settled();
+        },
       },
-    });
+    );
     for (const { engine } of hosts) await runIn(engine, ['image', 'inspect', ...names(bundle)]);
     const counts = await Promise.all(hosts.map((host) => host.bytes()));
     const sum = (key: 'sent' | 'received'): number => counts.reduce((all, one) => all + (one?.[key] ?? 0), 0);
@@ -111,7 +115,7 @@ async function runOnce(way: Way, hosts: readonly Host[], bundle: MadeBundle, inp
 
 /** Not over SSH, and not measured. */
 function loadDirectly(engine: Host['engine'], { dir }: MadeBundle): Promise<void> {
-  return runIn(engine, ['load', '--quiet', '--input', path.join(dir, 'images-001.tar')]);
+  return runIn(engine, ['load', '--quiet', '--input', path.join(dir, 'images-001.tar')], [dir]);
 }
 
 function names({ images }: MadeBundle): string[] {

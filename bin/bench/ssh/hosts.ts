@@ -6,6 +6,7 @@ import { startHelper } from '../export/helper-process.ts';
 import { treeOf } from '../export/processes.ts';
 import { processOf, withEmptyEngine, type Engine } from '../import/engines.ts';
 import type { DelayLinkBytes } from './delay-link.ts';
+import { remoteEnvironment } from './engine-command.ts';
 
 /** Where an SSH server answers, and who is let in. */
 export interface Access {
@@ -37,16 +38,17 @@ export interface HostOptions {
   readonly roundTrip: number | undefined;
 }
 
-/** As in `PATH` of a login there: `docker` is found. */
-const remotePath = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-
 /** Runs with a host whose engine is empty. */
 export async function withHost<T>(options: HostOptions, use: (host: Host) => Promise<T>): Promise<T> {
   const { kind, like, knownHosts, writeKnown, roundTrip } = options;
   return withEmptyEngine(kind, async (engine) => {
-    // Where `docker` of a command there finds this engine.
-    const environment = `SetEnv ${remotePath} DOCKER_HOST=unix://${engine.socket}`;
-    const sshd = await startSshd({ like, hostKeys: ['ed25519'], config: [environment, 'MaxSessions 64'] });
+    // `podman image scp` of Podman 4 writes a file there, by sftp.
+    const config = [
+      `SetEnv ${await remoteEnvironment(engine)}`,
+      'MaxSessions 64',
+      'Subsystem sftp internal-sftp',
+    ];
+    const sshd = await startSshd({ like, hostKeys: ['ed25519'], config });
     try {
       const link = roundTrip === undefined ? undefined : await startLink(sshd.port, roundTrip);
       const port = link === undefined ? sshd.port : Number(link.line);

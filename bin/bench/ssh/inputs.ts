@@ -5,6 +5,7 @@ import type { EngineKind } from '../../../test/helpers/system-engine-kinds.ts';
 import { withSshd, type Sshd } from '../../../test/helpers/system-sshd.ts';
 import { makeImages, newImage, nineImages } from '../export/images.ts';
 import { processOf, withEmptyEngine, type Engine } from '../import/engines.ts';
+import { runIn } from './engine-command.ts';
 
 /** What all ways bring to the hosts. */
 export interface Inputs {
@@ -47,7 +48,7 @@ export function withInputs<T>(
     tell(`loading them into the engine that others copy from (${kind.name}) ...`);
     return withEmptyEngine(kind, async (saver) => {
       for (const { dir } of [all, one]) {
-        await runIn(saver, ['load', '--quiet', '--input', path.join(dir, 'images-001.tar')]);
+        await runIn(saver, ['load', '--quiet', '--input', path.join(dir, 'images-001.tar')], [dir]);
       }
       return withSshd(
         (like) =>
@@ -59,12 +60,6 @@ export function withInputs<T>(
     });
     // The clock of the program that imports must not be behind.
   }, new Date());
-}
-
-/** Runs an engine's own command. Throws when it fails. */
-export async function runIn(engine: Engine, args: readonly string[]): Promise<void> {
-  const ran = await engine.run(args);
-  if (typeof ran !== 'string' && ran.status !== 0) throw new Error(`${args.join(' ')}: ${ran.stderr}`);
 }
 
 function named(images: ReadonlyMap<string, Named[string]>): Named {

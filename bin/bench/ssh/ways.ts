@@ -2,10 +2,13 @@ import path from 'node:path';
 import process from 'node:process';
 import type { MadeBundle } from '../../../test/helpers/import-site.ts';
 import { shellCommand } from '../../../src/ssh/shell-quote.ts';
-import { systemTools } from '../../../test/helpers/system-tools.ts';
+import type { EngineKind } from '../../../test/helpers/system-engine-kinds.ts';
 import type { Command } from '../export/measure.ts';
+import type { Engine } from '../import/engines.ts';
+import { engineCommand, quoted } from './engine-command.ts';
 import type { Access, Host } from './hosts.ts';
 import type { Inputs } from './inputs.ts';
+import { scpCommand } from './podman-scp.ts';
 
 const root = path.resolve(import.meta.dirname, '../../../..');
 const packferry = [process.execPath, path.join(root, 'bin', 'packferry.js')] as const;
@@ -13,6 +16,8 @@ const packferry = [process.execPath, path.join(root, 'bin', 'packferry.js')] as 
 /** What is to be brought where. */
 export interface Task extends Pick<Inputs, 'trusted' | 'jobs' | 'saver'> {
   readonly bundle: MadeBundle;
+  /** The home of the run. */
+  readonly home: string;
   readonly hosts: readonly Pick<Host, 'access' | 'engine'>[];
 }
 
@@ -29,7 +34,47 @@ export interface Way {
 }
 
 /** packferry first; the table compares it with the others. */
-export const ways: readonly Way[] = [
+export function waysOf(product: EngineKind['product']): readonly Way[] {
+  const pipes: readonly Way[] = [
+    {
+      name: `${product} save of all, ssh, ${product} load`,
+      fromEngine: true,
+      needsSsh: true,
+      commands: ({ bundle, saver, hosts }) =>
+        hosts.map(({ access }) => ['sh', '-c', pipe(bundle, saver, access)]),
+    },
+    {
+      name: 'the same, one image at a time',
+      fromEngine: true,
+      needsSsh: true,
+      commands: ({ bundle, saver, hosts }) =>
+        hosts.flatMap(({ access }) =>
+          bundle.images.map((image) => ['sh', '-c', pipe({ images: [image] }, saver, access)] as const),
+        ),
+    },
+    {
+      name: 'such pipes to all hosts at once',
+      fromEngine: true,
+      needsSsh: true,
+      needsHosts: 2,
+      commands: ({ bundle, saver, hosts }) => {
+        const lines = hosts.map(({ access }) => `{ ${pipe(bundle, saver, access)}; } &`);
+        return [['sh', '-c', [...lines, 'wait'].join('\n')]];
+      },
+    },
+  ];
+  const scp: Way = {
+    name: 'podman image scp, one image at a time',
+    fromEngine: true,
+    needsSsh: true,
+    commands: ({ bundle: { images }, saver, hosts, home }) => [
+      scpCommand({ saver, hosts, home, references: images.map(({ reference }) => reference) }),
+    ],
+  };
+  return [...own, ...pipes, ...(product === 'podman' ? [scp] : [])];
+}
+
+const own: readonly Way[] = [
   {
     name: 'packferry import',
     fromEngine: false,
@@ -43,37 +88,11 @@ export const ways: readonly Way[] = [
     commands: ({ bundle, saver, ...task }) => [
       [
         ...packferry,
-        ...['copy', '--from', `docker:unix://${saver.socket}`],
+        ...['copy', '--from', `${productOf(saver)}:unix://${saver.socket}`],
         ...reaching(task),
         ...bundle.images.map(({ reference }) => reference),
       ],
     ],
-  },
-  {
-    name: 'docker save of all, ssh, docker load',
-    fromEngine: true,
-    needsSsh: true,
-    commands: ({ bundle, saver, hosts }) =>
-      hosts.map(({ access }) => ['sh', '-c', pipe(bundle, saver.socket, access)]),
-  },
-  {
-    name: 'the same, one image at a time',
-    fromEngine: true,
-    needsSsh: true,
-    commands: ({ bundle, saver, hosts }) =>
-      hosts.flatMap(({ access }) =>
-        bundle.images.map((image) => ['sh', '-c', pipe({ images: [image] }, saver.socket, access)] as const),
-      ),
-  },
-  {
-    name: 'such pipes to all hosts at once',
-    fromEngine: true,
-    needsSsh: true,
-    needsHosts: 2,
-    commands: ({ bundle, saver, hosts }) => {
-      const pipes = hosts.map(({ access }) => `{ ${pipe(bundle, saver.socket, access)}; } &`);
-      return [['sh', '-c', [...pipes, 'wait'].join('\n')]];
-    },
   },
 ];
 
@@ -82,7 +101,7 @@ function reaching({ hosts, jobs }: Pick<Task, 'hosts' | 'jobs'>): string[] {
   const [first] = hosts;
   const targets = hosts.flatMap(({ access, engine }) => [
     '--to',
-    `ssh://root@127.0.0.1:${access.port}?engine=docker&socket=${engine.socket}`,
+    `ssh://root@127.0.0.1:${access.port}?engine=${productOf(engine)}&socket=${engine.socket}`,
   ]);
   const ssh = ['--ssh-config', 'none'];
   if (first !== undefined)
@@ -107,9 +126,14 @@ export function sshArguments({ port, identity, knownHosts }: Access): string[] {
 }
 
 /** A line of a shell that takes images from an engine here to one there. */
-function pipe({ images }: Pick<MadeBundle, 'images'>, socket: string, access: Access): string {
-  const near = [systemTools().path('docker'), '--host', `unix://${socket}`, 'save'];
-  near.push(...images.map(({ reference }) => reference));
-  const far = ['ssh', ...sshArguments(access), 'docker load --quiet'];
-  return `${shellCommand(near)} | ${shellCommand(far)}`;
+function pipe({ images }: Pick<MadeBundle, 'images'>, saver: Engine, access: Access): string {
+  const product = productOf(saver);
+  const many = product === 'podman' ? ['--quiet', '--multi-image-archive'] : [];
+  const near = engineCommand(saver, ['save', ...many, ...images.map(({ reference }) => reference)]);
+  const far = ['ssh', ...sshArguments(access), `${product} load --quiet`];
+  return `${quoted(near)} | ${shellCommand(far)}`;
+}
+
+function productOf(engine: Engine): EngineKind['product'] {
+  return 'commandOf' in engine ? 'podman' : 'docker';
 }

@@ -1,6 +1,7 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import type { LastingConnection } from '../../ssh/lasting.ts';
 import type { HostConnection } from '../../ssh/host-connection.ts';
+import { ClaimLost, type Claims } from './claims.ts';
 import { runScript, scriptFault, ScriptFailed, type ScriptOptions } from './far-command.ts';
 import * as scripts from './scripts.ts';
 
@@ -33,15 +34,36 @@ export interface FarEnding {
   readonly words: string;
 }
 
-/** The folder of one image on the far machine. All of it may be called again when the connection was lost. */
+export interface FarFolderOptions {
+  readonly lasting: LastingConnection;
+  /** By which it is held. */
+  readonly claims: Claims;
+  /** The host, for messages. */
+  readonly host: string;
+  /** The folder for everything staged, and that of the image in it. */
+  readonly root: string;
+  readonly name: string;
+  /** The words of a command there that hashes. */
+  readonly hash: readonly string[];
+}
+
+/**
+ * The folder of one image on the far machine, which this run holds. All of it may be called again when the connection was
+ * lost. Throws `ClaimLost` once another run holds it.
+ */
 export class FarFolder {
   readonly path: string;
   /** Host and folder, for messages. */
   readonly name: string;
+  readonly #options: FarFolderOptions;
   readonly #hash: readonly string[];
   readonly #lasting: LastingConnection;
+  /** What is loaded here is told apart from what a killed run may still be loading. */
+  readonly #run = randomBytes(8).toString('hex');
 
-  constructor(lasting: LastingConnection, host: string, root: string, name: string, hash: readonly string[]) {
+  constructor(options: FarFolderOptions) {
+    const { lasting, hash, host, root, name } = options;
+    this.#options = options;
     this.#lasting = lasting;
     this.#hash = hash;
     this.path = `${root}/${name}`;
@@ -50,7 +72,7 @@ export class FarFolder {
 
   /** What lies there, by name; pieces that are not complete have `.part` behind it. */
   async list(signal: AbortSignal | undefined): Promise<ReadonlyMap<string, FarFile>> {
-    return this.#run('looking at what lies there', scripts.list, ['*', ...this.#hash], signal, readList);
+    return this.#ask('looking at what lies there', scripts.list, ['*', ...this.#hash], signal, readList);
   }
 
   /**
@@ -104,7 +126,7 @@ export class FarFolder {
   /** The parts of which the content there is not what their names say. */
   async wrongParts(parts: PartList, signal: AbortSignal | undefined): Promise<ReadonlySet<string>> {
     const args = [listText(parts), ...this.#hash];
-    const found = await this.#run('comparing what lies there', scripts.hashes, args, signal, (text) => text);
+    const found = await this.#ask('comparing what lies there', scripts.hashes, args, signal, (text) => text);
     const right = new Set(
       found.split('\n').flatMap((line) => {
         const [, hex, sha256] = /^([0-9a-f]{64}) .*?\b([0-9a-f]{64})\b/.exec(line) ?? [];
@@ -124,7 +146,7 @@ export class FarFolder {
     options: Pick<ScriptOptions, 'signal' | 'onOutput'>,
   ): Promise<FarEnding> {
     const args = [listText(parts), ...command];
-    const id = hexOfContent(Buffer.from(args.join('\n'))).slice(0, 16);
+    const id = hexOfContent(Buffer.from([this.#run, ...args].join('\n'))).slice(0, 16);
     let isStarted = false;
     const output = await this.#lasting.use(async (connection) => {
       const run = (fresh: '0' | '1'): Promise<string> =>
@@ -142,14 +164,16 @@ export class FarFolder {
     return { status: status === undefined ? undefined : Number(status), words };
   }
 
-  /** Removes it, on any connection that there is. */
+  /** Removes it, on any connection that there is; not what another run holds. */
   async remove(): Promise<void> {
+    const { claims, root } = this.#options;
+    const away = `${root}/${randomBytes(16).toString('hex')}`;
     await this.#lasting.finish(async (connection) => {
-      await runScript(connection, scripts.remove, [this.path]);
+      await runScript(connection, scripts.remove, [this.path, await claims.on(connection, root), away]);
     });
   }
 
-  async #run<T>(
+  async #ask<T>(
     what: string,
     script: string,
     args: readonly string[],
@@ -164,13 +188,17 @@ export class FarFolder {
     }
   }
 
-  #script(
+  async #script(
     connection: HostConnection,
     script: string,
     args: readonly string[],
     options: ScriptOptions,
   ): Promise<string> {
-    return runScript(connection, script, [this.path, ...args], options);
+    const { claims, root } = this.#options;
+    const claim = await claims.on(connection, root);
+    return runScript(connection, script, [this.path, claim, ...args], options).catch((fault: unknown) => {
+      throw fault instanceof ScriptFailed && fault.exit.status === 15 ? new ClaimLost() : fault;
+    });
   }
 }
 

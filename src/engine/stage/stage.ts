@@ -1,6 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import { partsOf, type ArchivePart } from '../../archive/archive-parts.ts';
 import { readBlob } from '../../archive/emit.ts';
+import { keyedQueue } from '../../archive/keyed-queue.ts';
 import type { ArchivePlan } from '../../archive/plan.ts';
 import { hexOf } from '../../core/digest.ts';
 import { messageOf, PackferryError } from '../../core/errors.ts';
@@ -12,16 +14,23 @@ import type { LastingConnection } from '../../ssh/lasting.ts';
 import type { Engine } from '../engine.ts';
 import type { LoadOptions } from '../engine-load.ts';
 import { loadFailed } from '../load-answer.ts';
-import { freeBytes } from '../ssh-room.ts';
+import { freeThere } from '../ssh-room.ts';
 import { watchIdle } from '../patience.ts';
-import { runScript, scriptFault } from './far-command.ts';
+import { ClaimLost, Claims } from './claims.ts';
+import { runScript, scriptFault, ScriptFailed } from './far-command.ts';
 import { FarFolder, type FarEnding } from './far-folder.ts';
-import { checkOwn, readRoot, type StageRoot } from './far-place.ts';
+import { checkOwn, readRoot } from './far-place.ts';
 import * as scripts from './scripts.ts';
 import { bytesToBring, listOf, sendParts, type Chunks } from './send-parts.ts';
 
 /** How often what turned out wrong on the far machine is sent again. */
 const rounds = 3;
+
+/** How often an image is begun anew since another run took its folder. */
+const mostLost = 20;
+
+/** How often a folder is made anew that others remove at the same time, and the milliseconds between. */
+const makings = { tries: 10, pause: 50 };
 
 export interface StageOptions {
   /** `ssh://...`, for messages. */
@@ -29,6 +38,8 @@ export interface StageOptions {
   readonly lasting: LastingConnection;
   /** A folder on the far machine; the user's cache folder when absent. */
   readonly dir: string | undefined;
+  /** See `StageFolder`. */
+  readonly silence: number | undefined;
   /** The command there that reads an archive, for this engine. */
   readonly loader: (engine: Engine) => readonly string[];
   readonly emit: Emit;
@@ -36,24 +47,53 @@ export interface StageOptions {
 
 /**
  * Brings archives to an engine by way of a folder on its machine: the blobs travel in pieces that survive a broken
- * connection, are compared there, and are put together and loaded there. The folder is this user's alone.
+ * connection, are compared there, and are put together and loaded there. The folder is this user's alone, and of several runs
+ * that bring the same image one works in it at a time.
  */
 export class Stage {
   readonly #options: StageOptions;
+  readonly #claims: Claims;
+  /** The folders of images that are being brought. */
   readonly #folders = new Map<string, FarFolder>();
+  /** The same image may have two names. */
+  readonly #onePerImage = keyedQueue();
   /** One image at a time uses the link; another may be loaded meanwhile. */
   readonly #inTurn = pLimit(1);
   #hash: Promise<readonly string[]> | undefined;
-  #root: StageRoot | undefined;
+  #root: string | undefined;
 
   constructor(options: StageOptions) {
     this.#options = options;
+    this.#claims = new Claims(options);
   }
 
   /**
-   * As `loadImage`; beside what that throws also `E_SSH_UNREACHABLE`, `E_TARGET_FULL` and `E_TARGET_UNWRITABLE`. What was
-   * sent stays when the engine refuses it, for a second try, and when the host is out of reach.
+   * Does work with the folder of an image held, and removes the folder afterwards; waits while another run holds it. Where
+   * it is lost to another run, the work begins anew: it has to look first at what is there. What was sent stays when the
+   * host is out of reach. Throws what the work throws, the abort reason, `E_SSH_UNREACHABLE`, `E_TARGET_FULL`,
+   * `E_TARGET_UNWRITABLE`.
    */
+  alone<T>(image: LockedImage, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+    const name = nameOf(image);
+    return this.#onePerImage(name, async () => {
+      for (let lost = 0; ; lost += 1) {
+        try {
+          await this.#open(name, image, signal);
+          return await work();
+        } catch (fault) {
+          signal?.throwIfAborted();
+          if (!(fault instanceof ClaimLost)) throw fault;
+          if (lost === mostLost) throw alwaysLost(image, this.#options.name);
+          const message = `${image.reference}: ${this.#options.name}: another packferry has gone on with it there`;
+          this.#options.emit({ type: 'note', level: 'info', message });
+        } finally {
+          await this.#remove(name);
+        }
+      }
+    });
+  }
+
+  /** As `loadImage`, within `alone`. Throws also what that throws, and `ClaimLost`. */
   async load(
     engine: Engine,
     image: LockedImage,
@@ -61,26 +101,18 @@ export class Stage {
     source: ImageSource,
     options: LoadOptions,
   ): Promise<void> {
+    const folder = this.#folders.get(nameOf(image));
+    if (folder === undefined) throw new TypeError(`${image.reference}: its folder is not held`);
     const parts = partsOf(plan);
-    const name = hexOf(image.manifest.digest).slice(0, 32);
-    try {
-      await this.#inTurn(() => this.#bring(name, image, parts, source, options));
-      const folder = this.#folders.get(name);
-      if (folder !== undefined) await this.#feed(folder, engine, image, parts, options);
-    } catch (fault) {
-      options.signal?.throwIfAborted();
-      if (!(fault instanceof PackferryError && fault.code === 'E_LOAD_FAILED')) await this.#remove(name);
-      throw fault;
-    }
-    await this.#remove(name);
+    await this.#inTurn(() => this.#bring(folder, image, parts, source, options));
+    await this.#feed(folder, engine, image, parts, options);
   }
 
   /** Removes what it left there. */
   async close(): Promise<void> {
-    for (const name of [...this.#folders.keys()]) await this.#remove(name);
     const { lasting } = this.#options;
     try {
-      const root = this.#root?.path;
+      const root = this.#root;
       if (root !== undefined) {
         await lasting.finish(async (connection) => {
           await runScript(connection, scripts.removeRoot, [root]);
@@ -94,13 +126,13 @@ export class Stage {
   }
 
   async #bring(
-    name: string,
+    folder: FarFolder,
     image: LockedImage,
     parts: readonly ArchivePart[],
     source: ImageSource,
     { signal, onBytes = () => undefined, promised }: LoadOptions,
   ): Promise<void> {
-    const { folder, free } = await this.#open(name);
+    const free = await this.#options.lasting.use((connection) => freeThere(connection, folder.path));
     const distinct = [...new Map(parts.map((part) => [part.digest, part])).values()];
     let wanted = distinct;
     for (let round = 1; ; round += 1) {
@@ -161,36 +193,41 @@ export class Stage {
     }
   }
 
-  async #open(name: string): Promise<{ readonly folder: FarFolder; readonly free: number | undefined }> {
+  /** Makes the folder of an image, if need be, and waits until this run holds it. */
+  async #open(name: string, image: LockedImage, signal: AbortSignal | undefined): Promise<void> {
     const { name: host, lasting, dir = '' } = this.#options;
+    const where = dir === '' ? '~/.cache' : dir;
     const hash = await (this.#hash ??= this.#findHash());
-    // Each time anew: another packferry that is done removes it when it is empty.
-    const made = await this.#run(`${host}: ${dir === '' ? '~/.cache' : dir}`, scripts.makeRoot, [dir]);
-    const root = readRoot(made, host);
-    this.#root = root;
-    const output = await this.#run(`${host}: ${root.path}`, scripts.makeFolder, [root.path, name]);
-    const [own = '', ...disk] = output.trimEnd().split('\n');
-    const folder = new FarFolder(lasting, host, root.path, name, hash);
-    checkOwn(own, root.uid, folder.name);
-    this.#folders.set(name, folder);
-    return { folder, free: freeBytes(disk) };
+    for (let tried = 1; ; tried += 1) {
+      try {
+        // Each time anew: another packferry that is done removes it when it is empty.
+        const made = await lasting.use((connection) => runScript(connection, scripts.makeRoot, [dir]));
+        const { path: root, uid } = readRoot(made, host);
+        this.#root = root;
+        const folder = new FarFolder({ lasting, claims: this.#claims, host, root, name, hash });
+        const what = `${image.reference}: ${folder.name}`;
+        checkOwn(await this.#claims.take({ root, name, what }, signal), uid, folder.name);
+        this.#folders.set(name, folder);
+        return;
+      } catch (fault) {
+        const isGone = fault instanceof ScriptFailed && fault.exit.status === 16;
+        if (!isGone || tried === makings.tries) throw scriptFault(fault, `${host}: ${this.#root ?? where}`);
+        await delay(makings.pause);
+      }
+    }
   }
 
   async #findHash(): Promise<readonly string[]> {
-    const { name: host } = this.#options;
-    const found = (await this.#run(`${host}: looking for sha256sum`, scripts.findHash, [])).trim();
-    if (found !== '') return found.split(' ');
+    const { name: host, lasting } = this.#options;
+    const script = lasting.use((connection) => runScript(connection, scripts.findHash, []));
+    const found = await script.catch((fault: unknown) => {
+      throw scriptFault(fault, `${host}: looking for sha256sum`);
+    });
+    const words = found.trim();
+    if (words !== '') return words.split(' ');
     throw new PackferryError('E_TARGET_UNWRITABLE', `${host}: no command there hashes with SHA-256`, {
       hint: 'Staging needs a shell there, and sha256sum, openssl, busybox or shasum. Without --stage the socket of the engine is enough.',
     });
-  }
-
-  async #run(what: string, script: string, args: readonly string[]): Promise<string> {
-    try {
-      return await this.#options.lasting.use((connection) => runScript(connection, script, args));
-    } catch (fault) {
-      throw scriptFault(fault, what);
-    }
   }
 
   #tell(image: LockedImage, folder: FarFolder, present: number): void {
@@ -212,6 +249,18 @@ export class Stage {
   }
 }
 
+/** What the folder of an image is called. */
+function nameOf({ manifest }: LockedImage): string {
+  return hexOf(manifest.digest).slice(0, 32);
+}
+
+function alwaysLost(image: LockedImage, host: string): PackferryError {
+  const message = `${image.reference}: ${host}: other packferrys took the folder of it ${mostLost} times`;
+  return new PackferryError('E_TARGET_UNWRITABLE', message, {
+    hint: 'Let one run bring it there, then run again: what is there already is not sent twice.',
+  });
+}
+
 function noRoom(image: LockedImage, folder: FarFolder, missing: number, free: number): PackferryError {
   const message = `${image.reference}: ${folder.name}: ${formatSize(free)} are free there, and ${formatSize(missing)} are to be staged`;
   return new PackferryError('E_TARGET_FULL', message, {
@@ -222,7 +271,7 @@ function noRoom(image: LockedImage, folder: FarFolder, missing: number, free: nu
 function keepsChanging(image: LockedImage, folder: FarFolder, hex: string): PackferryError {
   const message = `${image.reference}: ${folder.name}: sha256:${hex} was sent ${rounds} times and is still not right there`;
   return new PackferryError('E_TARGET_UNWRITABLE', message, {
-    hint: 'Does the disk there fail, or does another packferry stage the same image? Nothing was loaded.',
+    hint: 'The disk there may fail, or something changes files there. Nothing was loaded.',
   });
 }
 

@@ -20,6 +20,8 @@ const askWithin = 600_000;
 export interface StageFolder {
   /** A folder on the far machine; the cache folder of the user there when absent. */
   readonly dir?: string;
+  /** Milliseconds in which nothing is seen of another run that stages the same image. Default: two minutes. */
+  readonly silence?: number;
 }
 
 export type StagedOptions = LastingOptions & StageFolder;
@@ -29,7 +31,7 @@ export type StagedOptions = LastingOptions & StageFolder;
  * loaded from it. Throws what `connectEngineOverSsh` and `openDockerTarget` throw.
  */
 export async function openStagedTarget(endpoint: SshEndpoint, options: StagedOptions): Promise<ImageTarget> {
-  const { dir, emit, signal } = options;
+  const { dir, silence, emit, signal } = options;
   const { name, as } = endpoint;
   const lasting = await LastingConnection.open(endpoint.destination, options);
   const ways = new WeakMap<HostConnection, Promise<Way>>();
@@ -41,7 +43,7 @@ export async function openStagedTarget(endpoint: SshEndpoint, options: StagedOpt
   try {
     const first = await lasting.use(onHost);
     const stage = new Stage({
-      ...{ name, lasting, dir, emit },
+      ...{ name, lasting, dir, silence, emit },
       loader: ({ facts }) => [
         ...engineCommand(facts.product === 'podman' ? 'podman' : 'docker', as, first.socket),
         'load',
@@ -73,6 +75,7 @@ export async function openStagedTarget(endpoint: SshEndpoint, options: StagedOpt
         ...{ signal, inspectWithin: askWithin },
         staging: {
           over: (engine) => patientEngine(engine, lasting),
+          alone: (...args) => stage.alone(...args),
           load: (...args) => stage.load(...args),
           close: () => stage.close(),
         },
