@@ -8,8 +8,8 @@ import { Script } from 'node:vm';
 /** Returns what the file exports, and the script, of which more is compiled the more of it runs. */
 export function loadProgram(file) {
   const compiled = `${file}.compiled`;
-  // The bundler writes nothing but ASCII, which is read faster so.
-  const source = `(function (module, exports, require, __filename, __dirname) {${readFileSync(file, 'latin1')}\n})`;
+  // The bundler writes nothing but ASCII, which is read faster so; a function stands around all of it.
+  const source = readFileSync(file, 'latin1');
   const script = new Script(source, {
     filename: file,
     ...(existsSync(compiled) ? { cachedData: readFileSync(compiled) } : {}),

@@ -34,7 +34,11 @@ const { metafile } = await build({
   // Such scripts can load packages in one way only.
   supported: { 'dynamic-import': false },
   define: { 'import.meta.url': 'programUrl' },
-  banner: { js: 'const programUrl = require("node:url").pathToFileURL(__filename).href;' },
+  // As bin/load-program.js calls it. Modules are strict.
+  banner: {
+    js: '(function (module, exports, require, __filename, __dirname) { "use strict"; const programUrl = require("node:url").pathToFileURL(__filename).href;',
+  },
+  footer: { js: '})' },
   external: ['ssh2', 'undici'],
   // With all that it brings along, gRPC above all, dockerode takes 0.13 s to load.
   plugins: [leaveOut],

@@ -51,7 +51,7 @@ test('packferry runs the files that load faster, but not when the compiler has r
     await writeFile(path.join(dist, 'src/cli/main.js'), "export const main = () => console.log('src');");
     await mkdir(path.join(dist, 'program/cli'), { recursive: true });
     const whole = path.join(dist, 'program/cli/main.cjs');
-    await writeFile(whole, "exports.main = () => console.log('program');");
+    await writeFile(whole, "(function (module, exports) { exports.main = () => console.log('program'); })");
     const said = async (): Promise<string> => {
       const { stdout } = await execTool(process.execPath, [path.join(bin, 'packferry.js')]);
       return stdout.trim();
