@@ -423,7 +423,7 @@ test('a folder that holds bundles, and a file, are no damaged bundle but the wro
     await mkdir(other);
     const empty = await t.throwsAsync(open(other), code('E_BUNDLE_NOT_FOUND'));
     t.regex(empty.message, /other: the folder is empty$/);
-    t.regex((empty as PackferryError).hint ?? '', /^Is the medium mounted\? /);
+    t.regex(empty.hint ?? '', /^Is the medium mounted\? /);
     await writeFile(path.join(other, 'notes.txt'), 'of somebody');
     const foreign = await t.throwsAsync(open(other), code('E_BUNDLE_NOT_FOUND'));
     t.regex(foreign.message, /is no bundle: there is no SHA256SUMS in it/);
