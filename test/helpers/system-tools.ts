@@ -32,13 +32,7 @@ export type ToolName =
  * behind links, Debian's own Python with pip, or a kernel with cgroups v2.
  */
 export type Need =
-  | ToolName
-  | 'root'
-  | 'linux-x64'
-  | 'newer-engines'
-  | 'network-namespaces'
-  | 'python3-pip'
-  | 'cgroups-v2';
+  ToolName | 'root' | 'linux-x64' | 'newer-engines' | 'network-namespaces' | 'python3-pip' | 'cgroups-v2';
 
 export interface SystemTools {
   readonly root: boolean;

@@ -172,3 +172,23 @@ test.serial(
     }
   }),
 );
+
+test.serial(
+  'a delta into a registry that has nothing is refused before anything is sent',
+  needing(['docker-registry'], async (t) => {
+    await withBaseAndDelta(async (made) => {
+      await withDockerRegistry(async (registry) => {
+        const to = ['--to', `registry://${registry.host}/x`];
+        const ran = await runCli(['import', made.delta, '--trusted-keys', made.trusted, ...to]);
+        t.is(ran.status, 6, ran.stderr);
+        t.regex(ran.stderr, /error\[E_BASE_MISSING\]: nothing was sent/);
+        t.is(await logOf(registry, /"(POST|PATCH|PUT) /), 0);
+
+        // The base as lender brings all of it there.
+        await importing(t, made, made.delta, [...to, '--with', made.base]);
+        const report = await importing(t, made, made.delta, to);
+        t.true(report.targets[0]?.images.every(({ status }) => status === 'present'));
+      });
+    });
+  }),
+);
