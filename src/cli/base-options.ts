@@ -16,3 +16,11 @@ export function repairOption(): Option {
     'carry only what is lost of a damaged bundle, by the file that "verify --damage" wrote; imported together with that bundle',
   );
 }
+
+/** `--with DIR`. */
+export function withOption(): Option {
+  return new Option(
+    '--with <dir>',
+    'a bundle that lends what this one leaves out: an earlier one, or the damaged one that it repairs (repeatable)',
+  ).argParser(collectValues);
+}

@@ -1,4 +1,3 @@
-import { Option } from 'commander';
 import { openLendingBundle, type LendingBundle } from '../bundle/lending-bundle.ts';
 import { asPackferryError, type PackferryError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
@@ -7,16 +6,7 @@ import type { DeliverableBundle } from '../flows/import.ts';
 import { together } from '../flows/together.ts';
 import type { LentReport } from '../schema/lent.ts';
 import type { Judgement } from './bundle-judgement.ts';
-import { collectValues } from './options.ts';
 import { count } from './text/plural.ts';
-
-/** `--with DIR`. */
-export function withOption(): Option {
-  return new Option(
-    '--with <dir>',
-    'a bundle that lends what this one leaves out: an earlier one, or the damaged one that it repairs (repeatable)',
-  ).argParser(collectValues);
-}
 
 /**
  * Opens the bundles that are to lend, judged by the same keys and policy as the one that is imported, but neither by their age

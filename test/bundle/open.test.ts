@@ -521,7 +521,7 @@ test('a file that changes after the verification is found out when it is deliver
     if (entry === undefined) throw new Error('no image');
     const image = lockedImageOf(entry, bundle.document.platform);
     await t.throwsAsync(target.deliver(image, new BundleSource(bundle)), code('E_DIGEST_MISMATCH'));
-    t.deepEqual(await target.survey([image]), [{ state: 'absent' }]);
+    t.deepEqual(await target.survey([image]), [{ state: 'absent', held: new Set() }]);
   });
 });
 

@@ -6,7 +6,7 @@ import {
   siteKeyOption,
   toOption,
 } from '../options.ts';
-import { withOption } from '../lenders.ts';
+import { withOption } from '../base-options.ts';
 import { stageDirOption, stageOption } from '../stage-options.ts';
 import { deliveryJobsOption } from '../delivery-jobs.ts';
 import type { AddCommand } from './command.ts';
