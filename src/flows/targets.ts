@@ -96,6 +96,8 @@ export async function openUsableTargets(
 export interface MeanwhileOptions {
   readonly signal: AbortSignal;
   readonly atOnce?: number | undefined;
+  /** Nobody is connected to before this, or the end of the work. Default: at once. */
+  readonly after?: Promise<void>;
   /** Hears of a target that cannot be used as it is, long before that counts; is it opened once more after the work? */
   readonly onTrouble: (target: string, error: PackferryError, isTriedAgain: boolean) => void;
 }
@@ -109,7 +111,7 @@ export interface MeanwhileOptions {
 export async function openMeanwhile<T>(
   found: readonly FoundTarget[],
   work: () => Promise<T>,
-  { signal, atOnce, onTrouble }: MeanwhileOptions,
+  { signal, atOnce, after = Promise.resolve(), onTrouble }: MeanwhileOptions,
 ): Promise<{ readonly done: T; readonly targets: readonly ImageTarget[] }> {
   const inVain = new AbortController();
   const both = AbortSignal.any([signal, inVain.signal]);
@@ -117,6 +119,7 @@ export async function openMeanwhile<T>(
   const working = work().finally(() => (isWorking = false));
   const patient = found.map((open): FoundTarget => {
     const early = async (): Promise<ImageTarget> => {
+      await Promise.race([after, working]);
       try {
         return await open(both, true);
       } catch (fault) {

@@ -71,6 +71,32 @@ test('what the work finds counts more than an engine that is off, which is not a
   t.deepEqual(seen, ['refused docker:', 'E_ENGINE_UNREACHABLE docker:, again later', 'worked']);
 });
 
+test('nobody is connected to before it may be, nor when the work has failed by then', async (t) => {
+  let judged: () => void = () => undefined;
+  const after = new Promise<void>((resolve) => (judged = resolve));
+  const { found, seen, options } = watched(['docker:', 'ssh://a'], () => undefined);
+  const judging = async (): Promise<string> => {
+    await new Promise((resolve) => setImmediate(resolve));
+    seen.push('judged');
+    judged();
+    return work(seen)();
+  };
+  await openMeanwhile(found, judging, { ...options, after });
+  t.is(seen[0], 'judged');
+  t.deepEqual(seen.slice(1).sort(), ['open docker:', 'open ssh://a', 'worked']);
+
+  const never = new Promise<void>(() => undefined);
+  const other = watched(['docker:', 'ssh://a'], () => undefined);
+  const fault = new PackferryError('E_SIGNATURE_INVALID', 'of something else');
+  await t.throwsAsync(
+    openMeanwhile(other.found, work(other.seen, fault), { ...other.options, after: never }),
+    {
+      is: fault,
+    },
+  );
+  t.deepEqual(other.seen, ['worked']);
+});
+
 test('what was opened while the work failed is closed', async (t) => {
   const { found, seen, options } = watched(['docker:', 'ssh://a'], () => undefined);
   const fault = new PackferryError('E_DIGEST_MISMATCH', 'damaged');

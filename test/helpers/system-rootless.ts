@@ -79,10 +79,9 @@ async function withAccount(
   ] as const)
     await writeFile(path.join(folder, file), text);
   const known = 'for file in passwd group subuid subgid; do mount --bind "$0/$file" "/etc/$file"; done';
-  return inEngineRoot([folder, runtime], {
-    command: 'sh',
-    args: ['-e', '-c', `${known}; exec "$@"`, folder, command, ...args],
-  });
+  const withThem = `${known}; exec "$@"`;
+  const inShell = { command: 'sh', args: ['-e', '-c', withThem, folder, command, ...args] };
+  return inEngineRoot([folder, runtime], inShell, 'rootless');
 }
 
 async function linesOf(file: string, name: string): Promise<string> {

@@ -47,7 +47,8 @@ engineTest(
           t.is(status, 4, stderr);
           t.regex(stderr, /error\[E_DIGEST_MISMATCH\]: .*images-001\.tar/);
         }
-        t.is(sent(), 0, 'the engine is not even asked');
+        // It may be asked what it has of the names, which are signed. One layer alone has 100,000 bytes.
+        t.true(sent() < 50_000, `${sent()} bytes were sent`);
         await assertHolds(t, bench, []);
         await mend();
         await importBundleInto(t, site, bundle, endpoint);

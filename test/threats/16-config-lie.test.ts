@@ -53,7 +53,7 @@ async function heldBy({ engine }: EngineBench): Promise<string> {
   return typeof told === 'string' ? told : told.stdout;
 }
 
-test('threat 16: with --deep a layer of other content than the config promises is refused, and no engine is asked', async (t) => {
+test('threat 16: with --deep a layer of other content than the config promises is refused, and nothing is sent', async (t) => {
   await withLyingBundle(async ({ folder, dir, trusted }) => {
     const verified = await runCli(['verify', dir, '--trusted-keys', trusted, '--deep']);
     t.is(verified.status, 4, verified.stderr);
@@ -74,7 +74,7 @@ test('threat 16: where the policy asks for it, every import looks into the layer
 });
 
 for (const deep of [[], ['--deep']]) {
-  test(`threat 16: a config under the name of another one is refused, and no engine is asked${deep.map((more) => `, ${more}`).join('')}`, async (t) => {
+  test(`threat 16: a config under the name of another one is refused, and nothing is sent${deep.map((more) => `, ${more}`).join('')}`, async (t) => {
     await withThreatBundle(async ({ dir, document, at, signer, folder }) => {
       // The bytes of the second image's config, under the digest of the first one's: everything else is signed anew.
       const [one, two] = document.images;

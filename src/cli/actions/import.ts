@@ -94,10 +94,15 @@ async function runImport(
   const passing = options.singlePass === true ? await openPassingBundle(dir, judgement) : undefined;
   try {
     const early = new EarlySurvey(options.targetsAtOnce);
+    // Nobody hears of a bundle before its signature was found good.
+    let isJudged: () => void = () => undefined;
+    const after =
+      passing === undefined ? new Promise<void>((resolve) => (isJudged = resolve)) : Promise.resolve();
     const open = async (): Promise<DeliverableBundle> => {
       const onJudged = (signed: SignedBundle): void => {
         const tell = (target: ImageTarget): void => tellOfBases(target, signed, asked);
         early.begin(() => imagesToBring(signed, asked).images, tell);
+        isJudged();
       };
       const opened = passing ?? (await openBundle(dir, { ...judgement, onJudged }));
       tellUnknown(opened, judgement.freshness, 'warning', emit);
@@ -109,6 +114,7 @@ async function runImport(
     const { done: bundle, targets } = await openMeanwhile(early.over(found), open, {
       signal,
       atOnce: options.targetsAtOnce,
+      after,
       onTrouble: (target, error, isTriedAgain) => {
         emit({ type: 'note', level: 'warning', message: troubleAhead(target, error, isTriedAgain) });
       },

@@ -134,7 +134,7 @@ test('what is no base at all is refused, and says what it could be', async (t) =
     await refused(t, await given({ schema: damageSchemaId }), /damage file/, /--repair/);
     await refused(t, await given({ schema: 'packferry.bundle/v1' }), /bundle\.json/, what);
     await mkdir(at('empty'));
-    await refused(t, at('empty'), /there is no bundle\.json in it/, /folder of a bundle/);
+    await refused(t, at('empty'), /the folder is empty/, /folder of the bundle/);
     await t.throwsAsync(readBases({ base: ['docker:'] }), { code: 'E_ENDPOINT_INVALID' });
   });
 });
