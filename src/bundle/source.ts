@@ -81,8 +81,10 @@ export function blobNotFound(
 ): PackferryError {
   const what = `${image.reference}: blob ${blob.digest}`;
   const required = document.requires.find(({ digest }) => digest === blob.digest);
-  if (required === undefined)
-    return new PackferryError('E_IMAGE_NOT_FOUND', `${what} is not in bundle:${dir}`);
+  if (required === undefined) {
+    const hint = `See whether it is whole: packferry verify ${dir}`;
+    return new PackferryError('E_IMAGE_NOT_FOUND', `${what} is not in bundle:${dir}`, { hint });
+  }
   const why = required.base === undefined ? '' : `, since ${required.base} has it`;
   return new PackferryError('E_BASE_MISSING', `${what} is not in bundle:${dir}: it leaves it out${why}`, {
     hint: 'Bring it to a target that has the layers, or import it along with a bundle that carries them: packferry import ... --with BUNDLE.',

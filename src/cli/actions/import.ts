@@ -134,7 +134,8 @@ function refuseSeveral(targets: number): void {
   });
 }
 
-interface Load extends Pick<FlowOptions, 'bundle' | 'early' | 'only' | 'retag' | 'jobs'> {
+interface Load extends Pick<FlowOptions, 'bundle' | 'only' | 'retag' | 'jobs'> {
+  readonly early: EarlySurvey;
   readonly lenders: readonly LendingBundle[] | undefined;
   readonly judgement: Judgement;
 }
@@ -154,8 +155,7 @@ async function loadInto(
     approved,
     damage,
   } = await importBundle({
-    ...{ bundle, targets, only },
-    ...(early === undefined ? {} : { early }),
+    ...{ bundle, targets, early, only },
     ...(lenders === undefined ? {} : { with: lenders }),
     dryRun: options.dryRun ?? false,
     keepGoing: options.keepGoing ?? false,

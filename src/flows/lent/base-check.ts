@@ -79,7 +79,7 @@ function refused(
   if (first !== undefined && refusals.length === 1) return first.with(`nothing was sent: ${first.message}`);
   const layers = wanted.filter(({ digest }) => missing.has(digest));
   const message = `nothing was sent: ${refusals.length} images stand on ${countOf(layers)} that ${document.name} ${document.sequence} leaves out and the targets lack`;
-  return new PackferryError('E_BASE_MISSING', message, { errors: refusals });
+  return new PackferryError('E_BASE_MISSING', message, { hint: hintFor(layers), errors: refusals });
 }
 
 function hintFor(layers: readonly RequiredBlob[]): string {
