@@ -41,12 +41,6 @@ export async function checkFreshness(
   return verdict;
 }
 
-/** Nothing is said of a bundle that only lends layers to a newer one. */
-export const unjudged: FreshnessVerdict = {
-  ...{ refusals: [], warnings: [] },
-  ...{ standing: undefined, highest: undefined, rollback: undefined },
-};
-
 /** Everything that a verdict rests on, but the past. */
 export function factsOf(
   { document, sumsSha256, now }: Subject,

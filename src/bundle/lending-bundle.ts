@@ -48,6 +48,11 @@ class LendingBundleFolder {
     return `bundle:${this.dir} (${name} ${sequence})`;
   }
 
+  /** What it says of itself, and who signed that. */
+  get signed(): SignedDocument {
+    return this.#signed;
+  }
+
   /** Does it say that it carries this? Touches no disk. */
   carries(layer: Descriptor): boolean {
     return this.#places.has(layer);

@@ -12,7 +12,7 @@ import { checkWitness, type WitnessOptions } from './check-witness.ts';
 import { describedFiles } from './document.ts';
 import { throwAll } from './faults.ts';
 import { listFolder, type FolderListing } from './folder.ts';
-import { checkFreshness, unjudged, type FreshnessOptions } from './freshness.ts';
+import { checkFreshness, type FreshnessOptions } from './freshness.ts';
 import { bundleFiles, looksLikeArchive, packFolder } from './names.ts';
 import { readDocument, type ReadDocument } from './read-document.ts';
 import { checkSignatures, readSigned, type SignatureOptions, type SignedList } from './signed-list.ts';
@@ -54,11 +54,6 @@ export interface OpenBundleOptions extends SignatureOptions, Pick<WitnessOptions
   readonly deep?: boolean;
   /** What this site remembers and asks; without, only that it has not expired, and a clock that can be right. */
   readonly freshness?: FreshnessOptions | undefined;
-  /**
-   * It only lends layers to another bundle, which names them by digest: neither its age, nor its place among those that were
-   * accepted, nor its audience counts. Its own images must not be delivered.
-   */
-  readonly lends?: boolean;
   /** Called once all has been judged but the bytes of the files: what the bundle says of itself is signed, and meant for here. */
   readonly onJudged?: (bundle: SignedBundle) => void;
   readonly signal?: AbortSignal;
@@ -89,7 +84,7 @@ export async function judgeHead(dir: string, options: OpenBundleOptions): Promis
   const { read, own } = await readOwnWord(listing, list, options);
   options.observe?.({ kind: 'document', document: read.document });
   checkStream(read.document, options.policy);
-  const freshness = options.lends === true ? unjudged : await judgeStanding(read.document, list, options);
+  const freshness = await judgeStanding(read.document, list, options);
   const witnessed = await checkWitness(read.document, options);
   if (witnessed !== undefined) options.observe?.({ kind: 'witness', witnessed });
   checkAgreement(read, list.sums);

@@ -13,6 +13,7 @@ import { judgeFreshness, type FreshnessRules } from '../trust/freshness.ts';
 import { defaultPolicy } from '../trust/read-policy.ts';
 import { throwAll } from './faults.ts';
 import { readingFile } from './folder.ts';
+import type { LendingBundle } from './lending-bundle.ts';
 import type { VerifiedBundle } from './open.ts';
 import { joinRepositories, type BlobPlace, type Repositories } from './served-repositories.ts';
 
@@ -23,8 +24,8 @@ export interface ServedBundlesOptions {
   readonly clock: () => Date;
   /** The rules of the site on the age of bundles: these end while they are served, too. */
   readonly rules?: FreshnessRules | undefined;
-  /** Bundles that carry layers which the others leave out; their own images are not served. */
-  readonly lenders?: readonly VerifiedBundle[];
+  /** What lends layers which the others leave out, as far as these were verified; their own images are not served. */
+  readonly lenders?: readonly LendingBundle[];
   /** Told of names for which the later bundle of a stream counts. */
   readonly onSuperseded?: (message: string) => void;
 }

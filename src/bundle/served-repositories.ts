@@ -1,15 +1,16 @@
-import { isDigest, type Digest } from '../core/digest.ts';
+import type { Digest } from '../core/digest.ts';
 import { PackferryError } from '../core/errors.ts';
 import { blobsOf, type Descriptor } from '../core/image.ts';
 import { namespaceOf, servedPathOf } from '../core/served-names.ts';
 import type { BundleImage } from '../schema/bundle.ts';
 import { throwAll } from './faults.ts';
+import type { LendingBundle } from './lending-bundle.ts';
 import type { VerifiedBundle } from './open.ts';
 import { refuseLacking } from './served-lacking.ts';
 
 /** Where a blob stands. */
 export interface BlobPlace {
-  readonly bundle: VerifiedBundle;
+  readonly bundle: Pick<VerifiedBundle, 'dir' | 'seen'>;
   readonly file: string;
   readonly offset: number;
   readonly size: number;
@@ -41,10 +42,16 @@ export type Repositories = ReadonlyMap<string, Repository>;
 export function joinRepositories(
   bundles: readonly VerifiedBundle[],
   onSuperseded: (message: string) => void = () => undefined,
-  lenders: readonly VerifiedBundle[] = [],
+  lenders: readonly LendingBundle[] = [],
 ): Repositories {
-  refuseLacking(bundles, lenders);
-  const places = placesIn([...bundles, ...lenders]);
+  refuseLacking(
+    bundles,
+    lenders.map(({ dir, signed }) => ({ dir, ...signed })),
+  );
+  const lent = lenders.flatMap((lender) => [
+    ...placesIn([{ dir: lender.dir, ...lender.signed }], (digest) => lender.lends({ digest })),
+  ]);
+  const places = new Map([...lent, ...placesIn(bundles)]);
   const repositories = new Map<string, Repository>();
   const faults: PackferryError[] = [];
   for (const bundle of bundles) {
@@ -117,13 +124,16 @@ function shown({ dir, document: { name, sequence } }: VerifiedBundle): string {
   return `${dir} (${name} ${sequence})`;
 }
 
-/** Every blob, in the first bundle that has it. */
-function placesIn(bundles: readonly VerifiedBundle[]): Map<Digest, BlobPlace> {
+/** Every blob that counts, in the first bundle that has it. */
+function placesIn(
+  bundles: readonly Pick<VerifiedBundle, 'dir' | 'seen' | 'document'>[],
+  counts: (digest: Digest) => boolean = () => true,
+): Map<Digest, BlobPlace> {
   const places = new Map<Digest, BlobPlace>();
   for (const bundle of bundles) {
     for (const { file, blobs } of bundle.document.archives) {
       for (const { digest, offset, size } of blobs) {
-        if (isDigest(digest) && !places.has(digest)) places.set(digest, { bundle, file, offset, size });
+        if (counts(digest) && !places.has(digest)) places.set(digest, { bundle, file, offset, size });
       }
     }
   }

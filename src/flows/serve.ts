@@ -1,7 +1,9 @@
 import { once } from 'node:events';
+import type { LendingBundle } from '../bundle/lending-bundle.ts';
 import type { VerifiedBundle } from '../bundle/open.ts';
 import type { SignedBundle } from '../bundle/signed-bundle.ts';
 import { ServedBundles } from '../bundle/served-bundles.ts';
+import { throwAll } from '../bundle/faults.ts';
 import { asPackferryError, PackferryError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import { limits } from '../core/limits.ts';
@@ -9,12 +11,13 @@ import { serveContent, type ContentServer, type ServeOptions } from '../registry
 import { reportVersion } from '../schema/versions.ts';
 import type { ServeReport } from '../schema/reports-serve.ts';
 import type { FreshnessRules } from '../trust/freshness.ts';
+import { LentLayers } from './lent/lent-layers.ts';
 import { bundleHead, reportSigners } from './report.ts';
 
 export interface ServeBundlesOptions extends Pick<ServeOptions, 'host' | 'port' | 'tls' | 'account'> {
   readonly bundles: readonly VerifiedBundle[];
   /** See `ServedBundlesOptions`. */
-  readonly lenders?: readonly VerifiedBundle[];
+  readonly lenders?: readonly LendingBundle[];
   /** See `ServedBundlesOptions`. */
   readonly prefix?: string;
   readonly rules?: FreshnessRules | undefined;
@@ -93,7 +96,9 @@ export async function serveBundles(options: ServeBundlesOptions): Promise<ServeR
     schemaVersion: reportVersion,
     url,
     bundles: bundles.map(reported),
-    ...(lenders.length === 0 ? {} : { lenders: lenders.map(reported) }),
+    ...(lenders.length === 0
+      ? {}
+      : { lenders: lenders.map(({ dir, signed }) => reported({ dir, ...signed })) }),
     images: [...images],
     requests,
     brokenOff,
@@ -101,8 +106,40 @@ export async function serveBundles(options: ServeBundlesOptions): Promise<ServeR
   };
 }
 
-function reported({ dir, document, sumsSha256, signers }: VerifiedBundle): ServeReport['bundles'][number] {
+function reported({
+  dir,
+  document,
+  sumsSha256,
+  signers,
+}: Pick<VerifiedBundle, 'dir' | 'document' | 'sumsSha256' | 'signers'>): ServeReport['bundles'][number] {
   return { ...bundleHead(dir, document), sumsSha256, signers: reportSigners(signers) };
+}
+
+/**
+ * Has lenders read and hash the layers that a bundle leaves out and `others`, which are served beside it, do not carry. Throws what
+ * is wrong with copies of which there is no good one.
+ */
+export async function borrowLayers(
+  bundle: VerifiedBundle,
+  others: readonly VerifiedBundle[],
+  {
+    lenders,
+    emit,
+    signal,
+  }: { readonly lenders: readonly LendingBundle[] } & Pick<ServeBundlesOptions, 'emit' | 'signal'>,
+): Promise<void> {
+  const carried = new Set(
+    others.flatMap(({ document }) =>
+      document.archives.flatMap(({ blobs }) => blobs.map(({ digest }) => digest)),
+    ),
+  );
+  const needed = bundle.document.requires.filter(({ digest }) => !carried.has(digest));
+  const lent = new LentLayers(bundle, { with: lenders, signal });
+  const missing = await lent.prepare(needed, emit);
+  throwAll(
+    [...missing].flatMap((digest) => lent.faultsOf(digest)),
+    { header: 'what is left out cannot be lent' },
+  );
 }
 
 /**

@@ -1,11 +1,13 @@
-import { open, readdir, rm } from 'node:fs/promises';
+import { open, readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { digestOf } from '../../src/core/digest.ts';
 import type { LockedImage } from '../../src/core/image.ts';
+import { bundleSchema } from '../../src/schema/bundle.ts';
 import { serveReport, type ServeReport } from '../../src/schema/reports-serve.ts';
 import { withBaseAndDelta, type BaseAndDelta } from '../helpers/base-and-delta.ts';
 import { fixtureTime } from '../helpers/bundle-fixture.ts';
+import { contentWith, leftOutBy } from '../helpers/delta-content.ts';
 import { MemoryOutput, runCli, type RunOptions } from '../helpers/cli-run.ts';
 import { get } from '../helpers/serve-process.ts';
 
@@ -151,13 +153,47 @@ test('an older bundle that has nothing of what is left out is a way back, as eve
   });
 });
 
-test('a base that is damaged is refused, and nothing is served', async (t) => {
-  await withBaseAndDelta(async ({ delta, base, trusted }) => {
-    const file = await open(path.join(base, 'images-001.tar'), 'r+');
-    await file.write(Buffer.from('damage'), 0, 6, 40_000);
-    await file.close();
+/** Changes a byte of a blob where a bundle has it. */
+async function damage(dir: string, digest: string): Promise<void> {
+  const { archives } = bundleSchema.parse(JSON.parse(await readFile(path.join(dir, 'bundle.json'), 'utf8')));
+  for (const { file, blobs } of archives) {
+    for (const { offset } of blobs.filter((blob) => blob.digest === digest)) {
+      const handle = await open(path.join(dir, file), 'r+');
+      await handle.write(Buffer.from('damage'), 0, 6, offset + 9);
+      await handle.close();
+    }
+  }
+}
+
+test('a base that is damaged in what is needed of it is refused, and nothing is served', async (t) => {
+  await withBaseAndDelta(async ({ delta, base, trusted, requires }) => {
+    await damage(base, requires[0]?.digest ?? '');
     const ran = await runCli(['serve', delta, base, '--trusted-keys', trusted, '--listen', '127.0.0.1:0']);
     t.is(ran.status, 4, ran.stderr);
+    t.regex(ran.stderr, /E_DIGEST_MISMATCH.*base \(test 1\).*layer sha256/);
     t.is(ran.stdout, '');
+  });
+});
+
+test('a base that is damaged elsewhere lends what is good of it, and a repair is served with what it repairs', async (t) => {
+  await withBaseAndDelta(async (made) => {
+    const { delta, base, newer, python, powershell, trusted, requires, write, folder } = made;
+    const left = new Set<string>(requires.map(({ digest }) => digest));
+    const lost = powershell.layers.findLast(({ digest }) => !left.has(digest))?.digest ?? '';
+    await damage(base, lost);
+    t.is((await runCli(['verify', base, '--trusted-keys', trusted])).status, 4);
+    const { report } = await serving(made, [delta, base], async (url) => {
+      for (const image of newer) await isServed(t, url, image);
+      await isNotServed(t, url, powershell);
+    });
+    t.is(report.lenders?.length, 1);
+
+    const repair = path.join(folder, 'repair');
+    const whole = leftOutBy([python, powershell], [python, powershell], 'damaged bundle test 1');
+    const intact = { ...whole, requires: whole.requires.filter(({ digest }) => digest !== lost) };
+    await write(repair, { sequence: 3, content: contentWith([python, powershell], intact) });
+    await serving(made, [repair, base], async (url) => {
+      for (const image of [python, powershell]) await isServed(t, url, image);
+    });
   });
 });

@@ -1,11 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { packVolumes } from '../../src/archive/volumes.ts';
-import type { BundleContent } from '../../src/bundle/document.ts';
 import type { LockedImage } from '../../src/core/image.ts';
-import { defaultPlatform } from '../../src/core/platform.ts';
 import type { RequiredBlob } from '../../src/schema/bundle.ts';
 import { withBundleFixture, type BundleFixture } from './bundle-fixture.ts';
+import { contentWith } from './delta-content.ts';
 
 /** A bundle, and the next one of its stream, which leaves out the layers of the first. */
 export interface BaseAndDelta extends BundleFixture {
@@ -51,28 +49,14 @@ export async function withBaseAndDelta<T>(
     const expiring = baseExpires === undefined ? {} : { expiresAfter: baseExpires };
     await write(at('base'), {
       sequence: 1,
-      content: { ...contentOf(baseName, [python, powershell]), ...expiring },
+      content: { ...contentWith([python, powershell]), name: baseName, ...expiring },
     });
     await write(at('delta'), {
       sequence: 2,
-      content: contentOf('test', newer, { requires, base: [`bundle ${baseName} 1`] }),
+      content: contentWith(newer, { requires, base: [`bundle ${baseName} 1`] }),
     });
     await writeFile(at('trusted'), allowedLine);
     const made = { base: at('base'), delta: at('delta'), trusted: at('trusted') };
     return use({ ...fixture, ...made, python, powershell, newer, requires });
   });
-}
-
-function contentOf(
-  name: string,
-  images: readonly LockedImage[],
-  leftOut?: BundleContent['leftOut'],
-): BundleContent {
-  const without = new Set(leftOut?.requires.map(({ digest }) => digest));
-  const volumes = packVolumes(images, 2 ** 32, without);
-  return {
-    ...{ name, platform: defaultPlatform, findings: [], packs: [] },
-    volumes: volumes.map((volume) => volume.map((image) => ({ image, usedBy: [] }))),
-    ...(leftOut === undefined ? {} : { leftOut }),
-  };
 }

@@ -1,4 +1,5 @@
 import { acceptBundle } from '../../bundle/accept.ts';
+import { openLendingBundle, type LendingBundle } from '../../bundle/lending-bundle.ts';
 import { checkSignature, openBundle, type SignedDocument, type VerifiedBundle } from '../../bundle/open.ts';
 import { refuseLacking } from '../../bundle/served-lacking.ts';
 import { silent } from '../../core/events.ts';
@@ -6,7 +7,7 @@ import { isLoopback } from '../../core/hosts.ts';
 import { isRepositoryPath } from '../../core/reference.ts';
 import { PackferryError } from '../../core/errors.ts';
 import { formatSize } from '../../core/size.ts';
-import { lendersAmong, refuseOlder, serveBundles } from '../../flows/serve.ts';
+import { borrowLayers, lendersAmong, refuseOlder, serveBundles } from '../../flows/serve.ts';
 import type { ServerAccount } from '../../registry/server-account.ts';
 import { checkAddress, type ServerTls } from '../../registry/server.ts';
 import type { WrittenReceipt } from '../../schema/reports.ts';
@@ -64,15 +65,14 @@ async function runServer(
     options,
     begun.map(({ evidence }) => evidence),
   );
-  const opened = await openAll(begun, judgement);
-  const served = opened.filter(({ lends }) => !lends);
+  const { served, lenders } = await openAll(begun, judgement, signal);
   const bundles = served.map(({ bundle }) => bundle);
   const { policy, freshness } = judgement;
   refuseOlder(bundles, freshness);
   const { now, owner } = context;
   const report = await serveBundles({
     bundles,
-    lenders: opened.filter(({ lends }) => lends).map(({ bundle }) => bundle),
+    lenders,
     ...listen,
     ...(tls === undefined ? {} : { tls }),
     ...(account === undefined ? {} : { account }),
@@ -113,17 +113,17 @@ async function leaveReceipts({ emit }: Session, receipts: Receipts): Promise<rea
 }
 
 interface Opened {
-  readonly bundle: VerifiedBundle;
-  readonly evidence: Evidence;
-  /** It only lends layers to others. */
-  readonly lends: boolean;
+  readonly served: readonly { readonly bundle: VerifiedBundle; readonly evidence: Evidence }[];
+  /** They only lend layers to others. */
+  readonly lenders: readonly LendingBundle[];
 }
 
-/** Verifies all bundles. Whether they go together is seen before their archives are read. */
+/** Verifies all bundles, of lenders what is needed. Whether they go together is seen before archives are read. */
 async function openAll(
   begun: readonly { readonly dir: string; readonly evidence: Evidence }[],
   judgement: Judgement,
-): Promise<readonly Opened[]> {
+  signal: AbortSignal,
+): Promise<Opened> {
   const { freshness, emit } = judgement;
   const heads: (SignedDocument & (typeof begun)[number])[] = [];
   for (const { dir, evidence } of begun) {
@@ -132,22 +132,29 @@ async function openAll(
     observe({ kind: 'document', document: signed.document });
     heads.push({ ...signed, dir, evidence });
   }
-  const lending = new Set(lendersAmong(heads, freshness));
-  const served = heads.filter((head) => !lending.has(head));
-  refuseLacking(served, [...lending]);
-  const opened: Opened[] = [];
-  for (const head of heads) {
-    const { dir, evidence } = head;
-    const lends = lending.has(head);
-    const bundle = await openBundle(dir, { ...judgement, observe: evidence.observe, lends });
-    if (lends) emit({ type: 'note', level: 'info', message: lendsOnly(bundle) });
-    else tellUnknown(bundle, freshness, 'warning', emit);
-    opened.push({ bundle, evidence, lends });
+  const lending = lendersAmong(heads, freshness);
+  const serving = heads.filter((head) => !lending.includes(head));
+  refuseLacking(serving, lending);
+  const lenders: LendingBundle[] = [];
+  for (const { dir, document } of lending) {
+    lenders.push(await openLendingBundle(dir, { ...judgement, emit: silent }));
+    emit({ type: 'note', level: 'info', message: lendsOnly(dir, document) });
   }
-  return opened;
+  const served: Opened['served'][number][] = [];
+  for (const { dir, evidence } of serving) {
+    const bundle = await openBundle(dir, { ...judgement, observe: evidence.observe });
+    tellUnknown(bundle, freshness, 'warning', emit);
+    served.push({ bundle, evidence });
+  }
+  const bundles = served.map(({ bundle }) => bundle);
+  for (const { bundle, evidence } of served) {
+    await borrowLayers(bundle, bundles, { lenders, emit, signal });
+    if (lenders.length > 0) evidence.lenders(lenders);
+  }
+  return { served, lenders };
 }
 
-function lendsOnly({ dir, document: { name, sequence } }: VerifiedBundle): string {
+function lendsOnly(dir: string, { name, sequence }: SignedDocument['document']): string {
   return `${dir} (${name} ${sequence}) lends the layers that a newer bundle of ${name} leaves out; its own images are not served`;
 }
 
