@@ -4,6 +4,7 @@ import test, { type ExecutionContext } from 'ava';
 import { digestOf } from '../../src/core/digest.ts';
 import type { LockedImage } from '../../src/core/image.ts';
 import { bundleSchema } from '../../src/schema/bundle.ts';
+import { receiptSchema } from '../../src/schema/receipt.ts';
 import { serveReport, type ServeReport } from '../../src/schema/reports-serve.ts';
 import { withBaseAndDelta, type BaseAndDelta } from '../helpers/base-and-delta.ts';
 import { fixtureTime } from '../helpers/bundle-fixture.ts';
@@ -56,7 +57,7 @@ async function isNotServed(t: ExecutionContext, url: string, { reference }: Lock
 
 test('a delta with its base is served whole, again and again; the base lends layers, and nothing else of it is served', async (t) => {
   await withBaseAndDelta(async (made) => {
-    const { base, delta, newer, powershell } = made;
+    const { base, delta, newer, powershell, requires } = made;
     for (const argv of [
       [delta, base],
       [base, delta, '--deep'],
@@ -77,6 +78,15 @@ test('a delta with its base is served whole, again and again; the base lends lay
       t.regex(stderr, /base \(test 1\) lends the layers .*its own images are not served/);
       const [one, two] = report.receipts ?? [];
       t.truthy(one && two, 'each bundle leaves a receipt');
+      const written = await Promise.all(
+        [one, two].map(async (receipt) =>
+          receiptSchema.parse(JSON.parse(await readFile(receipt?.file ?? '', 'utf8'))),
+        ),
+      );
+      const { lent, served } = written.find(({ bundle }) => bundle.sequence === 2) ?? {};
+      t.like(lent?.[0], { dir: base, sequence: 1, layers: requires.length });
+      t.truthy(served);
+      t.is(written.find(({ bundle }) => bundle.sequence === 1)?.served, undefined);
     }
     const state = path.join(made.folder, 'state');
     const history = await runCli(['history', '--json', '--state', state]);
