@@ -1,4 +1,4 @@
-import { open, readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { digestOf } from '../../src/core/digest.ts';
@@ -8,6 +8,7 @@ import { receiptSchema } from '../../src/schema/receipt.ts';
 import { serveReport, type ServeReport } from '../../src/schema/reports-serve.ts';
 import { withBaseAndDelta, type BaseAndDelta } from '../helpers/base-and-delta.ts';
 import { fixtureTime } from '../helpers/bundle-fixture.ts';
+import { flipBit } from '../helpers/damaged-bundle.ts';
 import { contentWith, leftOutBy } from '../helpers/delta-content.ts';
 import { MemoryOutput, runCli, type RunOptions } from '../helpers/cli-run.ts';
 import { get } from '../helpers/serve-process.ts';
@@ -167,11 +168,8 @@ test('an older bundle that has nothing of what is left out is a way back, as eve
 async function damage(dir: string, digest: string): Promise<void> {
   const { archives } = bundleSchema.parse(JSON.parse(await readFile(path.join(dir, 'bundle.json'), 'utf8')));
   for (const { file, blobs } of archives) {
-    for (const { offset } of blobs.filter((blob) => blob.digest === digest)) {
-      const handle = await open(path.join(dir, file), 'r+');
-      await handle.write(Buffer.from('damage'), 0, 6, offset + 9);
-      await handle.close();
-    }
+    for (const { offset } of blobs.filter((blob) => blob.digest === digest))
+      await flipBit(path.join(dir, file), offset);
   }
 }
 
