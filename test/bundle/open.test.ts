@@ -25,20 +25,9 @@ import { silent, type Event } from '../../src/core/events.ts';
 import { blobsOf } from '../../src/core/image.ts';
 import { bundleSchema, type BundleDocument } from '../../src/schema/bundle.ts';
 import { bundleNamespace } from '../../src/trust/verify.ts';
-import { fixtureTime, makeTrust, withBundleFixture, type BundleFixture } from '../helpers/bundle-fixture.ts';
+import { fixtureTime, makeTrust, withBundle, type BundleFixture } from '../helpers/bundle-fixture.ts';
 
 const code = (expected: ErrorCode) => ({ instanceOf: PackferryError, code: expected });
-
-/** Runs with a fixture and a finished bundle in `dir`. */
-async function withBundle(
-  use: (fixture: BundleFixture & { readonly dir: string }) => Promise<void>,
-): Promise<void> {
-  await withBundleFixture(async (fixture) => {
-    const dir = path.join(fixture.folder, 'bundle');
-    await fixture.write(dir);
-    await use({ ...fixture, dir });
-  });
-}
 
 /** Writes sums and signature anew, as somebody with the key would. */
 async function reseal({ signer }: BundleFixture, dir: string): Promise<void> {

@@ -13,7 +13,7 @@ import {
   fixtureTime,
   makeTrust,
   sampleReferences,
-  withBundleFixture,
+  withBundle,
   type BundleFixture,
 } from '../helpers/bundle-fixture.ts';
 
@@ -36,16 +36,6 @@ function watched(answers: (time: number) => Promise<void> = () => Promise.resolv
     ...{ deliver: none, confirm: none, close: () => Promise.resolve() },
   };
   return { found: [Object.assign(() => Promise.resolve(target), { url: 'docker:' })], asked };
-}
-
-async function withBundle(
-  use: (fixture: BundleFixture & { readonly dir: string }) => Promise<void>,
-): Promise<void> {
-  await withBundleFixture(async (fixture) => {
-    const dir = path.join(fixture.folder, 'bundle');
-    await fixture.write(dir);
-    await use({ ...fixture, dir });
-  });
 }
 
 /** Opens target and bundle as an import does, and imports. Returns how often the target had been asked when it began. */

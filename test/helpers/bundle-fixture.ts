@@ -88,6 +88,17 @@ export async function withBundleFixture<T>(use: (fixture: BundleFixture) => Prom
   });
 }
 
+/** Runs with a fixture and a finished bundle in `dir`. */
+export async function withBundle(
+  use: (fixture: BundleFixture & { readonly dir: string }) => Promise<void>,
+): Promise<void> {
+  await withBundleFixture(async (fixture) => {
+    const dir = path.join(fixture.folder, 'bundle');
+    await fixture.write(dir);
+    await use({ ...fixture, dir });
+  });
+}
+
 /** A new key, and what trusts it. */
 export async function makeTrust(
   principal: string,
