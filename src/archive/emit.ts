@@ -69,7 +69,11 @@ async function* emit(plan: ArchivePlan, options: EmitOptions, stop: AbortSignal)
 /** What is needed to read a blob of an image. */
 export type BlobReading = Pick<EmitOptions, 'openBlob' | 'name' | 'promised'>;
 
-/** The bytes of one blob, verified while they pass: at a fault they end with it, not before the last byte was given. */
+/**
+ * The bytes of one blob, verified while they pass: at a fault they end with it. Where its digest is wrong that may be after the last
+ * byte, since an engine keeps a blob by what it is; of a layer that is not what was promised the last bytes are never given,
+ * or else an engine could keep it.
+ */
 export async function* readBlob(
   blob: Descriptor,
   { openBlob, name, promised }: BlobReading,
@@ -79,14 +83,21 @@ export async function* readBlob(
   const content = promises.length === 0 ? undefined : new LayerContent(blob);
   const source = addAbortSignal(stop, await openBlob(blob, stop));
   const what = `${name}: blob ${blob.digest}`;
-  for await (const chunk of verified(source, blob, { name: what }) as AsyncIterable<Buffer>) {
-    await content?.write(chunk);
-    yield chunk;
+  const chunks = verified(source, blob, { name: what }) as AsyncIterable<Buffer>;
+  if (content === undefined) {
+    yield* chunks;
+    return;
   }
-  if (content === undefined) return;
+  let last: Buffer | undefined;
+  for await (const chunk of chunks) {
+    await content.write(chunk);
+    if (last !== undefined) yield last;
+    last = chunk;
+  }
   const got = await content.end();
   for (const promise of promises) {
     const fault = layerFault(blob, name, promise, got);
     if (fault !== undefined) throw fault;
   }
+  if (last !== undefined) yield last;
 }

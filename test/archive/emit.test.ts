@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import test from 'ava';
 import { emitArchive } from '../../src/archive/emit.ts';
 import { planArchive } from '../../src/archive/plan.ts';
+import type { Digest } from '../../src/core/digest.ts';
 import type { Descriptor } from '../../src/core/image.ts';
 import { blobBytes, opener, smallFamily } from '../helpers/compose.ts';
 
@@ -48,6 +49,29 @@ function flip(at: number): (content: Buffer) => Buffer {
     return content;
   };
 }
+
+test('of a layer that is not what its image promises the last bytes never leave, so that no engine can keep it', async (t) => {
+  const [layer] = images[0]?.layers ?? [];
+  if (layer === undefined) return t.fail();
+  const [content = Buffer.alloc(0), other = layer.digest] = [
+    blobs.get(layer.digest),
+    images[1]?.config.digest,
+  ];
+  const readWith = (diffId: Digest) =>
+    drain(
+      emitArchive(plan, {
+        name: 'images',
+        openBlob: opener(blobs),
+        promised: new Map([[layer.digest, [diffId]]]),
+      }),
+    );
+  const good = await readWith(layer.diffId);
+  t.is(good.fault, undefined);
+  t.true(good.bytes.includes(content));
+  const lying = await readWith(other);
+  t.like(lying.fault, { code: 'E_IMAGE_MALFORMED' });
+  t.false(lying.bytes.includes(content));
+});
 
 test('a source that cannot be opened ends the stream with its own fault', async (t) => {
   const broken = new Error('no such blob');

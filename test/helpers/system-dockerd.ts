@@ -7,6 +7,9 @@ import { engineAnswers } from './engine-answers.ts';
 import { mountDisk } from './system-disk.ts';
 import { systemTools } from './system-tools.ts';
 
+/** A dockerd to be tried in place of the one in the engine root, e.g. of a release that Debian does not have yet. */
+const given = [process.env['PACKFERRY_DOCKERD'] ?? ''].filter((file) => file !== '');
+
 /** A private Docker engine: own storage, own socket, no network. Needs `dockerd`, `docker` and root. */
 export interface Dockerd extends Service {
   /** Path of its API socket. */
@@ -56,7 +59,10 @@ export async function startDockerd(options: DockerdOptions = {}): Promise<Docker
   ];
   const started =
     options.newer === true
-      ? inEngineRoot([folder], { command: 'dockerd', args })
+      ? inEngineRoot([folder, ...given.map((file) => path.dirname(file))], {
+          command: given[0] ?? 'dockerd',
+          args,
+        })
       : { command: tools.path('dockerd'), args };
   const service = await startService({
     name: 'dockerd',

@@ -17,6 +17,7 @@ export type ToolName =
   | 'sudo'
   | 'openssl'
   | 'oci-conformance'
+  | 'zot'
   | 'busybox'
   | 'bash'
   | 'dash'

@@ -71,7 +71,7 @@ test.serial(
   needing(['docker-registry'], async (t) => {
     await withBench(async (bench) => {
       const { site, bundle, link, proxy } = bench;
-      const cuts = [3, 12, 14, 21, 40];
+      const cuts = [3, 12, 14, 21, 30];
       let made = 0;
       const cutNext = (): void => {
         const [at] = cuts.slice(made);
