@@ -1,7 +1,8 @@
 import { PackferryError } from '../core/errors.ts';
 import type { LockedImage } from '../core/image.ts';
-import type { ImageSource } from '../core/ports.ts';
+import type { ImageSource, SaveOptions } from '../core/ports.ts';
 import { formatReference, nameOf, parseReference, type ImageReference } from '../core/reference.ts';
+import { withBlobs } from './with-blobs.ts';
 
 /** A name, perhaps with stars, and what becomes of it. */
 export interface RetagRule {
@@ -64,22 +65,19 @@ export function renameImages(images: readonly LockedImage[], rules: readonly Ret
     const original = (image: LockedImage): LockedImage => {
       return { ...image, reference: before.get(image.reference) ?? image.reference };
     };
-    const { unpacked } = source;
+    const { unpacked, placeOf } = source;
+    const renamedSaves = unpacked && {
+      resolve: unpacked.resolve.bind(unpacked),
+      openSave: (image: LockedImage, options?: SaveOptions) => unpacked.openSave(original(image), options),
+    };
     return {
-      name: source.name,
-      resolve: (reference, platform, signal) => source.resolve(reference, platform, signal),
-      openBlob: (image, blob, options) => source.openBlob(original(image), blob, options),
-      ...(unpacked === undefined
-        ? {}
-        : {
-            unpacked: {
-              resolve: (reference, platform, signal) => unpacked.resolve(reference, platform, signal),
-              openSave: (image, options) => unpacked.openSave(original(image), options),
-            },
-          }),
+      ...withBlobs(
+        source,
+        (image, blob, options) => source.openBlob(original(image), blob, options),
+        renamedSaves,
+      ),
+      ...(placeOf === undefined ? {} : { placeOf: (image, blob) => placeOf(original(image), blob) }),
       splits: (image) => source.splits?.(original(image)) ?? false,
-      ...(source.isNear === undefined ? {} : { isNear: source.isNear }),
-      close: () => source.close(),
     };
   };
   return { images: renamed, before, sourceOf };
