@@ -80,7 +80,8 @@ export async function* readBlob(
 ): AsyncGenerator<Buffer> {
   const promises = promised?.get(blob.digest) ?? [];
   const content = promises.length === 0 ? undefined : new LayerContent(blob);
-  const source = addAbortSignal(stop, await openBlob(blob, stop));
+  const opening = openBlob(blob, stop);
+  const source = addAbortSignal(stop, await (during === undefined ? opening : during(opening)));
   const what = `${name}: blob ${blob.digest}`;
   const chunks = verified(source, blob, { name: what }) as AsyncIterable<Buffer>;
   for await (const chunk of during === undefined ? chunks : eachDuring(chunks, during)) {

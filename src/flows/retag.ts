@@ -1,4 +1,4 @@
-import { PackferryError } from '../core/errors.ts';
+import { messageOf, PackferryError } from '../core/errors.ts';
 import type { LockedImage } from '../core/image.ts';
 import type { ImageSource, SaveOptions } from '../core/ports.ts';
 import { formatReference, nameOf, parseReference, type ImageReference } from '../core/reference.ts';
@@ -59,7 +59,11 @@ export function renameImages(images: readonly LockedImage[], rules: readonly Ret
     return { ...image, reference: name };
   });
   const idle = rules.find((rule) => !used.has(rule));
-  if (idle !== undefined) throw invalid(idle.text, 'no image has such a name');
+  if (idle !== undefined) {
+    const [first] = images;
+    const called = first === undefined ? 'there are none' : `they are called like ${first.reference}`;
+    throw invalid(idle.text, `no image has such a name; ${called}`);
+  }
   refuseSame(renamed, images);
   const sourceOf = (source: ImageSource): ImageSource => {
     const original = (image: LockedImage): LockedImage => {
@@ -99,14 +103,15 @@ export function newName(
 const wildcard = 'packferry0star0';
 
 function check(text: string, pattern: string): ImageReference {
+  const [first = '', ...rest] = pattern.split('/');
+  // By the rules of names it would be a registry, which is then left out of the name at a registry.
+  if (rest.length > 0 && !/[.:]/.test(first) && first !== first.toLowerCase())
+    throw invalid(text, `names of images are lower case, and ${first} is no registry`);
   try {
     return parseReference(pattern.replaceAll('*', wildcard));
   } catch (cause) {
-    throw new PackferryError(
-      'E_USAGE',
-      `--retag ${text}: ${JSON.stringify(pattern)} is no name of an image`,
-      { hint, cause },
-    );
+    const why = messageOf(cause).replaceAll(wildcard, '*');
+    throw new PackferryError('E_USAGE', `--retag ${text}: ${why}`, { hint, cause });
   }
 }
 
