@@ -168,6 +168,9 @@ test('import --single-pass into more targets than go at once is refused before t
       more,
     });
     t.is(status, 2);
-    t.regex(stderr, /^error\[E_USAGE\]: --single-pass .* 2 are named, --targets-at-once is 1\nhint: .*--targets-at-once 2/);
+    t.regex(
+      stderr,
+      /^error\[E_USAGE\]: --single-pass .* 2 are named, --targets-at-once is 1\nhint: .*--targets-at-once 2/,
+    );
   });
 });
