@@ -1,5 +1,6 @@
 import { addAbortSignal, PassThrough, pipeline, type Readable } from 'node:stream';
 import type { Digest } from '../core/digest.ts';
+import { eachDuring } from '../core/each-during.ts';
 import type { Descriptor } from '../core/image.ts';
 import { verified } from '../core/verify-stream.ts';
 import { LayerContent, layerFault } from './layer-content.ts';
@@ -17,6 +18,8 @@ export interface EmitOptions {
   readonly onBytes?: (bytes: number) => void;
   /** Awaited between the last blob and the commit record, when that is planned last. What it rejects with ends the archive. */
   readonly beforeCommit?: () => Promise<void>;
+  /** Does the waiting for bytes of the source, for whoever counts the time of the receiver. */
+  readonly during?: <T>(work: Promise<T>) => Promise<T>;
   /** The diff IDs that a layer is promised to have, by its digest: those that stand here are decompressed and compared. */
   readonly promised?: ReadonlyMap<Digest, readonly Digest[]>;
 }
@@ -67,7 +70,7 @@ async function* emit(plan: ArchivePlan, options: EmitOptions, stop: AbortSignal)
 }
 
 /** What is needed to read a blob of an image. */
-export type BlobReading = Pick<EmitOptions, 'openBlob' | 'name' | 'promised'>;
+export type BlobReading = Pick<EmitOptions, 'openBlob' | 'name' | 'promised' | 'during'>;
 
 /**
  * The bytes of one blob, verified while they pass: at a fault they end with it. Where its digest is wrong that may be after the last
@@ -76,20 +79,22 @@ export type BlobReading = Pick<EmitOptions, 'openBlob' | 'name' | 'promised'>;
  */
 export async function* readBlob(
   blob: Descriptor,
-  { openBlob, name, promised }: BlobReading,
+  { openBlob, name, promised, during }: BlobReading,
   stop: AbortSignal,
 ): AsyncGenerator<Buffer> {
   const promises = promised?.get(blob.digest) ?? [];
   const content = promises.length === 0 ? undefined : new LayerContent(blob);
-  const source = addAbortSignal(stop, await openBlob(blob, stop));
+  const opening = openBlob(blob, stop);
+  const source = addAbortSignal(stop, await (during === undefined ? opening : during(opening)));
   const what = `${name}: blob ${blob.digest}`;
   const chunks = verified(source, blob, { name: what }) as AsyncIterable<Buffer>;
+  const read = during === undefined ? chunks : eachDuring(chunks, during);
   if (content === undefined) {
-    yield* chunks;
+    yield* read;
     return;
   }
   let last: Buffer | undefined;
-  for await (const chunk of chunks) {
+  for await (const chunk of read) {
     await content.write(chunk);
     if (last !== undefined) yield last;
     last = chunk;

@@ -3,9 +3,8 @@ import { PassThrough, type Readable } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { BlobWatcher } from '../archive/check.ts';
 import type { Digest } from '../core/digest.ts';
-import { asPackferryError, PackferryError } from '../core/errors.ts';
+import { PackferryError } from '../core/errors.ts';
 import type { Descriptor } from '../core/image.ts';
-import type { ImageCheck } from './check-images.ts';
 import type { LayerCheck } from './check-layers.ts';
 import type { ReadVolume } from './read-document.ts';
 
@@ -24,12 +23,6 @@ interface Handover {
   given: number;
 }
 
-/** What looks at the blobs of a volume before the tap does. */
-export interface VolumeChecks {
-  readonly images: ImageCheck;
-  readonly layers: LayerCheck | undefined;
-}
-
 /** Where reading ends that nobody waits for any more. */
 const end: TapPlace = { volume: Infinity, offset: Infinity };
 
@@ -43,7 +36,8 @@ export class BlobTap implements BlobWatcher {
   readonly #volumes: readonly ReadVolume[];
   readonly #requireDeep: boolean;
   readonly #moves = new EventEmitter().setMaxListeners(0);
-  readonly #checks = new Map<number, VolumeChecks>();
+  /** Of each volume, what looks into its layers before the tap does. */
+  readonly #layers = new Map<number, LayerCheck>();
   /** Of each volume, where its blobs start, in their order. */
   readonly #starts: readonly (readonly number[])[];
   #volume = 0;
@@ -55,7 +49,6 @@ export class BlobTap implements BlobWatcher {
   /** What was asked for and has not come yet, by its place. */
   readonly #wanted = new Map<string, Handover>();
   #isOver = false;
-  #fault: unknown;
 
   constructor(volumes: readonly ReadVolume[], { requireDeep }: { readonly requireDeep: boolean }) {
     this.#volumes = volumes;
@@ -66,10 +59,10 @@ export class BlobTap implements BlobWatcher {
   }
 
   /** Called when the reading of a volume begins. */
-  enter(file: string, checks: VolumeChecks): void {
+  enter(file: string, layers: LayerCheck | undefined): void {
     this.#volume = this.#volumes.findIndex((volume) => volume.file === file);
     this.#ended = 0;
-    this.#checks.set(this.#volume, checks);
+    if (layers !== undefined) this.#layers.set(this.#volume, layers);
   }
 
   /** Called when the reading of a volume has ended, perhaps too early. */
@@ -78,15 +71,12 @@ export class BlobTap implements BlobWatcher {
     this.#ended = 0;
     this.#isSkipping = false;
     this.#abandon(({ place }) => place.volume < this.#volume);
-    this.#moves.emit('moved');
   }
 
-  /** Called when nothing is read any more; `fault`: why, where that was not the end. */
-  close(fault?: unknown): void {
+  /** Called when nothing is read any more. */
+  close(): void {
     this.#isOver = true;
-    this.#fault = fault;
     this.#abandon(() => true);
-    this.#moves.emit('moved');
     this.#moves.emit('asked');
   }
 
@@ -121,19 +111,11 @@ export class BlobTap implements BlobWatcher {
     }
     this.#ended += 1;
     this.#isSkipping = false;
-    this.#moves.emit('moved');
   }
 
   /** Lets the reading go on to its end. */
   release(): void {
     this.#ask(end);
-  }
-
-  /** Resolves when the blob that stands there has ended, or nothing is read any more. Throws why that is so, if it failed. */
-  async passed(place: TapPlace): Promise<void> {
-    this.#ask({ volume: place.volume, offset: place.offset + 1 });
-    while (!this.#isOver && !isBefore(place, this.#here())) await once(this.#moves, 'moved');
-    if (!isBefore(place, this.#here())) throw asPackferryError(this.#fault ?? unreadable('the bundle'));
   }
 
   /**
@@ -153,20 +135,9 @@ export class BlobTap implements BlobWatcher {
     return out;
   }
 
-  /** Throws what speaks against an image of whose documents both have passed. */
-  checkImage(volume: number, reference: string): void {
-    const images = this.#checks.get(volume)?.images;
-    if (images?.accepted.has(reference) === true) return;
-    const known = images?.errors.find(({ message }) => message.startsWith(`${reference}: `));
-    if (known !== undefined) throw known;
-    throw new PackferryError('E_DIGEST_MISMATCH', `${reference}: its manifest or its config is damaged`, {
-      hint: 'Copy the archive again from where the bundle was made.',
-    });
-  }
-
   /** What speaks against a layer that has passed, where layers are looked into. */
   async #layerFault(digest: Digest): Promise<PackferryError | undefined> {
-    const verdict = await this.#checks.get(this.#volume)?.layers?.verdictOn(digest);
+    const verdict = await this.#layers.get(this.#volume)?.verdictOn(digest);
     if (verdict !== 'unknown') return verdict;
     if (!this.#requireDeep) return undefined;
     return new PackferryError(

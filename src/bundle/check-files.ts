@@ -68,7 +68,7 @@ export async function checkFiles(
     // The tap comes last: it hands on what the others have passed.
     const watchers = [images, layers ?? [], tapped?.tap ?? []].flat();
     const sha256 = list.sums.get(name) ?? '';
-    tapped?.tap.enter(name, { images, layers });
+    tapped?.tap.enter(name, layers);
     checks.set(name, await checkArchiveFile(listing, volume, sha256, { ...options, watchers }));
     tapped?.tap.leave(name);
     contradictions.push(...images.errors);

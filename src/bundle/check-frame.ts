@@ -1,7 +1,15 @@
 import type { FileHandle } from 'node:fs/promises';
-import { regionsOf } from '../archive/regions.ts';
+import { regionsOf, type Region } from '../archive/regions.ts';
+import { digestOf } from '../core/digest.ts';
+import type { ImageCheck } from './check-images.ts';
 import { openBundleFile, readingFile, type FolderListing } from './folder.ts';
 import type { ReadVolume } from './read-document.ts';
+
+export interface FrameOptions {
+  /** Sees the images' own documents, which are read as well: they are blobs. */
+  readonly documents?: ImageCheck | undefined;
+  readonly signal?: AbortSignal;
+}
 
 /**
  * Does an archive have the planned length, and is all that is no blob as planned: headers, documents, padding, the end? Reads
@@ -10,7 +18,7 @@ import type { ReadVolume } from './read-document.ts';
 export async function isFrameIntact(
   listing: FolderListing,
   { file, plan }: ReadVolume,
-  signal?: AbortSignal,
+  { documents, signal }: FrameOptions = {},
 ): Promise<boolean> {
   if (listing.files.get(file)?.size !== plan.size) return false;
   const look = async (): Promise<boolean> => {
@@ -26,6 +34,7 @@ export async function isFrameIntact(
         }
         if (!(await stands(handle, Buffer.concat(expected), start))) return false;
         expected = [];
+        if (documents?.wants(region.blob) === true) await show(handle, region, documents);
         start = region.offset + region.size;
       }
       return await stands(handle, Buffer.concat(expected), start);
@@ -39,6 +48,19 @@ export async function isFrameIntact(
     signal?.throwIfAborted();
     return false;
   }
+}
+
+/** What of it cannot be read is as good as damaged: it shows when the archive is checked in full. */
+async function show(
+  handle: FileHandle,
+  { blob, offset, size }: Region & { readonly kind: 'blob' },
+  documents: ImageCheck,
+): Promise<void> {
+  const { buffer, bytesRead } = await handle
+    .read(Buffer.alloc(size), 0, size, offset)
+    .catch(() => ({ buffer: Buffer.alloc(0), bytesRead: 0 }));
+  documents.take(blob, buffer.subarray(0, bytesRead));
+  documents.end(blob, digestOf(buffer.subarray(0, bytesRead)) === blob.digest);
 }
 
 async function stands(handle: FileHandle, expected: Buffer, at: number): Promise<boolean> {

@@ -16,7 +16,7 @@ export class ImageCheck implements BlobWatcher {
   /** What was found; complete when the archive has been read. */
   readonly errors: PackferryError[] = [];
   /** The names of images of which both documents have come and agree with bundle.json. */
-  readonly accepted = new Set<string>();
+  readonly #accepted = new Set<string>();
   readonly #platform: Platform;
   /** The images that wait for a document to be judged. */
   readonly #wanted = new Map<Digest, Set<BundleImage>>();
@@ -32,9 +32,26 @@ export class ImageCheck implements BlobWatcher {
     }
   }
 
-  take({ digest, size }: Descriptor, bytes: Buffer): undefined {
+  /** Is the blob a document that has not come yet, and small enough for one? */
+  wants({ digest, size }: Descriptor): boolean {
+    return this.#wanted.has(digest) && size <= limits.imageConfig;
+  }
+
+  /** What speaks against an image, of which both documents should have come. */
+  faultOf(reference: string): PackferryError | undefined {
+    if (this.#accepted.has(reference)) return undefined;
+    const known = this.errors.find(({ message }) => message.startsWith(`${reference}: `));
+    return (
+      known ??
+      new PackferryError('E_DIGEST_MISMATCH', `${reference}: its manifest or its config is damaged`, {
+        hint: 'Copy the archive again from where the bundle was made.',
+      })
+    );
+  }
+
+  take(blob: Descriptor, bytes: Buffer): undefined {
     // A copy: the piece of the file that it is part of is much larger.
-    if (this.#wanted.has(digest) && size <= limits.imageConfig) this.#parts.push(Buffer.from(bytes));
+    if (this.wants(blob)) this.#parts.push(Buffer.from(bytes));
   }
 
   end({ digest, size }: Descriptor, intact: boolean): undefined {
@@ -64,7 +81,7 @@ export class ImageCheck implements BlobWatcher {
     }
     try {
       checkImage(image, manifest, config, this.#platform);
-      this.accepted.add(image.reference);
+      this.#accepted.add(image.reference);
     } catch (fault) {
       this.errors.push(asPackferryError(fault));
     }

@@ -5,6 +5,7 @@ import type { BlobOptions, ImageSource } from '../core/ports.ts';
 import { BlobTap, type TapPlace } from './blob-tap.ts';
 import { checkFiles, type FilesChecked } from './check-files.ts';
 import { isFrameIntact } from './check-frame.ts';
+import { ImageCheck } from './check-images.ts';
 import { openBundleFile } from './folder.ts';
 import { judgeHead, refuseUnchecked, type OpenBundleOptions, type OpenedHead } from './open.ts';
 import { SignedBundle } from './signed-bundle.ts';
@@ -17,9 +18,9 @@ const readSize = 1024 * 1024;
  * judged: signatures, freshness, every small file, and of the archives their lengths and all that is no blob. Its blobs
  * stand in the medium in the order in which images are best delivered, that of the document.
  *
- * What an image is delivered from is checked before the receiver may keep the image: a blob ends well only where its bytes
- * have the digest that the signed document names, and the image's own documents agree with that document. The sum of the
- * whole archive is known only at the end. It adds nothing to what was delivered, since nothing but blobs comes from the
+ * The images' own documents are read first, and again when they are delivered: of one whose documents are damaged, or do not agree
+ * with the signed document, nothing is given. Layers are checked before the receiver may keep the image: a blob ends well only
+ * where its bytes have the digest that the signed document names. The sum of the whole archive is known only at the end. It adds nothing to what was delivered, since nothing but blobs comes from the
  * archive, each by its digest; it shows damage in what nobody asked for this time, so `finish` reads that, too, and the
  * evidence is the same as that of a bundle that was verified first.
  *
@@ -31,8 +32,13 @@ class PassingBundleFolder extends SignedBundle {
   readonly #tap: BlobTap;
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
+  /** Of each volume, where its blobs start. */
   readonly #places: readonly ReadonlyMap<Digest, number>[];
+  /** Of each volume, where it starts when all of them are laid one behind the other. */
+  readonly #volumeStarts: readonly number[];
   readonly #volumeOf: ReadonlyMap<string, number>;
+  /** Of each volume, what its images' own documents say. */
+  readonly #images: readonly ImageCheck[];
   #reading: Promise<FilesChecked> | undefined;
 
   constructor(head: OpenedHead, options: OpenBundleOptions) {
@@ -50,22 +56,28 @@ class PassingBundleFolder extends SignedBundle {
           ),
         ),
     );
+    this.#volumeStarts = volumes.map((_volume, at) =>
+      volumes.slice(0, at).reduce((sum, { plan }) => sum + plan.size, 0),
+    );
+    this.#images = volumes.map(({ images, platform }) => new ImageCheck(images, platform));
     this.#volumeOf = new Map(
       volumes.flatMap(({ images }, volume) => images.map(({ reference }) => [reference, volume] as const)),
     );
   }
 
   /**
-   * Begins: checks all but the archives, and their frames. Where something is wrong already, all of the bundle is read, so
+   * Begins: checks all but the archives, and their frames; reads the images' documents. Where something is wrong already, all of the bundle is read, so
    * that all damage is told at once, and thrown.
    */
   async begin(): Promise<void> {
     const { listing, list, read, own, deep } = this.#head;
-    this.#signal.addEventListener('abort', () => this.#tap.close(this.#signal.reason), { once: true });
+    this.#signal.addEventListener('abort', () => this.#tap.close(), { once: true });
     let begun: () => void = () => undefined;
     const beginning = new Promise<void>((resolve) => (begun = resolve));
     const beforeArchives = async (isGood: boolean): Promise<void> => {
-      const frames = read.volumes.map((volume) => isFrameIntact(listing, volume, this.#signal));
+      const frames = read.volumes.map((volume, at) =>
+        isFrameIntact(listing, volume, { documents: this.#images[at], signal: this.#signal }),
+      );
       if (isGood && (await Promise.all(frames)).every(Boolean)) begun();
       else this.#tap.release();
     };
@@ -73,18 +85,19 @@ class PassingBundleFolder extends SignedBundle {
     this.#reading = checkFiles(listing, list, { read, own }, options, { tap: this.#tap, beforeArchives });
     this.#reading.then(
       () => this.#tap.close(),
-      (fault: unknown) => this.#tap.close(fault),
+      () => this.#tap.close(),
     );
     await Promise.race([beginning, this.#reading]);
   }
 
-  /** Its images, to be delivered one at a time, best in the order in which they lie in the archives. */
+  /** Its images, to be delivered one at a time to each target, best in the order in which they lie in the archives. */
   get source(): ImageSource {
     const name = `bundle:${this.dir}`;
     return {
       name,
       resolve: () => Promise.reject(new Error(`${name} is read once: its images are those of its document`)),
       openBlob: (image, blob, options) => this.#openBlob(image, blob, options),
+      placeOf: (image, blob) => this.#placeOf(image, blob),
       close: () => Promise.resolve(),
     };
   }
@@ -107,26 +120,32 @@ class PassingBundleFolder extends SignedBundle {
     await this.#reading?.catch(() => undefined);
   }
 
+  /** Documents are read when they are asked for, whatever passes then. */
+  #placeOf(image: LockedImage, { digest }: Descriptor): number | undefined {
+    if (digest === image.manifest.digest || digest === image.config.digest) return undefined;
+    const volume = this.#volumeOf.get(image.reference) ?? -1;
+    const offset = this.#places[volume]?.get(digest);
+    return offset === undefined ? undefined : (this.#volumeStarts[volume] ?? 0) + offset;
+  }
+
   async #openBlob(
     image: LockedImage,
     blob: Descriptor,
     { from = 0, signal }: BlobOptions = {},
   ): Promise<Readable> {
     const volume = this.#volumeOf.get(image.reference) ?? -1;
-    const placeOf = ({ digest }: Descriptor): TapPlace => {
-      const offset = this.#places[volume]?.get(digest);
-      if (offset === undefined) throw blobNotFound(this, image, blob);
-      return { volume, offset };
-    };
-    // An engine goes by the image's own documents, so nothing is sent before they agree with the signed one.
-    for (const document of [image.manifest, image.config]) await this.#tap.passed(placeOf(document));
-    this.#tap.checkImage(volume, image.reference);
-    const place = placeOf(blob);
-    const passing = from === 0 ? this.#tap.open(place, `${image.reference}: blob ${blob.digest}`) : undefined;
+    const offset = this.#places[volume]?.get(blob.digest);
+    if (offset === undefined) throw blobNotFound(this, image, blob);
+    // An engine goes by the image's own documents, so nothing is sent that they do not agree with.
+    const fault = this.#images[volume]?.faultOf(image.reference);
+    if (fault !== undefined) throw fault;
+    const place = { volume, offset };
+    const mayPass = from === 0 && this.#placeOf(image, blob) !== undefined;
+    const passing = mayPass ? this.#tap.open(place, `${image.reference}: blob ${blob.digest}`) : undefined;
     return passing ?? this.#readAgain(place, blob, from, signal);
   }
 
-  /** Documents have always passed, and layers that an image shares with one whose delivery has failed. */
+  /** Documents, and layers of an image whose delivery failed, which begins again or shares them with others. */
   async #readAgain(
     { volume, offset }: TapPlace,
     { size }: Descriptor,

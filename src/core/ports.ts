@@ -50,6 +50,12 @@ export interface ImageSource {
    * have opened a blob.
    */
   splits?(image: LockedImage): boolean;
+  /**
+   * Set by sources that are read once, from their beginning to their end: where a blob comes, in bytes from the beginning. Undefined for
+   * blobs that can be had at any time. Blobs are to be asked for in this order, one after the other: whoever asks for one has given up
+   * those before it, and what has passed is read once more for whoever asks for it all the same.
+   */
+  readonly placeOf?: (image: LockedImage, blob: Descriptor) => number | undefined;
   /** Any part of a blob is there at once, for the price of reading a file; absent where it is not. */
   readonly isNear?: boolean;
   close(): Promise<void>;

@@ -36,6 +36,7 @@ const digestPattern = new RegExp(`^${digest}$`);
 
 const hub = 'docker.io';
 const maxNameLength = 255;
+const maxTagLength = 128;
 
 /**
  * Reads an image reference as it stands in a pack or a manifest. Short names mean Docker Hub; a reference with
@@ -51,7 +52,13 @@ export function parseReference(text: string): ImageReference {
   const tagText = hasTag ? beforeDigest.slice(colon + 1) : undefined;
 
   const { registry, repository } = splitName(name, text);
-  if (tagText !== undefined && !tagPattern.test(tagText)) throw invalid(text, `${shown(tagText)} is no tag`);
+  if (tagText !== undefined && !tagPattern.test(tagText)) {
+    const isLong = tagText.length > maxTagLength;
+    throw invalid(
+      text,
+      isLong ? `tags have at most ${maxTagLength} characters` : `${shown(tagText)} is no tag`,
+    );
+  }
   if (digestText !== undefined && !isDigest(digestText)) {
     const why = digestPattern.test(digestText)
       ? 'only sha256 digests are supported'

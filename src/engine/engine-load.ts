@@ -34,6 +34,8 @@ export function loadImage(
       openBlob: (blob, unwanted) => source.openBlob(image, blob, { signal: unwanted }),
       name: image.reference,
       promised,
+      // Such a source may wait for other targets, which is no fault of the engine.
+      ...(source.placeOf === undefined ? {} : { during }),
       ...(onto === undefined ? {} : { beforeCommit: () => during(onto.wait()) }),
       ...(signal === undefined ? {} : { signal }),
       onBytes: (bytes) => {

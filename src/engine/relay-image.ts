@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import { relayArchive, type Relayed } from '../archive/relay/relay-archive.ts';
 import type { Digest } from '../core/digest.ts';
+import { eachDuring } from '../core/each-during.ts';
 import type { LockedImage } from '../core/image.ts';
 import type { DeliverOptions, Delivery, ImageSource } from '../core/ports.ts';
 import type { Engine } from './engine.ts';
@@ -49,7 +50,8 @@ async function relay(
   const stopping = signal === undefined ? {} : { signal };
   const open = (idle: IdleWatch): Readable =>
     relayArchive(image, {
-      openSave: (unwanted) => blameless(unpacked.openSave(image, { signal: unwanted }), idle),
+      // Time in which the save is waited for, which may be that of other targets, is none of the engine that loads.
+      openSave: (unwanted) => eachDuring(unpacked.openSave(image, { signal: unwanted }), idle.during),
       name: `${image.reference}: ${image.source}`,
       without,
       heldAs: engine.facts.product === 'podman' ? 'empty file' : 'nothing',
@@ -62,19 +64,4 @@ async function relay(
     });
   await loadArchive(engine, image, open, { loadIdle, ...stopping });
   return relayed;
-}
-
-/** Time in which the save is waited for, which may be that of other targets, is none of the engine that loads. */
-async function* blameless(save: AsyncIterable<Buffer>, { during }: IdleWatch): AsyncGenerator<Buffer> {
-  const pieces = save[Symbol.asyncIterator]();
-  try {
-    for (;;) {
-      const next = await during(pieces.next());
-      if (next.done === true) return;
-      yield next.value;
-    }
-  } finally {
-    // Whoever stops reading ends the save.
-    await pieces.return?.();
-  }
 }

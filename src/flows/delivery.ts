@@ -6,12 +6,13 @@ import { blobsOf, totalSize, type LockedImage } from '../core/image.ts';
 import type { ImageSource, ImageTarget, Presence } from '../core/ports.ts';
 import { tagConflict } from '../core/tag-conflict.ts';
 import type { TargetReport } from '../schema/reports.ts';
-import { deliverImages, pending, type DeliveryOptions, type SurveyedImage } from './deliver.ts';
+import { BlobMeetings, isReadOnce } from './blob-meetings.ts';
+import { blobsToSend, deliverImages, pending, type DeliveryOptions, type SurveyedImage } from './deliver.ts';
 import type { EarlySurvey } from './early-survey.ts';
-import { isSettled } from './on-existing.ts';
+import { isSettled, isToBeSent } from './on-existing.ts';
 import { limitedSources, usualTargetsAtOnce } from './pace.ts';
 import { reportError } from './report.ts';
-import { SaveMeetings } from './save-meetings.ts';
+import { SaveMeetings, type Attendee } from './save-meetings.ts';
 import { sharedSource } from './shared-reading.ts';
 import { together } from './together.ts';
 
@@ -104,9 +105,7 @@ export async function deliverToTargets(
   const { dryRun, signal, targetsAtOnce = usualTargetsAtOnce } = options;
   const emit = dryRun ? silent : options.emit;
   const isMany = surveyed.length > 1;
-  const shared = isMany ? sharedSource(source) : source;
-  const { unpacked } = source;
-  const meetings = isMany && unpacked !== undefined ? new SaveMeetings(shared, unpacked) : undefined;
+  const attend = isMany ? attendance(source, options) : undefined;
   const limitedSource = limitedSources(options);
   const limit = pLimit(targetsAtOnce);
   const deliver = async (one: SurveyedTarget): Promise<Delivered> => {
@@ -114,14 +113,14 @@ export async function deliverToTargets(
     if (error !== undefined) return leftOut(one, error, options);
     signal.throwIfAborted();
     const failures: PackferryError[] = [];
-    const attendee = meetings?.attend(images.map(({ image }) => image));
-    const from = limitedSource(attendee?.source ?? shared);
+    const attendee = attend?.(one);
+    const from = limitedSource(attendee?.source ?? source);
     const telling = isMany ? { ...options, emit: emitFor(target, options.emit) } : options;
-    const attempting = attendee === undefined ? {} : { onAttempt: attendee.attempt };
+    const attempting = attendee?.attempt === undefined ? {} : { onAttempt: attendee.attempt };
     const delivered = await deliverImages(target, images, from, failures, {
       ...telling,
       ...attempting,
-    }).finally(() => attendee?.leave());
+    }).finally(() => attendee?.leave?.());
     const named = isMany ? failures.map((failure) => naming(target, failure)) : failures;
     return { report: { name: target.name, images: delivered }, failures: named };
   };
@@ -135,6 +134,28 @@ export async function deliverToTargets(
   } finally {
     emit({ type: 'finished', task: 'deliver' });
   }
+}
+
+/** How several targets take the same images from one source, each thing being read as seldom as can be. */
+function attendance(
+  source: ImageSource,
+  { onExisting = 'error' }: Pick<DeliveryOptions, 'onExisting'>,
+): (target: SurveyedTarget) => Partial<Attendee> & Pick<Attendee, 'source'> {
+  if (isReadOnce(source)) {
+    const meetings = new BlobMeetings(source);
+    return ({ target, images }) =>
+      meetings.attend(
+        images.map((one) => {
+          const isSent = one.refusal === undefined && isToBeSent(target, one, onExisting);
+          return { image: one.image, lacking: isSent ? blobsToSend([one]) : [] };
+        }),
+      );
+  }
+  const shared = sharedSource(source);
+  const { unpacked } = source;
+  if (unpacked === undefined) return () => ({ source: shared });
+  const meetings = new SaveMeetings(shared, unpacked);
+  return ({ images }) => meetings.attend(images.map(({ image }) => image));
 }
 
 interface Delivered {

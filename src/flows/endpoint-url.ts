@@ -1,5 +1,6 @@
 import { PackferryError } from '../core/errors.ts';
 import { nearestName } from '../core/nearest.ts';
+import { isRegistryHost } from '../core/reference.ts';
 
 /** Everything that may stand before the colon of an endpoint URL. */
 const schemes = ['registry', 'docker', 'podman', 'oci', 'bundle', 'docker-archive', 'ssh'] as const;
@@ -31,8 +32,16 @@ export function parseEndpointUrl<S extends Scheme>(url: string, role: EndpointRo
   if (scheme !== undefined) return { url, scheme, rest };
   const isKnown = schemes.some((one) => one === written);
   const near = isKnown || written === '' ? undefined : nearestName(written, role.schemes);
-  const guess = near === undefined ? '' : `Did you mean ${near}:${rest}? `;
+  const meant = near === undefined ? registryMeant(url, role.schemes) : `${near}:${rest}`;
+  const guess = meant === undefined ? '' : `Did you mean ${meant}? `;
   const what = `${JSON.stringify(url)} is no ${role.noun}`;
   const message = isKnown ? `${what} that this version of packferry can use` : what;
   throw new PackferryError('E_ENDPOINT_INVALID', message, { hint: `${guess}${role.examples}` });
+}
+
+/** The registry that somebody means who writes its web address, or its host alone: one with a dot, a port or a path. */
+function registryMeant(url: string, schemes: readonly Scheme[]): string | undefined {
+  const [, host] = /^(?:https?:\/\/)?([^/]*[.:][^/]*|localhost)(?:\/|$)/i.exec(url) ?? [];
+  if (host === undefined || !isRegistryHost(host) || !schemes.includes('registry')) return undefined;
+  return `registry://${url.replace(/^https?:\/\//i, '').replace(/\/$/, '')}`;
 }

@@ -31,7 +31,10 @@ import { imagesOfBases } from './retagged-bases.ts';
 export type DeliverableBundle = VerifiedBundle | PassingBundle;
 
 export interface ImportOptions extends Pace {
-  /** One that is verified while it is read takes a single target, and is read to its end. */
+  /**
+   * One that is verified while it is read is read once for all targets, which are brought images at the same time, and to its
+   * end.
+   */
   readonly bundle: DeliverableBundle;
   readonly targets: readonly ImageTarget[];
   /** What targets were asked before, about `imagesToBring`. */
@@ -91,7 +94,10 @@ export async function importBundle(options: ImportOptions): Promise<Imported> {
   const delivery = {
     ...options,
     namesBefore: before,
-    ...(passing === undefined ? {} : { jobs: 1, asGiven: true }),
+    // Nobody may come when the bytes have passed.
+    ...(passing === undefined
+      ? {}
+      : { jobs: 1, asGiven: true, targetsAtOnce: Math.max(1, options.targets.length) }),
   };
   for (const target of options.targets) tellOfBases(target, bundle, options);
   const surveyed = await surveyTargets(options.targets, images, signal, options.targetsAtOnce, options.early);

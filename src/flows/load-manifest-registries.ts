@@ -44,7 +44,12 @@ function referenceBelow(base: string, probe: string): ImageReference {
   try {
     return parseReference(`${base}/${probe}`);
   } catch (cause) {
-    throw invalid(base, 'only a port and a path may follow the name', cause);
+    const [, ...path] = base.split('/');
+    const isLower = path.every((part) => part === part.toLowerCase());
+    const why = isLower
+      ? 'only a port and a path may follow the name'
+      : 'its path may have no capital letters';
+    throw invalid(base, why, cause);
   }
 }
 

@@ -1,7 +1,8 @@
-import { PackferryError } from '../core/errors.ts';
+import { messageOf, PackferryError } from '../core/errors.ts';
 import type { LockedImage } from '../core/image.ts';
-import type { ImageSource } from '../core/ports.ts';
+import type { ImageSource, SaveOptions } from '../core/ports.ts';
 import { formatReference, nameOf, parseReference, type ImageReference } from '../core/reference.ts';
+import { withBlobs } from './with-blobs.ts';
 
 /** A name, perhaps with stars, and what becomes of it. */
 export interface RetagRule {
@@ -58,28 +59,29 @@ export function renameImages(images: readonly LockedImage[], rules: readonly Ret
     return { ...image, reference: name };
   });
   const idle = rules.find((rule) => !used.has(rule));
-  if (idle !== undefined) throw invalid(idle.text, 'no image has such a name');
+  if (idle !== undefined) {
+    const [first] = images;
+    const called = first === undefined ? 'there are none' : `they are called like ${first.reference}`;
+    throw invalid(idle.text, `no image has such a name; ${called}`);
+  }
   refuseSame(renamed, images);
   const sourceOf = (source: ImageSource): ImageSource => {
     const original = (image: LockedImage): LockedImage => {
       return { ...image, reference: before.get(image.reference) ?? image.reference };
     };
-    const { unpacked } = source;
+    const { unpacked, placeOf } = source;
+    const renamedSaves = unpacked && {
+      resolve: unpacked.resolve.bind(unpacked),
+      openSave: (image: LockedImage, options?: SaveOptions) => unpacked.openSave(original(image), options),
+    };
     return {
-      name: source.name,
-      resolve: (reference, platform, signal) => source.resolve(reference, platform, signal),
-      openBlob: (image, blob, options) => source.openBlob(original(image), blob, options),
-      ...(unpacked === undefined
-        ? {}
-        : {
-            unpacked: {
-              resolve: (reference, platform, signal) => unpacked.resolve(reference, platform, signal),
-              openSave: (image, options) => unpacked.openSave(original(image), options),
-            },
-          }),
+      ...withBlobs(
+        source,
+        (image, blob, options) => source.openBlob(original(image), blob, options),
+        renamedSaves,
+      ),
+      ...(placeOf === undefined ? {} : { placeOf: (image, blob) => placeOf(original(image), blob) }),
       splits: (image) => source.splits?.(original(image)) ?? false,
-      ...(source.isNear === undefined ? {} : { isNear: source.isNear }),
-      close: () => source.close(),
     };
   };
   return { images: renamed, before, sourceOf };
@@ -101,14 +103,15 @@ export function newName(
 const wildcard = 'packferry0star0';
 
 function check(text: string, pattern: string): ImageReference {
+  const [first = '', ...rest] = pattern.split('/');
+  // By the rules of names it would be a registry, which is then left out of the name at a registry.
+  if (rest.length > 0 && !/[.:]/.test(first) && first !== first.toLowerCase())
+    throw invalid(text, `names of images are lower case, and ${first} is no registry`);
   try {
     return parseReference(pattern.replaceAll('*', wildcard));
   } catch (cause) {
-    throw new PackferryError(
-      'E_USAGE',
-      `--retag ${text}: ${JSON.stringify(pattern)} is no name of an image`,
-      { hint, cause },
-    );
+    const why = messageOf(cause).replaceAll(wildcard, '*');
+    throw new PackferryError('E_USAGE', `--retag ${text}: ${why}`, { hint, cause });
   }
 }
 

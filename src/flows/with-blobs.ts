@@ -12,6 +12,7 @@ export function withBlobs(
     openBlob,
     ...(unpacked === undefined ? {} : { unpacked }),
     ...(source.splits === undefined ? {} : { splits: (image) => source.splits?.(image) ?? false }),
+    ...(source.placeOf === undefined ? {} : { placeOf: (image, blob) => source.placeOf?.(image, blob) }),
     ...(source.isNear === undefined ? {} : { isNear: source.isNear }),
     close: () => source.close(),
   };

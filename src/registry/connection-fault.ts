@@ -46,7 +46,13 @@ function hintFor(code: string, { host, protocol }: URL): string {
       return 'Compare the clock of this machine with the dates of the certificate.';
     case undefined:
   }
-  if (code === 'ENOTFOUND') return 'Check the name of the registry and the name server.';
+  if (code === 'ENOTFOUND') {
+    const check = 'Check the name of the registry and the name server.';
+    // Capital letters make a host of the first part of a name.
+    return host.includes('.') || host.includes(':')
+      ? check
+      : `${check} If ${host} is no registry: names of images are lower case, and one that begins with a capital letter would be a registry.`;
+  }
   // The words of a server that misses a client certificate are often lost, since it closes the connection at once.
   const closed = protocol === 'https:' && ['HTTP_CLOSED', 'ECONNRESET', 'EPIPE'].includes(code);
   const certificate = closed

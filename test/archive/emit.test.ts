@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { Readable } from 'node:stream';
+import { setImmediate as turn } from 'node:timers/promises';
 import test from 'ava';
 import { emitArchive } from '../../src/archive/emit.ts';
 import { planArchive } from '../../src/archive/plan.ts';
@@ -139,4 +140,24 @@ test('an abort ends the stream and closes a source that hangs', async (t) => {
   if (!source.closed) await once(source, 'close').catch(() => undefined);
   t.true(source.destroyed);
   t.is(archive.errored?.name, 'AbortError');
+});
+
+test('whoever counts the time of the receiver is told when it is the source that is waited for', async (t) => {
+  let waits = 0;
+  const during = async <T>(work: Promise<T>): Promise<T> => {
+    waits += 1;
+    return work.finally(() => (waits -= 1));
+  };
+  let isOpen = (): void => undefined;
+  const opened = new Promise<void>((resolve) => (isOpen = resolve));
+  const openBlob = async (blob: Descriptor): Promise<Readable> => {
+    await opened;
+    return opener(blobs)(blob);
+  };
+  const archive = emitArchive(plan, { name: 'x', openBlob, during });
+  archive.resume();
+  while (waits === 0) await turn();
+  isOpen();
+  await once(archive, 'end');
+  t.is(waits, 0);
 });

@@ -1,9 +1,8 @@
-import { open, rm, stat, truncate } from 'node:fs/promises';
+import { rm, stat, truncate } from 'node:fs/promises';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import test from 'ava';
 import { openOciTarget } from '../../src/archive/oci-target.ts';
-import { openPassingBundle, type PassingBundle } from '../../src/bundle/passing-bundle.ts';
 import type { OpenBundleOptions } from '../../src/bundle/open.ts';
 import { damageIn, PackferryError } from '../../src/core/errors.ts';
 import { silent } from '../../src/core/events.ts';
@@ -11,10 +10,10 @@ import { blobsOf } from '../../src/core/image.ts';
 import type { FileResult } from '../../src/core/damage.ts';
 import type { ReadVolume } from '../../src/bundle/read-document.ts';
 import { importBundle, type DeliverableBundle, type Imported } from '../../src/flows/import.ts';
-import { fixtureTime } from '../helpers/bundle-fixture.ts';
 import { countingReads } from '../helpers/counting-reads.ts';
-import { withHarmedBundle, type HarmedBundle } from '../helpers/damaged-bundle.ts';
+import { flipBit, withHarmedBundle } from '../helpers/damaged-bundle.ts';
 import { stateOf } from '../helpers/folder-state.ts';
+import { lastBlob, passing } from '../helpers/passing.ts';
 
 interface Settings {
   readonly only?: readonly string[];
@@ -39,34 +38,11 @@ async function importInto(
   }
 }
 
-/** Opens the bundle for one pass, and closes it. */
-async function passing<T>(
-  { dir, allowed }: HarmedBundle,
-  use: (bundle: PassingBundle) => Promise<T>,
-  options: Partial<OpenBundleOptions> = {},
-): Promise<T> {
-  const bundle = await openPassingBundle(dir, { allowed, now: fixtureTime, emit: silent, ...options });
-  try {
-    return await use(bundle);
-  } finally {
-    await bundle.close();
-  }
-}
-
 /** How each image fared; which of those that share a layer brings it depends on the order. */
 function fates({ report }: Imported): unknown {
   const images = report.targets.flatMap((target) => target.images);
   const bytes = images.reduce((sum, { bytesSent }) => sum + bytesSent, 0);
   return [bytes, images.map(({ reference, status, id }) => [reference, status, id])];
-}
-
-async function flip(file: string, at: number): Promise<void> {
-  const handle = await open(file, 'r+');
-  const byte = Buffer.alloc(1);
-  await handle.read(byte, 0, 1, at);
-  byte[0] = (byte[0] ?? 0) ^ 1;
-  await handle.write(byte, 0, 1, at);
-  await handle.close();
 }
 
 /** The entries of an `index.json`, as `stateOf` has it, in an order of their own. */
@@ -127,17 +103,11 @@ interface Harm {
   readonly harm: (volume: ReadVolume, file: string) => Promise<void>;
 }
 
-function lastBlob({ plan }: ReadVolume): { start: number; end: number } {
-  const entry = plan.entries.at(-1);
-  if (entry?.kind !== 'blob') throw new Error('no blob');
-  return { start: entry.dataOffset, end: entry.dataOffset + entry.size };
-}
-
 const beforeAnything: readonly Harm[] = [
-  { title: 'a byte of a header', harm: (volume, file) => flip(file, lastBlob(volume).start - 512) },
-  { title: 'a byte of index.json', harm: (_volume, file) => flip(file, 1536 + 20) },
-  { title: 'a byte of the padding', harm: (volume, file) => flip(file, lastBlob(volume).end) },
-  { title: 'a byte of the end', harm: async (_volume, file) => flip(file, (await stat(file)).size - 1) },
+  { title: 'a byte of a header', harm: (volume, file) => flipBit(file, lastBlob(volume).start - 512) },
+  { title: 'a byte of index.json', harm: (_volume, file) => flipBit(file, 1536 + 20) },
+  { title: 'a byte of the padding', harm: (volume, file) => flipBit(file, lastBlob(volume).end) },
+  { title: 'a byte of the end', harm: async (_volume, file) => flipBit(file, (await stat(file)).size - 1) },
   { title: 'a byte that lacks', harm: async (_volume, file) => truncate(file, (await stat(file)).size - 1) },
   { title: 'an archive that lacks', harm: (_volume, file) => rm(file) },
 ];
@@ -172,7 +142,7 @@ for (const what of ['manifest', 'config', 'layer'] as const) {
         (one) => one.kind === 'blob' && one.blob.digest === blob?.digest,
       );
       if (entry === undefined) throw new Error('no blob');
-      await flip(harmed.at(volume.file), entry.dataOffset + entry.size - 1);
+      await flipBit(harmed.at(volume.file), entry.dataOffset + entry.size - 1);
       const expected = await harmed.damageOf();
       const layout = path.join(harmed.folder, 'target');
       for (const keepGoing of [false, true]) {
@@ -210,7 +180,7 @@ test('single pass: a bad blob that nobody asked for is found, too, after the ima
     const { volumes } = await harmed.open(harmed.dir);
     const volume = volumes.at(-1);
     if (volume === undefined) throw new Error('no archive');
-    await flip(harmed.at(volume.file), lastBlob(volume).end - 1);
+    await flipBit(harmed.at(volume.file), lastBlob(volume).end - 1);
     const only = [volumes[0]?.images[0]?.reference ?? ''];
     const { report, errors, damage } = await passing(harmed, (bundle) =>
       importInto(path.join(harmed.folder, 'target'), bundle, { only }),
@@ -229,7 +199,7 @@ test('single pass: where the user says no, no archive is read any further', asyn
     const { volumes } = await harmed.open(harmed.dir);
     const [volume] = volumes;
     if (volume === undefined) throw new Error('no archive');
-    await flip(harmed.at(volume.file), lastBlob(volume).end - 1);
+    await flipBit(harmed.at(volume.file), lastBlob(volume).end - 1);
     const { approved, damage } = await passing(harmed, (bundle) =>
       importInto(path.join(harmed.folder, 'target'), bundle, { approved: false }),
     );

@@ -23,6 +23,8 @@ export interface RegistryOptions {
   readonly guarded?: boolean;
   /** Want tokens that this service issues, signed with the key of this certificate. */
   readonly tokens?: { readonly realm: string; readonly certificate: Certificate };
+  /** Take nothing. */
+  readonly readOnly?: boolean;
   /** Speak HTTPS. */
   readonly certificate?: Certificate;
   /** Want a certificate of this authority (PEM) from every client. */
@@ -55,7 +57,10 @@ export async function startDockerRegistry(options: RegistryOptions = {}): Promis
     config,
     JSON.stringify({
       version: '0.1',
-      storage: { filesystem: { rootdirectory: storage } },
+      storage: {
+        filesystem: { rootdirectory: storage },
+        ...(options.readOnly === true ? { maintenance: { readonly: { enabled: true } } } : {}),
+      },
       ...(guarded ? { auth: { htpasswd: { realm: 'packferry test', path: at('htpasswd') } } } : {}),
       ...(tokens === undefined
         ? {}

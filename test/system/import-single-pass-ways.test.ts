@@ -159,14 +159,18 @@ test.serial(
   }),
 );
 
-test('import --single-pass into several targets is refused before the bundle is read, with what to do instead', async (t) => {
+test('import --single-pass into more targets than go at once is refused before the bundle is read, with what to do instead', async (t) => {
   await withImportSite(async (site) => {
     const bundle = { dir: path.join(site.folder, 'nowhere'), images: [], bytes: 0 };
-    const more = ['--single-pass', '--to', `oci:${path.join(site.folder, 'second')}`];
+    const second = `oci:${path.join(site.folder, 'second')}`;
+    const more = ['--single-pass', '--targets-at-once', '1', '--to', second];
     const { status, stderr } = await importRefused(site, bundle, `oci:${path.join(site.folder, 'first')}`, {
       more,
     });
     t.is(status, 2);
-    t.regex(stderr, /^error\[E_USAGE\]: --single-pass .* one target, and 2 are named\nhint: /);
+    t.regex(
+      stderr,
+      /^error\[E_USAGE\]: --single-pass .* 2 are named, --targets-at-once is 1\nhint: .*--targets-at-once 2/,
+    );
   });
 });

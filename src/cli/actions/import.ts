@@ -74,7 +74,7 @@ async function readOptions(session: Session, dir: string, options: ImportOptions
   const retag = (options.retag ?? []).map(parseRetag);
   const written = options.to ?? (options.hosts === undefined ? ['docker:'] : []);
   const urls = (await allHosts(session, written, options)).map(({ url }) => url);
-  if (options.singlePass === true) refuseSeveral(urls.length);
+  if (options.singlePass === true) refuseTooMany(urls.length, options.targetsAtOnce);
   if (options.packsTo !== undefined) await checkFolderPlace(options.packsTo);
   const found = await deliveryTargets(session, options, urls);
   return { dir, only, retag, found, jobs: deliveryJobs(options.jobs, urls) };
@@ -126,11 +126,12 @@ async function runImport(
   }
 }
 
-/** One reading serves one target: the second one would have to be as fast as the first. */
-function refuseSeveral(targets: number): void {
-  if (targets <= 1) return;
-  throw new PackferryError('E_USAGE', `--single-pass brings images to one target, and ${targets} are named`, {
-    hint: 'Import without --single-pass, or copy the bundle to a faster disk first.',
+/** One reading serves all targets: those that would have to wait for others would come when it is over. */
+function refuseTooMany(targets: number, atOnce: number): void {
+  if (targets <= atOnce) return;
+  const what = `--single-pass reads the bundle once for all targets at the same time: ${targets} are named, --targets-at-once is ${atOnce}`;
+  throw new PackferryError('E_USAGE', what, {
+    hint: `Allow that many, --targets-at-once ${targets}, or import without --single-pass.`,
   });
 }
 

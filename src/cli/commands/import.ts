@@ -30,7 +30,7 @@ export const addImport: AddCommand = (program, bind) =>
     .addOption(onExistingOption('what the bundle asks for, else error'))
     .option(
       '--single-pass',
-      'check images while they are loaded, so that a slow medium is read once; one target only',
+      'check images while they are loaded, so that a slow medium is read once, for all targets',
     )
     .option(
       '--smoke',

@@ -31,7 +31,8 @@ export async function deliverImage(push: ImagePush, options: DeliverOptions): Pr
   const stop = new AbortController();
   const signal = AbortSignal.any([stop.signal, ...(options.signal === undefined ? [] : [options.signal])]);
   const sent = new SentBytes(options.onBytes);
-  const limit = pLimit(blobsAtATime);
+  // What comes once is asked for in the order in which it comes.
+  const limit = pLimit(source.placeOf === undefined ? blobsAtATime : 1);
   const blobs = blobsOf(image).filter(({ digest }) => digest !== image.manifest.digest);
   const faults: unknown[] = [];
   const bring = async (blob: Descriptor): Promise<Descriptor[]> => {

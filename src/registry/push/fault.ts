@@ -14,7 +14,7 @@ const codes: Partial<Record<ErrorCode, ErrorCode>> = {
 const unwritable: readonly number[] = [404, 405, 413, 507];
 
 /** How storages, quotas and the like say that there is no room, in the words of registries. */
-const full = /no space left|disk (?:is )?full|insufficient storage|quota/i;
+const full = /no space left|disk (?:is )?full|insufficient storage|quota|configured upper limit/i;
 
 /** The error for a request to a registry that images are brought to: another code, and a hint that fits. */
 export function targetFault(fault: unknown, host: string): PackferryError {
@@ -25,7 +25,9 @@ export function targetFault(fault: unknown, host: string): PackferryError {
   const isFull = status === 507 || (status !== undefined && full.test(error.message));
   const hint = isFull
     ? `Make room at ${host}, then run the same command again: what it has taken is not sent again.`
-    : (hintFor(status, error, host) ?? error.hint);
+    : isNameRefused(status, error)
+      ? `${host} takes no such name: give another path in --to, or another name with --retag FROM=TO.`
+      : (hintFor(status, error, host) ?? error.hint);
   const isUnwritable = isFull || (status !== undefined && unwritable.includes(status));
   return new PackferryError(isUnwritable ? 'E_TARGET_UNWRITABLE' : code, error.message, {
     ...(hint === undefined ? {} : { hint }),
@@ -48,6 +50,11 @@ export function refusedWith({ cause }: PackferryError): number | undefined {
 export function isRefused(fault: unknown): boolean {
   const status = refusedWith(asPackferryError(fault));
   return status !== undefined && status < 500 && status !== 429;
+}
+
+/** By the codes of the distribution specification. */
+function isNameRefused(status: number | undefined, { message }: PackferryError): boolean {
+  return status === 400 && /\b(?:NAME|TAG)_INVALID\b/.test(message);
 }
 
 function statusOf({ cause }: PackferryError): number | undefined {

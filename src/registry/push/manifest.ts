@@ -49,6 +49,12 @@ export async function getManifest(
     }
     const bytes = await collect(answer.body, limits.imageManifest, what);
     const mediaType = headerOf(answer, 'content-type')?.split(';')[0]?.trim() ?? '';
+    if (mediaType === 'text/html') {
+      const message = `${what}: ${answer.url.host} answers with a page for browsers, not as a registry does`;
+      throw new PackferryError('E_TARGET_PROTOCOL', message, {
+        hint: 'Check host and port: what answers there is another server, or a portal before it that wants a log-in.',
+      });
+    }
     return { digest: digestOf(bytes), mediaType, bytes };
   });
 }

@@ -306,10 +306,14 @@ test('single pass: what is left out comes from who lends it, and what nobody has
     t.is(error.code, 'E_BASE_MISSING');
     await t.throwsAsync(readdir(at('target')), { code: 'ENOENT' });
     const lender = await full('base', [python]);
-    const imported = await passing((bundle) => into([target], { bundle, with: [lender] }));
+    const other = await targetAt(at('other'));
+    const imported = await passing((bundle) => into([target, other], { bundle, with: [lender] }));
     t.is(imported.damage, undefined);
-    t.deepEqual(new Set(statuses(imported)[0]), new Set(['loaded']));
-    for (const image of images) t.like(await target.confirm(image), { confirmed: true });
+    t.deepEqual(new Set(statuses(imported).flat()), new Set(['loaded']));
+    for (const image of images) {
+      t.like(await target.confirm(image), { confirmed: true });
+      t.like(await other.confirm(image), { confirmed: true });
+    }
   });
 });
 
