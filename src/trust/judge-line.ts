@@ -1,8 +1,8 @@
 import { type AllowedSigner, unfitInNames } from './allowed-line.ts';
-import type { Certificate } from './certificate.ts';
-import type { LoadedKey } from './loaded-key.ts';
+import type { Certificate } from '../core/ssh-keys/certificate.ts';
+import type { LoadedKey } from '../core/ssh-keys/loaded-key.ts';
 import { matchesPatternList, plainNames } from '../core/pattern-list.ts';
-import { quote } from './quote.ts';
+import { quote } from '../core/quote.ts';
 
 /** What a line of allowed_signers says of a key: whom it stands for, or why not here and now. */
 export type Judged = Admitted | { readonly line: number; readonly refusal: string };

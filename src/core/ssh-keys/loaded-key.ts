@@ -1,7 +1,7 @@
 import { type Certificate, readCertificate } from './certificate.ts';
 import type { KeyType, Verifier } from './key-type.ts';
 import { certifiedTypeOf, keyTypeOf, supportedKeyTypes } from './key-types.ts';
-import { quote } from './quote.ts';
+import { quote } from '../quote.ts';
 import { type Fail, WireReader } from './wire.ts';
 
 /** A public key that is ready to verify. */

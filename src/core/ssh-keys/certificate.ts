@@ -1,5 +1,5 @@
 import type { KeyType, Verifier } from './key-type.ts';
-import { quote } from './quote.ts';
+import { quote } from '../quote.ts';
 import { type Fail, WireReader, wireString } from './wire.ts';
 
 /** What an authority says of a key (OpenSSH, PROTOCOL.certkeys). */
