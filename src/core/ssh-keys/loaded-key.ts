@@ -29,7 +29,8 @@ export function loadPublicKey(blob: Buffer, fail: Fail): LoadedKey {
   return { type: certified, verify, plain, certificate };
 }
 
-function loadPlainKey(blob: Buffer, fail: Fail): LoadedKey {
+/** Reads the blob of a public key that is no certificate to its last byte. */
+export function loadPlainKey(blob: Buffer, fail: Fail): LoadedKey {
   const reader = new WireReader(blob, fail);
   const name = reader.text('the key type');
   const type = keyTypeOf(name);
