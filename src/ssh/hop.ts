@@ -121,6 +121,11 @@ class Connecting {
         cipher: [...ciphers],
       },
       hostVerifier: (key: Buffer, verify: (isGood: boolean) => void) => {
+        // At once: when keys are changed later, ssh2 garbles what it has to send while it waits for this.
+        if (this.#accepted?.equals(key) === true) {
+          verify(true);
+          return;
+        }
         this.#check(key).then(
           () => verify(true),
           (fault: unknown) => {
@@ -148,7 +153,6 @@ class Connecting {
   }
 
   async #check(key: Buffer): Promise<void> {
-    if (this.#accepted?.equals(key) === true) return;
     this.#knownBy = await checkHostKey(key, this.#options);
     this.#accepted = key;
   }
@@ -156,7 +160,10 @@ class Connecting {
   #onFault(fault: Error & { readonly level?: string }): void {
     // One key cannot sign, or the agent fails: the next way is tried.
     // A malformed certificate.
-    if (fault instanceof PackferryError) return this.#reject(fault);
+    if (fault instanceof PackferryError) {
+      this.#reject(fault);
+      return;
+    }
     const isPassing = fault.level === 'agent' || fault.level === 'client-authentication';
     if (isPassing && !this.#authentication.isExhausted) return;
     this.#reject(isPassing ? this.#notLetIn() : this.#hasBegun() ? this.#closed(fault) : this.#fault(fault));
