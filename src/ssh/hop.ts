@@ -158,12 +158,12 @@ class Connecting {
   }
 
   #onFault(fault: Error & { readonly level?: string }): void {
-    // One key cannot sign, or the agent fails: the next way is tried.
-    // A malformed certificate.
-    if (fault instanceof PackferryError) {
+    // A malformed certificate, found in the middle of the exchange of keys.
+    if (fault instanceof PackferryError && fault.code === 'E_HOST_KEY_UNKNOWN') {
       this.#reject(fault);
       return;
     }
+    // One key cannot sign, or the agent fails: the next way is tried.
     const isPassing = fault.level === 'agent' || fault.level === 'client-authentication';
     if (isPassing && !this.#authentication.isExhausted) return;
     this.#reject(isPassing ? this.#notLetIn() : this.#hasBegun() ? this.#closed(fault) : this.#fault(fault));

@@ -8,7 +8,9 @@ import { certifiedTypeOf } from '../core/ssh-keys/key-types.ts';
 import { loadPlainKey } from '../core/ssh-keys/loaded-key.ts';
 import { WireReader, type Fail } from '../core/ssh-keys/wire.ts';
 import { PackferryError } from '../core/errors.ts';
+import { plainWords } from '../core/plain-words.ts';
 import { quote } from '../core/quote.ts';
+import { someOf } from '../core/some-of.ts';
 import { describeKey, keyTypeOf, type HostKey } from './host-key.ts';
 
 /** What an authority says of the key that a host has shown. */
@@ -38,7 +40,7 @@ export function readHostCertificate(blob: Buffer, name: string): HostCertificate
   if (!isSignedBySha1 && authority.verify(signature, signed, inAuthority) === undefined)
     throw fail('it was not signed by the authority that it names');
   const key = { type: keyTypeOf(plain) ?? 'unknown', blob: plain };
-  const account = `certificate ${quote(certificate.keyId)}, serial ${certificate.serial}, of the authority ${describeKey(certificate.authority)}`;
+  const account = `certificate ${quoted([certificate.keyId])}, serial ${certificate.serial}, of the authority ${describeKey(certificate.authority)}`;
   return { key, certificate, account, isSignedBySha1 };
 }
 
@@ -80,9 +82,13 @@ export function unfitnessOf(
   if (second < validAfter) return `is valid only from ${certificateTime(validAfter)} on`;
   if (second >= validBefore) return `was valid until ${certificateTime(validBefore)}`;
   if (principals.length > 0 && !principals.includes(hostName))
-    return `is for ${principals.map(quote).join(', ')}, not for ${quote(hostName)}`;
-  if (criticalOptions.length > 0)
-    return `has critical options that nobody knows: ${criticalOptions.map(quote).join(', ')}`;
+    return `is for ${quoted(principals)}, not for ${quote(hostName)}`;
+  if (criticalOptions.length > 0) return `has critical options that nobody knows: ${quoted(criticalOptions)}`;
   if (isSignedBySha1) return 'is signed with SHA-1';
   return undefined;
+}
+
+/** What a certificate says, which may be anything, for messages. */
+function quoted(texts: readonly string[]): string {
+  return someOf(texts.map((text) => quote(text === '' ? text : plainWords(text))));
 }

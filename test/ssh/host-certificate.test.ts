@@ -19,6 +19,17 @@ test('the key, the authority and what it says are read', (t) => {
   t.is(readHostCertificate(key.blob, name), undefined, 'a plain key');
 });
 
+test('what a certificate says is fit for a terminal, and short', (t) => {
+  const names = Array.from({ length: 200 }, (_, index) => `\u202e\x1b[2J${'x'.repeat(200)}${index}`);
+  const odd = { ...host, keyId: '\u202eko\x1b[31m\x9b', principals: names };
+  const read = readHostCertificate(certify(key, authority, odd).blob, name);
+  if (read === undefined) return t.fail();
+  const words = `${read.account} ${unfitnessOf(read, 'a.example', now) ?? ''}`;
+  t.notRegex(words, /[\p{Cc}\p{Cf}]/u);
+  t.true(words.length < 1000, `${words.length}`);
+  t.true(words.includes('and 197 more'), words);
+});
+
 test('security keys certify, too', (t) => {
   t.truthy(readHostCertificate(certify(key, newSkEd25519(), host).blob, name));
 });
