@@ -43,7 +43,7 @@ export function addSshOptions(command: Command): Command {
   return add(
     new Option(
       '--ssh-command <command>',
-      'have this connect in place of the client in packferry, for instance ssh: for security keys, Kerberos, host certificates, ProxyCommand; words may stand in quotes, no shell sees them',
+      'have this connect in place of the client in packferry, for instance ssh: for security keys, Kerberos, ProxyCommand; words may stand in quotes, no shell sees them',
     ).env('PACKFERRY_SSH_COMMAND'),
   );
 }

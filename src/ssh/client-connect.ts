@@ -20,7 +20,7 @@ export interface ClientConnectOptions {
 }
 
 /**
- * Connects by OpenSSH's own client, with all that it can do: security keys, Kerberos, host certificates, ProxyCommand. It is
+ * Connects by OpenSSH's own client, with all that it can do: security keys, Kerberos, ProxyCommand. It is
  * asked once (ControlMaster, with a socket in a private folder), and everything goes over that one connection. Throws the
  * abort reason, `E_SSH_CONFIG`, `E_SSH_AUTH`, `E_SSH_UNREACHABLE`, `E_HOST_KEY_UNKNOWN`, `E_HOST_KEY_CHANGED`,
  * `E_HOST_KEY_REVOKED`.

@@ -1,11 +1,17 @@
 import { getCiphers } from 'node:crypto';
 import type { Duplex } from 'node:stream';
-import ssh2, { type CipherAlgorithm, type Client, type ConnectConfig } from 'ssh2';
-import type { PackferryError } from '../core/errors.ts';
+import ssh2, {
+  type CipherAlgorithm,
+  type Client,
+  type ConnectConfig,
+  type ServerHostKeyAlgorithm,
+} from 'ssh2';
+import { PackferryError } from '../core/errors.ts';
 import { Authentication } from './authentication.ts';
-import { checkHostKey, hostNameOf, type HostCheckOptions } from './host-check.ts';
+import { checkHostKey, offerFor, type HostCheckOptions } from './host-check.ts';
+import { malformedCertificate, plainKeyOf } from './host-certificate.ts';
+import { offerCertificates } from './certificate-exchange.ts';
 import type { Hop as LetIn } from './connection.ts';
-import { algorithmsFor, describeKey } from './host-key.ts';
 import type { AskPerson } from './questions.ts';
 import { connectFault, notLetIn, unreachable } from './ssh-fault.ts';
 
@@ -47,8 +53,10 @@ class Connecting {
   readonly #options: HopOptions;
   readonly #authentication: Authentication;
   #reject: (fault: unknown) => void = () => undefined;
-  /** The key that was accepted: hosts show it again when they change the keys of the connection. */
+  /** The key or certificate that was accepted: hosts show it again when they change the keys of the connection. */
   #accepted: Buffer | undefined;
+  /** How that is known. */
+  #knownBy = 'no key';
   /** Fires when the host is silent for too long; stopped while a person is asked. */
   #patience: NodeJS.Timeout | undefined;
 
@@ -70,8 +78,7 @@ class Connecting {
   /** How the host was known, and how it let the user in. */
   get account(): string {
     const { name } = this.#options;
-    const key = this.#accepted === undefined ? 'no key' : describeKey(this.#accepted);
-    return `${name}: host key ${key} is the known one; let in by ${this.#authentication.letInBy}`;
+    return `${name}: host key ${this.#knownBy}; let in by ${this.#authentication.letInBy}`;
   }
 
   async connect(): Promise<Client> {
@@ -85,7 +92,7 @@ class Connecting {
         this.client.on('ready', () => resolve(this.client));
         this.client.on('error', (fault) => this.#onFault(fault));
         this.client.on('close', () => reject(this.#closed()));
-        this.client.connect(this.#config());
+        this.#start();
       });
     } finally {
       clearTimeout(this.#patience);
@@ -93,17 +100,32 @@ class Connecting {
     }
   }
 
-  #config(): ConnectConfig {
-    const { settings, known, through } = this.#options;
+  #start(): void {
+    const { plain, all } = offerFor(this.#options);
+    this.client.connect(this.#config(plain));
+    if (all.length === plain.length) return;
+    const { name, emit } = this.#options;
+    if (offerCertificates(this.client, all, (blob) => plainKeyOf(blob, malformedCertificate(name)))) return;
+    const message = `${name}: this ssh2 cannot be taught host certificates, so that none is asked for; --ssh-command ssh does`;
+    emit({ type: 'note', level: 'warning', message });
+  }
+
+  #config(serverHostKey: readonly ServerHostKeyAlgorithm[]): ConnectConfig {
+    const { settings, through } = this.#options;
     const { hostName, port, user, aliveInterval, aliveCountMax } = settings;
     return {
       ...{ host: hostName, port, username: user },
       ...(through === undefined ? {} : { sock: through }),
       algorithms: {
-        serverHostKey: algorithmsFor(known.typesOf(hostNameOf(settings))),
+        serverHostKey: [...serverHostKey],
         cipher: [...ciphers],
       },
       hostVerifier: (key: Buffer, verify: (isGood: boolean) => void) => {
+        // At once: when keys are changed later, ssh2 garbles what it has to send while it waits for this.
+        if (this.#accepted?.equals(key) === true) {
+          verify(true);
+          return;
+        }
         this.#check(key).then(
           () => verify(true),
           (fault: unknown) => {
@@ -131,12 +153,16 @@ class Connecting {
   }
 
   async #check(key: Buffer): Promise<void> {
-    if (this.#accepted?.equals(key) === true) return;
-    await checkHostKey(key, this.#options);
+    this.#knownBy = await checkHostKey(key, this.#options);
     this.#accepted = key;
   }
 
   #onFault(fault: Error & { readonly level?: string }): void {
+    // A malformed certificate, found in the middle of the exchange of keys.
+    if (fault instanceof PackferryError && fault.code === 'E_HOST_KEY_UNKNOWN') {
+      this.#reject(fault);
+      return;
+    }
     // One key cannot sign, or the agent fails: the next way is tried.
     const isPassing = fault.level === 'agent' || fault.level === 'client-authentication';
     if (isPassing && !this.#authentication.isExhausted) return;

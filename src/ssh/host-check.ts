@@ -1,6 +1,14 @@
 import { PackferryError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
-import { describeKey, keyTypeOf, type HostKey } from './host-key.ts';
+import { readHostCertificate, unfitnessOf } from './host-certificate.ts';
+import {
+  changedKey,
+  revokedKey,
+  unknownHost,
+  whyUseless,
+  type UselessCertificate,
+} from './host-key-fault.ts';
+import { algorithmsFor, describeKey, keyTypeOf, type HostKey, type Offer } from './host-key.ts';
 import { addKnownHost } from './known-hosts-append.ts';
 import { knownHostsName, type HostName, type KnownHosts } from './known-hosts.ts';
 import type { HostSettings } from './settings.ts';
@@ -17,70 +25,82 @@ export interface HostCheckOptions {
 
 /** The name under which a host stands in known_hosts. */
 export function hostNameOf({ hostKeyAlias, hostName, port }: HostSettings): HostName {
-  return hostKeyAlias === undefined ? { name: hostName, port } : { name: hostKeyAlias, port: undefined };
+  return hostKeyAlias === undefined
+    ? { name: hostName, port }
+    : { name: hostKeyAlias.toLowerCase(), port: undefined };
+}
+
+/** Which algorithms the host is to be asked for. */
+export function offerFor({ settings, known }: Pick<HostCheckOptions, 'settings' | 'known'>): Offer {
+  const host = hostNameOf(settings);
+  const isRevoking = known.isMarked('revoked', host);
+  const certificates = known.isMarked('cert-authority', host) ? 'first' : isRevoking ? 'also' : 'no';
+  return algorithmsFor(known.typesOf(host), certificates);
 }
 
 /**
- * Decides on the key that a host has shown, before anything is told to the host. Resolves when it is the known one.
- * Throws `E_HOST_KEY_UNKNOWN`, `E_HOST_KEY_CHANGED`, `E_HOST_KEY_REVOKED`, or `E_SSH_CONFIG` when a new host cannot be
- * written down.
+ * Decides on the key or certificate that a host has shown, before anything is told to the host. Resolves when it is the
+ * known one, with how that is known, for people. Throws `E_HOST_KEY_UNKNOWN`, `E_HOST_KEY_CHANGED`, `E_HOST_KEY_REVOKED`,
+ * or `E_SSH_CONFIG` when a new host cannot be written down.
+ *
+ * As OpenSSH does: where a certificate does not stand for the host, the key in it counts like one that was shown without.
  */
-export async function checkHostKey(blob: Buffer, options: HostCheckOptions): Promise<void> {
-  const { name, settings, known, acceptNew, emit } = options;
+export async function checkHostKey(blob: Buffer, options: HostCheckOptions): Promise<string> {
+  const { name, settings, known, emit } = options;
+  const certificate = readHostCertificate(blob, name);
+  if (certificate === undefined)
+    return checkPlainKey({ type: keyTypeOf(blob) ?? 'unknown', blob }, undefined, options);
   const host = hostNameOf(settings);
-  const type = keyTypeOf(blob) ?? 'unknown';
-  const key: HostKey = { type, blob };
-  const shown = describeKey(blob);
+  const { key, account } = certificate;
+  const { authority } = certificate.certificate;
+  for (const revocable of [key.blob, authority]) {
+    const place = known.placeOf('revoked', host, revocable);
+    if (place !== undefined) throw revokedKey(name, place, `${describeKey(revocable)} in ${account}`);
+  }
+  const place = known.placeOf('cert-authority', host, authority);
+  if (place === undefined) return checkPlainKey(key, { account, authority, unfitness: undefined }, options);
+  const unfitness = unfitnessOf(certificate, settings.hostKeyAlias ?? settings.hostName, new Date());
+  if (unfitness === undefined) return `${describeKey(key.blob)} is certified: ${account}, at ${place}`;
+  const how = await checkPlainKey(key, { account, authority, unfitness }, options);
+  emit({
+    type: 'note',
+    level: 'warning',
+    message: `${name}: the host is known by its own key only: its ${account} ${unfitness}`,
+  });
+  return how;
+}
+
+/** `useless`: the certificate that the host has shown its key in. */
+async function checkPlainKey(
+  key: HostKey,
+  useless: UselessCertificate | undefined,
+  { name, settings, known, acceptNew, emit }: HostCheckOptions,
+): Promise<string> {
+  const host = hostNameOf(settings);
+  const shown = describeKey(key.blob);
   const verdict = known.judge(host, key);
   switch (verdict.verdict) {
     case 'known':
-      return;
+      return `${shown} is the known one`;
     case 'revoked':
-      throw new PackferryError(
-        'E_HOST_KEY_REVOKED',
-        `${name}: the host shows a key that is revoked at ${verdict.place}: ${shown}`,
-        { hint: 'Somebody may pose as this host. Do not connect; ask those who run it.' },
-      );
+      throw revokedKey(name, verdict.place, shown);
     case 'changed':
-      throw new PackferryError(
-        'E_HOST_KEY_CHANGED',
-        `${name}: THE HOST SHOWS ANOTHER KEY THAN THE KNOWN ONE: ${shown}; known are ${verdict.types.join(', ')}, first at ${verdict.place}. Nothing was sent to it`,
-        {
-          hint: `Somebody may pose as this host. Ask those who run it whether its key has changed; only then remove the old one: ssh-keygen -R '${knownHostsName(host)}', and add the new one.`,
-        },
-      );
+      throw changedKey(name, shown, host, verdict, useless);
     case 'unknown':
       break;
   }
   const [file] = settings.userKnownHosts;
-  if (!acceptNew) throw unknownHost(name, shown, host, file, verdict.hasAuthority);
+  if (!acceptNew) {
+    const hasAuthority = known.isMarked('cert-authority', host);
+    throw unknownHost({ name, shown, host, file, hasAuthority, useless });
+  }
   if (file === undefined) {
     throw new PackferryError('E_SSH_CONFIG', `${name}: there is no known_hosts file to add the host to`, {
       hint: 'Name one: --known-hosts FILE.',
     });
   }
   await addKnownHost(file, knownHostsName(host), key, settings.hashKnownHosts);
-  const message = `${name}: new host, added to ${file}: ${shown}`;
-  emit({ type: 'note', level: 'warning', message });
-}
-
-function unknownHost(
-  name: string,
-  shown: string,
-  host: HostName,
-  file: string | undefined,
-  hasAuthority: boolean,
-): PackferryError {
-  const port = host.port === undefined || host.port === 22 ? '' : `-p ${host.port} `;
-  const authority = hasAuthority
-    ? ' A line with @cert-authority is about it, but the client in packferry knows no host certificates: let ssh itself connect, --ssh-command ssh, or add the own key of the host.'
-    : '';
-  const add = `ssh-keyscan ${port}${host.name} >> ${file ?? 'FILE'}`;
-  return new PackferryError(
-    'E_HOST_KEY_UNKNOWN',
-    `${name}: the host is unknown, no known_hosts file has its key: ${shown}. Nothing was sent to it`,
-    {
-      hint: `Compare the fingerprint with what "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub" (or the file of that type) says on the machine itself; then run "${add}" and compare again, or give --accept-new once.${authority}`,
-    },
-  );
+  const not = useless === undefined ? '' : `, the key alone: ${whyUseless(useless)}`;
+  emit({ type: 'note', level: 'warning', message: `${name}: new host, added to ${file}: ${shown}${not}` });
+  return `${shown} is new`;
 }

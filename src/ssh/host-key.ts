@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ServerHostKeyAlgorithm } from 'ssh2';
+import { certificateAlgorithms } from './certificate-algorithms.ts';
 
 /** The public key of a host. */
 export interface HostKey {
@@ -25,7 +26,7 @@ export function fingerprintOf(blob: Uint8Array): string {
 
 /**
  * Host key algorithms by the type of key, best first. SHA-1 signatures (`ssh-rsa`) and DSA are left out, as OpenSSH does
- * since 8.8; so are host certificates, which ssh2 does not know.
+ * since 8.8.
  */
 const algorithms: readonly (readonly [type: string, names: readonly ServerHostKeyAlgorithm[]])[] = [
   ['ssh-ed25519', ['ssh-ed25519']],
@@ -35,11 +36,38 @@ const algorithms: readonly (readonly [type: string, names: readonly ServerHostKe
   ['ssh-rsa', ['rsa-sha2-512', 'rsa-sha2-256']],
 ];
 
-/** What to ask a host for: keys of the known types first, or else a host with several keys would look changed. */
-export function algorithmsFor(knownTypes: ReadonlySet<string>): ServerHostKeyAlgorithm[] {
+/** Host key algorithms to ask for, best first. */
+export interface Offer {
+  /** Those that ssh2 knows. */
+  readonly plain: readonly ServerHostKeyAlgorithm[];
+  /** The whole list, with those of certificates. */
+  readonly all: readonly string[];
+}
+
+/**
+ * What to ask a host for: keys of the known types first, or else a host with several keys would look changed. Certificates
+ * come before everything where a known authority may certify the host; where they matter only because they could be
+ * revoked, each with the keys of its type; else not at all. OpenSSH asks in this order, and always for certificates.
+ */
+export function algorithmsFor(
+  knownTypes: ReadonlySet<string>,
+  certificates: 'first' | 'also' | 'no' = 'no',
+): Offer {
   const known = algorithms.filter(([type]) => knownTypes.has(type));
   const others = algorithms.filter(([type]) => !knownTypes.has(type));
-  return [...known, ...others].flatMap(([, names]) => names);
+  const certified = (types: typeof algorithms): readonly string[] =>
+    types.flatMap(([type]) =>
+      certificateAlgorithms.flatMap(({ keyType, name }) => (keyType === type ? [name] : [])),
+    );
+  const names = (types: typeof algorithms): readonly ServerHostKeyAlgorithm[] =>
+    types.flatMap(([, plain]) => plain);
+  const plain = [...names(known), ...names(others)];
+  const orders = {
+    first: () => [...certified(algorithms), ...plain],
+    also: () => [known, others].flatMap((types) => [...certified(types), ...names(types)]),
+    no: () => plain,
+  };
+  return { plain, all: orders[certificates]() };
 }
 
 /** Type and fingerprint, for people. */

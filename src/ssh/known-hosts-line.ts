@@ -1,11 +1,16 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { decodeBase64 } from '../core/base64.ts';
+import { messageOf, PackferryError } from '../core/errors.ts';
 import { matchesPatternList, parsePatternList } from '../core/pattern-list.ts';
+import type { Fail } from '../core/ssh-keys/wire.ts';
+import { plainKeyOf } from './host-certificate.ts';
 import { keyTypeOf, type HostKey } from './host-key.ts';
+
+export type Marker = 'revoked' | 'cert-authority';
 
 /** One line of a known_hosts file (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT"). */
 export interface KnownHostsLine extends HostKey {
-  readonly marker: 'revoked' | 'cert-authority' | undefined;
+  readonly marker: Marker | undefined;
   /** Is the line about this host, written as `host` or `[host]:port`, in lower case? */
   readonly isOf: (name: string) => boolean;
 }
@@ -25,13 +30,18 @@ export function parseKnownHostsLine(text: string): KnownHostsLine | string | und
   if (keyTypeOf(blob) !== type) return `the key is no ${JSON.stringify(type)}`;
   const isOf = hosts.startsWith('|') ? hashedName(hosts) : namePatterns(hosts);
   if (isOf === undefined) return 'no names of hosts';
-  return {
-    marker: marker === '@revoked' ? 'revoked' : marker === '@cert-authority' ? 'cert-authority' : undefined,
-    type,
-    blob,
-    isOf,
-  };
+  if (marker !== '@revoked')
+    return { marker: marker === undefined ? undefined : 'cert-authority', type, blob, isOf };
+  // As OpenSSH does: who revokes a certificate revokes its key.
+  try {
+    return { marker: 'revoked', type, blob: plainKeyOf(blob, malformed), isOf };
+  } catch (fault) {
+    return messageOf(fault);
+  }
 }
+
+const malformed: Fail = (reason) =>
+  new PackferryError('E_SSH_CONFIG', `the certificate is malformed: ${reason}`);
 
 function namePatterns(hosts: string): ((name: string) => boolean) | undefined {
   const patterns = parsePatternList(hosts.toLowerCase());

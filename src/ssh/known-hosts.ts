@@ -3,7 +3,7 @@ import { collect } from '../core/collect.ts';
 import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import { limits } from '../core/limits.ts';
-import { parseKnownHostsLine, type KnownHostsLine } from './known-hosts-line.ts';
+import { parseKnownHostsLine, type KnownHostsLine, type Marker } from './known-hosts-line.ts';
 import type { HostKey } from './host-key.ts';
 
 /** The host that a key is looked up for. */
@@ -25,7 +25,7 @@ export function knownHostsName({ name, port = usualPort }: HostName): string {
 export type HostKeyVerdict =
   | { readonly verdict: 'known' }
   /** No line is about the host. */
-  | { readonly verdict: 'unknown'; readonly hasAuthority: boolean }
+  | { readonly verdict: 'unknown' }
   /** Lines are about the host, with other keys. `place` is the first, `file:line`. */
   | { readonly verdict: 'changed'; readonly place: string; readonly types: readonly string[] }
   | { readonly verdict: 'revoked'; readonly place: string };
@@ -55,9 +55,8 @@ export class KnownHosts {
    */
   judge(host: HostName, key: HostKey): HostKeyVerdict {
     const isShown = (line: PlacedLine): boolean => line.blob.equals(key.blob);
-    const about = this.#linesOf([knownHostsName(host), host.name]);
-    const revoked = about.find((line) => line.marker === 'revoked' && isShown(line));
-    if (revoked !== undefined) return { verdict: 'revoked', place: revoked.place };
+    const revoked = this.placeOf('revoked', host, key.blob);
+    if (revoked !== undefined) return { verdict: 'revoked', place: revoked };
 
     const own = this.#plainLinesOf(host);
     if (own.some(isShown)) return { verdict: 'known' };
@@ -65,9 +64,23 @@ export class KnownHosts {
     const [first] = own;
     if (first === undefined) {
       if (this.#plainLinesOf({ ...host, port: undefined }).some(isShown)) return { verdict: 'known' };
-      return { verdict: 'unknown', hasAuthority: about.some(({ marker }) => marker === 'cert-authority') };
+      return { verdict: 'unknown' };
     }
     return { verdict: 'changed', place: first.place, types: [...new Set(own.map(({ type }) => type))] };
+  }
+
+  /** Does any line with this marker speak of the host? Its usual port serves all of them. */
+  isMarked(marker: Marker, host: HostName): boolean {
+    return this.#markedLinesOf(marker, host).length > 0;
+  }
+
+  /** Where a key is revoked for the host, or may certify it: `file:line`. */
+  placeOf(marker: Marker, host: HostName, blob: Buffer): string | undefined {
+    return this.#markedLinesOf(marker, host).find((line) => line.blob.equals(blob))?.place;
+  }
+
+  #markedLinesOf(wanted: Marker, host: HostName): PlacedLine[] {
+    return this.#linesOf([knownHostsName(host), host.name]).filter(({ marker }) => marker === wanted);
   }
 
   #plainLinesOf(host: HostName): PlacedLine[] {

@@ -112,7 +112,7 @@ function fillIn(host: string, values: ConfigValues, me: SshUser, emit: Emit): Ho
     globalKnownHosts: pathsOf(globalFiles, 'GlobalKnownHostsFile'),
     revokedHostKeys: pathsOf(values.get('revokedhostkeys') ?? [], 'RevokedHostKeys'),
     hashKnownHosts: isYes(values, 'hashknownhosts'),
-    hostKeyAlias: one('hostkeyalias')?.toLowerCase(),
+    hostKeyAlias: one('hostkeyalias'),
     connectTimeout: secondsOf(values, 'connecttimeout', 20) * 1000,
     aliveInterval: secondsOf(values, 'serveraliveinterval', 15) * 1000,
     aliveCountMax: numberOf(values, 'serveralivecountmax', 3, 1000),

@@ -1,7 +1,7 @@
 import { createConnection, type Socket } from 'node:net';
 import { messageOf, PackferryError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
-import { type Fail, WireReader, wireString, wireUint32 } from './wire.ts';
+import { type Fail, WireReader, wireString, wireUint32 } from '../core/ssh-keys/wire.ts';
 
 /** An ssh-agent (draft-ietf-sshm-ssh-agent) at a socket, which the edge takes from SSH_AUTH_SOCK. */
 export interface AgentOptions {

@@ -1,9 +1,9 @@
 import { parsePatternList, type PatternList } from '../core/pattern-list.ts';
-import { isKeyTypeName } from './key-types.ts';
+import { isKeyTypeName } from '../core/ssh-keys/key-types.ts';
 import { parsePublicKey, type PublicKey } from './public-key.ts';
 import { parseSshTime } from './ssh-time.ts';
-import { quote } from './quote.ts';
-import type { Fail } from './wire.ts';
+import { quote } from '../core/quote.ts';
+import type { Fail } from '../core/ssh-keys/wire.ts';
 
 /** One line of allowed_signers: whom a key stands for, and what it may sign when. */
 export interface AllowedSigner {

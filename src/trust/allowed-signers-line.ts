@@ -2,7 +2,7 @@ import { PackferryError } from '../core/errors.ts';
 import { unfitInNames } from './allowed-line.ts';
 import { parsePatternList } from '../core/pattern-list.ts';
 import { formatPublicKey, parsePublicKey, type PublicKey } from './public-key.ts';
-import { quote } from './quote.ts';
+import { quote } from '../core/quote.ts';
 import { formatSshTime } from './ssh-time.ts';
 
 /** Which certificates or signatures a line admits, besides its name. */

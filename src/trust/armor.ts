@@ -1,6 +1,6 @@
 import { limits } from '../core/limits.ts';
 import { decodeBase64 } from '../core/base64.ts';
-import type { Fail } from './wire.ts';
+import type { Fail } from '../core/ssh-keys/wire.ts';
 
 const begin = '-----BEGIN SSH SIGNATURE-----\n';
 const end = '\n-----END SSH SIGNATURE-----';

@@ -1,5 +1,5 @@
 import { PackferryError } from '../core/errors.ts';
-import { quote } from './quote.ts';
+import { quote } from '../core/quote.ts';
 
 const form = /^(?:SHA256:)?([A-Za-z0-9+/]{43})=?$/;
 

@@ -1,10 +1,10 @@
 import { PackferryError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { parseAllowedLine, type AllowedSigner } from './allowed-line.ts';
-import { isKeyTypeName } from './key-types.ts';
+import { isKeyTypeName } from '../core/ssh-keys/key-types.ts';
 import { parsePublicKey, type PublicKey } from './public-key.ts';
 import { readSmallFile } from './read-file.ts';
-import type { Fail } from './wire.ts';
+import type { Fail } from '../core/ssh-keys/wire.ts';
 import { looksPrivate } from './wrong-file.ts';
 
 /** A public key that somebody names, to trust or to revoke it. */

@@ -1,8 +1,8 @@
 import { type AllowedSigner, unfitInNames } from './allowed-line.ts';
-import type { Certificate } from './certificate.ts';
-import type { LoadedKey } from './loaded-key.ts';
+import { certificateTime, type Certificate } from '../core/ssh-keys/certificate.ts';
+import type { LoadedKey } from '../core/ssh-keys/loaded-key.ts';
 import { matchesPatternList, plainNames } from '../core/pattern-list.ts';
-import { quote } from './quote.ts';
+import { quote } from '../core/quote.ts';
 
 /** What a line of allowed_signers says of a key: whom it stands for, or why not here and now. */
 export type Judged = Admitted | { readonly line: number; readonly refusal: string };
@@ -87,18 +87,12 @@ export function certificateFault(
 ): string | undefined {
   if (use !== 'user') return 'is one of a host';
   const second = BigInt(Math.floor(now.getTime() / 1000));
-  if (second < validAfter) return `is valid only from ${timeText(validAfter)} on`;
-  if (second >= validBefore) return `was valid until ${timeText(validBefore)}`;
+  if (second < validAfter) return `is valid only from ${certificateTime(validAfter)} on`;
+  if (second >= validBefore) return `was valid until ${certificateTime(validBefore)}`;
   const unknown = criticalOptions.filter((name) => name !== verifyRequired);
   if (unknown.length > 0)
     return `has critical options that a signature cannot meet: ${unknown.map(quote).join(', ')}`;
   if (criticalOptions.includes(verifyRequired) && !userVerified)
     return 'requires a security key that asks for a PIN or a finger';
   return undefined;
-}
-
-/** Dates end before some certificates do. */
-function timeText(seconds: bigint): string {
-  const time = new Date(Number(seconds) * 1000);
-  return Number.isNaN(time.getTime()) ? `second ${seconds}` : time.toISOString();
 }

@@ -1,7 +1,7 @@
 import { PackferryError } from '../core/errors.ts';
 import { decodeBase64 } from '../core/base64.ts';
-import { quote } from './quote.ts';
-import { type Fail, WireReader } from './wire.ts';
+import { quote } from '../core/quote.ts';
+import { type Fail, WireReader } from '../core/ssh-keys/wire.ts';
 
 /** The content of a private key file, with the name it is known by in messages. */
 export interface KeyFile {

@@ -2,7 +2,7 @@ import { PackferryError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { currentUser } from './guarded-file.ts';
 import type { KeyFile } from './key-envelope.ts';
-import { isKeyTypeName } from './key-types.ts';
+import { isKeyTypeName } from '../core/ssh-keys/key-types.ts';
 import { readSmallFile, type SmallFile } from './read-file.ts';
 import { looksPrivate } from './wrong-file.ts';
 

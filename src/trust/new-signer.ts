@@ -3,7 +3,7 @@ import type { AllowedSigners } from './allowed-signers.ts';
 import { principalsOf } from './principals.ts';
 import { unreadablePublicKey } from './key-envelope.ts';
 import { parsePublicKey } from './public-key.ts';
-import { quote } from './quote.ts';
+import { quote } from '../core/quote.ts';
 import type { Signer } from './signer.ts';
 import { admitSigner, type VerifiedSigner } from './verify.ts';
 

@@ -3,7 +3,7 @@ import { PackferryError } from '../core/errors.ts';
 import type { AllowedSigners } from './allowed-signers.ts';
 import { parsePatternList } from '../core/pattern-list.ts';
 import { parsePublicKey } from './public-key.ts';
-import { typeNameOf } from './loaded-key.ts';
+import { typeNameOf } from '../core/ssh-keys/loaded-key.ts';
 import type { Signer } from './signer.ts';
 
 /** Trust in one signer and nobody else; of a certificate, in those of its authority. */

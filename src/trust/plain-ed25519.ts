@@ -1,6 +1,6 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
-import { ed25519 } from './ed25519.ts';
-import { type Fail, WireReader } from './wire.ts';
+import { ed25519 } from '../core/ssh-keys/ed25519.ts';
+import { type Fail, WireReader } from '../core/ssh-keys/wire.ts';
 
 const seedSize = 32;
 

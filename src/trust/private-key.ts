@@ -2,12 +2,12 @@ import { createPrivateKey, type KeyObject } from 'node:crypto';
 import type { ParsedKey, utils } from 'ssh2';
 import { PackferryError } from '../core/errors.ts';
 import { type KeyEnvelope, type KeyFile, readEnvelope, unreadableKey } from './key-envelope.ts';
-import { ed25519 } from './ed25519.ts';
-import type { SoftwareKeyType } from './key-type.ts';
-import { softwareTypeOf } from './key-types.ts';
-import { loadPublicKey } from './loaded-key.ts';
+import { ed25519 } from '../core/ssh-keys/ed25519.ts';
+import type { SoftwareKeyType } from '../core/ssh-keys/key-type.ts';
+import { softwareTypeOf } from '../core/ssh-keys/key-types.ts';
+import { loadPublicKey } from '../core/ssh-keys/loaded-key.ts';
 import { openPlainEd25519 } from './plain-ed25519.ts';
-import { quote } from './quote.ts';
+import { quote } from '../core/quote.ts';
 
 /** Asks a person or a file for the passphrase; called once at most. */
 export type AskPassphrase = () => Promise<string>;

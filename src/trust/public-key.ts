@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { decodeBase64 } from '../core/base64.ts';
-import { isKeyTypeName } from './key-types.ts';
-import { loadPublicKey, type LoadedKey, typeNameOf } from './loaded-key.ts';
-import type { Fail } from './wire.ts';
+import { isKeyTypeName } from '../core/ssh-keys/key-types.ts';
+import { loadPublicKey, type LoadedKey, typeNameOf } from '../core/ssh-keys/loaded-key.ts';
+import type { Fail } from '../core/ssh-keys/wire.ts';
 
 /** A public key as it stands in `.pub` files and in allowed_signers. */
 export interface PublicKey {

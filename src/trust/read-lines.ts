@@ -1,5 +1,5 @@
 import { PackferryError } from '../core/errors.ts';
-import type { Fail } from './wire.ts';
+import type { Fail } from '../core/ssh-keys/wire.ts';
 
 /**
  * Reads every line of a UTF-8 file that is neither blank nor a comment; CRLF and leading spaces will do. `read` throws

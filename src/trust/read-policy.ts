@@ -6,7 +6,7 @@ import { parseStrictJson } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
 import { nearestName } from '../core/nearest.ts';
 import { policySchema } from '../schema/policy.ts';
-import { quote } from './quote.ts';
+import { quote } from '../core/quote.ts';
 import { readSmallFile } from './read-file.ts';
 
 /** What a site asks of bundles besides a trusted signature, with the defaults filled in. */

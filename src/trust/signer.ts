@@ -1,6 +1,6 @@
 import { PackferryError } from '../core/errors.ts';
 import { unreadablePublicKey, type KeyFile } from './key-envelope.ts';
-import { loadPublicKey } from './loaded-key.ts';
+import { loadPublicKey } from '../core/ssh-keys/loaded-key.ts';
 import { type AskPassphrase, openPrivateKey } from './private-key.ts';
 import { fingerprintOf, formatPublicKey } from './public-key.ts';
 import { encodeSshsig, signedData, type SshSignature } from './sshsig.ts';

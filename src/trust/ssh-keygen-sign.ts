@@ -3,7 +3,7 @@ import { Writable } from 'node:stream';
 import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { withAskpass } from './askpass.ts';
-import { quote } from './quote.ts';
+import { quote } from '../core/quote.ts';
 import { decodeSshsig, type SshSignature } from './sshsig.ts';
 
 export interface SshKeygenOptions {

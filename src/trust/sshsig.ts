@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { PackferryError } from '../core/errors.ts';
 import { decodeArmor, encodeArmor } from './armor.ts';
-import { quote } from './quote.ts';
-import { type Fail, WireReader, wireString, wireUint32 } from './wire.ts';
+import { quote } from '../core/quote.ts';
+import { type Fail, WireReader, wireString, wireUint32 } from '../core/ssh-keys/wire.ts';
 
 const magic = Buffer.from('SSHSIG');
 const version = 1;

@@ -5,7 +5,7 @@ import { refusalByLine } from './judge-line.ts';
 import { plainNames } from '../core/pattern-list.ts';
 import { countPrincipals, type CountedSigner, principalsOf } from './principals.ts';
 import { fingerprintOf } from './public-key.ts';
-import { quote } from './quote.ts';
+import { quote } from '../core/quote.ts';
 import type { TrustPolicy } from './read-policy.ts';
 import { revocationOf } from './revoked-keys.ts';
 

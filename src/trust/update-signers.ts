@@ -1,7 +1,7 @@
 import { asPackferryError, PackferryError } from '../core/errors.ts';
 import type { AllowedSigners } from './allowed-signers.ts';
 import { countPrincipals } from './principals.ts';
-import { quote } from './quote.ts';
+import { quote } from '../core/quote.ts';
 import type { TrustPolicy } from './read-policy.ts';
 import type { RevokedKeys } from './revoked-keys.ts';
 import { trustUpdateNamespace, type TrustUpdate } from './trust-update.ts';

@@ -2,7 +2,7 @@ import { PackferryError } from '../core/errors.ts';
 import { certificateFault } from './judge-line.ts';
 import { unreadablePublicKey } from './key-envelope.ts';
 import { parsePublicKey } from './public-key.ts';
-import { quote } from './quote.ts';
+import { quote } from '../core/quote.ts';
 import type { Signer } from './signer.ts';
 
 /**

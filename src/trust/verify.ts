@@ -1,9 +1,9 @@
 import { PackferryError } from '../core/errors.ts';
 import type { AllowedSigners } from './allowed-signers.ts';
 import { type Admitted, judgeLine } from './judge-line.ts';
-import { loadPublicKey, type LoadedKey } from './loaded-key.ts';
+import { loadPublicKey, type LoadedKey } from '../core/ssh-keys/loaded-key.ts';
 import { fingerprintOf, formatPublicKey } from './public-key.ts';
-import { quote } from './quote.ts';
+import { quote } from '../core/quote.ts';
 import { revocationOf } from './revoked-keys.ts';
 import { decodeSshsig, invalidSignature, signedData, type SshSignature } from './sshsig.ts';
 

@@ -1,5 +1,5 @@
 import { PackferryError } from '../core/errors.ts';
-import { isKeyTypeName } from './key-types.ts';
+import { isKeyTypeName } from '../core/ssh-keys/key-types.ts';
 
 /** Headers of private keys (PEM, OpenSSH, PuTTY), and how those of OpenSSH begin without one. */
 const privateMarks = /PRIVATE KEY|PuTTY-User-Key-File|b3BlbnNzaC1rZXktdjE/;

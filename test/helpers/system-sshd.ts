@@ -1,4 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { chmod, chown, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import path from 'node:path';
@@ -12,6 +13,17 @@ import { systemTools, type Need } from './system-tools.ts';
 /** What tests with a real SSH server need. */
 export const sshdNeeds: readonly Need[] = ['sshd', 'ssh-keygen', 'root'];
 
+/** Types of keys, by the arguments of ssh-keygen that make them. */
+const keyArguments = {
+  ed25519: ['ed25519'],
+  ecdsa: ['ecdsa', '-b', '256'],
+  ecdsa384: ['ecdsa', '-b', '384'],
+  ecdsa521: ['ecdsa', '-b', '521'],
+  rsa: ['rsa', '-b', '2048'],
+} as const;
+
+export type HostKeyType = keyof typeof keyArguments;
+
 /** A private SSH server with users of its own. Needs `sshd`, `ssh-keygen` and root. */
 export interface Sshd extends Service {
   /** 127.0.0.1, unless it is behind a link. */
@@ -21,7 +33,7 @@ export interface Sshd extends Service {
   readonly home: string;
   readonly identity: string;
   /** Lines for known_hosts, by type of key. */
-  readonly hostKeys: Readonly<Record<'ed25519' | 'ecdsa' | 'rsa', string>>;
+  readonly hostKeys: Readonly<Record<HostKeyType, string>>;
   /** Has anybody tried to be let in? */
   readonly wasAsked: () => Promise<boolean>;
   readonly link: Link | undefined;
@@ -30,10 +42,10 @@ export interface Sshd extends Service {
 export interface SshdOptions {
   /** Further lines of sshd_config. */
   readonly config?: readonly string[];
-  /** The types of host keys that it has. Default: all three. */
-  readonly hostKeys?: readonly ('ed25519' | 'ecdsa' | 'rsa')[];
-  /** The host keys have certificates of an authority, which is at `ca` in the home of the user who connects. */
-  readonly certified?: boolean;
+  /** The types of host keys that it has. Default: ed25519, ecdsa and rsa. */
+  readonly hostKeys?: readonly HostKeyType[];
+  /** The host keys have certificates. With `true`, for 127.0.0.1 by the authority at `ca` in the home of the user who connects. */
+  readonly certified?: boolean | Certified;
   /** Content of /etc/sudoers there; root may do everything. */
   readonly sudoers?: string;
   /** A user of the machine, whom the server has, too. */
@@ -50,6 +62,13 @@ export interface SshdOptions {
   readonly link?: LinkOptions;
 }
 
+export interface Certified {
+  /** The type of the authority's key, which is made if there is none yet. Default: ed25519. */
+  readonly by?: HostKeyType;
+  /** What is said of the key, as arguments of ssh-keygen. Default: that it is of the host 127.0.0.1. */
+  readonly as?: readonly string[];
+}
+
 /** Users of the server beside root: `operator` (1999) with a shell, and `noshell` (1998) without. */
 export const operator = { name: 'operator', uid: 1999 };
 
@@ -64,19 +83,8 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   await chmod(folder, 0o755);
   const at = (...parts: readonly string[]): string => path.join(folder, ...parts);
   const keygen = tools.path('ssh-keygen');
-  const newKey = (type: string, file: string): Promise<string> =>
-    execOk(keygen, [
-      '-q',
-      '-t',
-      type,
-      ...(type === 'rsa' ? ['-b', '2048'] : []),
-      '-N',
-      '',
-      '-C',
-      'test',
-      '-f',
-      file,
-    ]);
+  const newKey = (type: HostKeyType, file: string): Promise<string> =>
+    execOk(keygen, ['-q', '-t', ...keyArguments[type], '-N', '', '-C', 'test', '-f', file]);
 
   const home = options.like?.home ?? at('home');
   const identity = path.join(home, '.ssh', 'id_ed25519');
@@ -87,12 +95,15 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   await writeFile(at('authorized_keys'), await readFile(`${identity}.pub`));
   const types = options.hostKeys ?? (['ed25519', 'ecdsa', 'rsa'] as const);
   for (const type of types) await newKey(type, at(`host_${type}`));
-  if (options.certified === true) {
-    await newKey('ed25519', path.join(home, 'ca'));
-    const signing = ['-q', '-s', path.join(home, 'ca'), '-h', '-I', 'host', '-n', '127.0.0.1'];
-    for (const type of types) await execOk(keygen, [...signing, at(`host_${type}.pub`)]);
+  const certified = options.certified === true ? {} : options.certified;
+  const certificates = typeof certified === 'object' ? types : [];
+  if (typeof certified === 'object') {
+    const { by = 'ed25519', as = ['-h', '-n', '127.0.0.1'] } = certified;
+    const ca = path.join(home, 'ca');
+    if (!existsSync(ca)) await newKey(by, ca);
+    for (const type of types)
+      await execOk(keygen, ['-q', '-s', ca, '-I', 'host', ...as, at(`host_${type}.pub`)]);
   }
-  const certificates = options.certified === true ? types : [];
 
   const plan = options.link === undefined ? undefined : planLink(options.link);
   const [host, port] = plan === undefined ? ['127.0.0.1', await freePort()] : [plan.there, 22];
@@ -140,11 +151,11 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     folder,
     isReady: () => accepts(host, port, plan?.here),
   });
-  const lineOf = async (type: string): Promise<string> => {
+  const lineOf = async (type: HostKeyType): Promise<string> => {
     const [name = '', key = ''] = (await readFile(at(`host_${type}.pub`), 'utf8')).split(' ');
     return `${knownName({ host, port })} ${name} ${key}\n`;
   };
-  const hostKeys = { ed25519: '', ecdsa: '', rsa: '' };
+  const hostKeys = { ed25519: '', ecdsa: '', ecdsa384: '', ecdsa521: '', rsa: '' };
   for (const type of types) hostKeys[type] = await lineOf(type);
   const link = plan === undefined ? undefined : linkOf(plan, Number(await readFile(at('pid'), 'utf8')));
   return {

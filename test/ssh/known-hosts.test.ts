@@ -169,11 +169,41 @@ test('keys of the known types are asked for first', async (t) => {
     const file = path.join(folder, 'known_hosts');
     await writeFile(file, `host ${text(rsa)}\n`);
     const known = await readKnownHosts([file], [], silent);
-    t.deepEqual(algorithmsFor(known.typesOf(at('host'))).slice(0, 2), ['rsa-sha2-512', 'rsa-sha2-256']);
-    t.deepEqual(algorithmsFor(known.typesOf(at('host', 2222))).slice(0, 2), ['rsa-sha2-512', 'rsa-sha2-256']);
-    t.is(algorithmsFor(known.typesOf(at('elsewhere')))[0], 'ssh-ed25519');
-    t.false(algorithmsFor(new Set(['ssh-rsa'])).includes('ssh-rsa'), 'no signatures by SHA-1');
+    t.deepEqual(algorithmsFor(known.typesOf(at('host'))).all.slice(0, 2), ['rsa-sha2-512', 'rsa-sha2-256']);
+    t.deepEqual(algorithmsFor(known.typesOf(at('host', 2222))).all.slice(0, 2), [
+      'rsa-sha2-512',
+      'rsa-sha2-256',
+    ]);
+    t.is(algorithmsFor(known.typesOf(at('elsewhere'))).all[0], 'ssh-ed25519');
+    t.false(algorithmsFor(new Set(['ssh-rsa'])).all.includes('ssh-rsa'), 'no signatures by SHA-1');
   });
+});
+
+test('certificates come first where an authority may certify the host, and never where nothing is said of them', (t) => {
+  const short = (names: readonly string[]): string[] => names.map((name) => name.replace(/-v01@.*/, ''));
+  const known = new Set(['ecdsa-sha2-nistp256']);
+  const plain = algorithmsFor(known);
+  t.deepEqual(plain.all, plain.plain);
+  t.false(short(plain.all).some((name) => name.endsWith('-cert')));
+  const first = algorithmsFor(known, 'first');
+  t.deepEqual(first.plain, plain.plain, 'what ssh2 knows stays the same');
+  t.deepEqual(first.all.slice(6), plain.plain);
+  t.deepEqual(short(first.all).slice(0, 6), [
+    'ssh-ed25519-cert',
+    'ecdsa-sha2-nistp256-cert',
+    'ecdsa-sha2-nistp384-cert',
+    'ecdsa-sha2-nistp521-cert',
+    'rsa-sha2-512-cert',
+    'rsa-sha2-256-cert',
+  ]);
+  // Where only revoked ones matter, a host must not show another key than the known one for it.
+  const also = algorithmsFor(known, 'also');
+  t.deepEqual(short(also.all).slice(0, 3), [
+    'ecdsa-sha2-nistp256-cert',
+    'ecdsa-sha2-nistp256',
+    'ssh-ed25519-cert',
+  ]);
+  t.deepEqual([...also.all].sort(), [...first.all].sort());
 });
 
 test('a new host gets a line of its own, in a file that only its owner may read', async (t) => {

@@ -56,7 +56,7 @@ test('tokens, variables and the home folder in names of files', async (t) => {
   const found = await settings({ config });
   t.deepEqual(found.identityFiles, ['/home/k', '/home/me-you@host.example:99-host%', '/dir/k']);
   t.deepEqual(found.userKnownHosts, ['/a', '/b c']);
-  t.is(found.hostKeyAlias, 'alias');
+  t.is(found.hostKeyAlias, 'Alias');
 });
 
 test('StrictHostKeyChecking counts in the strict direction only, and that is said', async (t) => {

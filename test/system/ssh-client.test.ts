@@ -131,7 +131,7 @@ clientTest(
 );
 
 clientTest(
-  'a host is known by its certificate, which the own client cannot see',
+  'a host is known by its certificate',
   async (t, sshd) => {
     const ca = path.join(sshd.home, 'ca');
     const authority = (await readFile(`${ca}.pub`, 'utf8')).trim();
@@ -139,9 +139,6 @@ clientTest(
       path.join(sshd.home, '.ssh', 'known_hosts'),
       `@cert-authority [127.0.0.1]:* ${authority}\n`,
     );
-    const error = await refusedWithHint(t, 'E_HOST_KEY_UNKNOWN', withConnection(sshd, nothing));
-    t.true(error.hint?.includes('--ssh-command ssh'), error.hint);
-    t.false(await sshd.wasAsked());
     await withConnection(
       sshd,
       async (connection) => {

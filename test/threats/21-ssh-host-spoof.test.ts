@@ -86,13 +86,31 @@ for (const acceptNew of [false, true]) {
 }
 
 spoofTest(
-  'threat 21: a host with a certificate of a trusted authority only is unknown, and the hint says why',
+  'threat 21: a certificate of another authority than the trusted one is refused, and the error names both',
   async (t, spoof) => {
-    await writeFile(knownHosts(spoof), `@cert-authority * ${spoof.hostKeys.rsa.replace(/^\S+ /, '')}`);
+    await writeFile(knownHosts(spoof), `@cert-authority * ${spoof.hostKeys.ed25519.replace(/^\S+ /, '')}`);
     const error = await refusedBefore(t, spoof, 'E_HOST_KEY_UNKNOWN', false);
-    t.true(error.hint?.includes('--ssh-command ssh'), error.hint);
+    t.regex(error.message, /of the authority ssh-ed25519 SHA256:\S+, does not help: no known_hosts file has/);
+    t.true(error.hint?.includes('@cert-authority'), error.hint);
   },
+  { certified: true },
 );
+
+for (const acceptNew of [false, true]) {
+  spoofTest(
+    `threat 21: a certificate of a trusted authority for another host is refused${acceptNew ? ', also with --accept-new where the key has changed' : ''}`,
+    async (t, spoof) => {
+      const authority = await readFile(path.join(spoof.home, 'ca.pub'), 'utf8');
+      // With --accept-new only a host that no line is about could be added.
+      const before = acceptNew ? await lineWith(spoof, spoof, 'rsa') : '';
+      await writeFile(knownHosts(spoof), `@cert-authority * ${authority}${before}`);
+      const code = acceptNew ? 'E_HOST_KEY_CHANGED' : 'E_HOST_KEY_UNKNOWN';
+      const error = await refusedBefore(t, spoof, code, acceptNew);
+      t.true(error.message.includes('is for "elsewhere", not for "127.0.0.1"'), error.message);
+    },
+    { certified: { as: ['-h', '-n', 'elsewhere'] } },
+  );
+}
 
 spoofTest(
   'threat 21: StrictHostKeyChecking no in ssh_config does not let an unknown host in',

@@ -1,5 +1,5 @@
 import { formatPublicKey } from '../../src/trust/public-key.ts';
-import { wireString, wireUint32 } from '../../src/trust/wire.ts';
+import { wireString, wireUint32 } from '../../src/core/ssh-keys/wire.ts';
 import type { TestKey } from './keys.ts';
 import { now } from './fixtures.ts';
 

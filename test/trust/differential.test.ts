@@ -1,10 +1,10 @@
 import { sign } from 'node:crypto';
 import test from 'ava';
-import { readSignature, writeSignature } from '../../src/trust/key-type.ts';
+import { readSignature, writeSignature } from '../../src/core/ssh-keys/key-type.ts';
 import { invalidSignature } from '../../src/trust/sshsig.ts';
 import { formatPublicKey } from '../../src/trust/public-key.ts';
 import { bundleNamespace } from '../../src/trust/verify.ts';
-import { WireReader, wireMpint, wireString, wireUint32 } from '../../src/trust/wire.ts';
+import { WireReader, wireMpint, wireString, wireUint32 } from '../../src/core/ssh-keys/wire.ts';
 import { certify } from './certificates.ts';
 import { forge, message, now } from './fixtures.ts';
 import { makers, newEd25519, newP256, newRsa, newSkEd25519, newSkP256, type TestKey } from './keys.ts';

@@ -6,7 +6,7 @@ import { PackferryError, type ErrorCode } from '../../src/core/errors.ts';
 import { type AllowedSigners, parseAllowedSigners } from '../../src/trust/allowed-signers.ts';
 import { encodeArmor } from '../../src/trust/armor.ts';
 import { bundleNamespace, verifyDetached, type VerifiedSigner } from '../../src/trust/verify.ts';
-import { wireString, wireUint32 } from '../../src/trust/wire.ts';
+import { wireString, wireUint32 } from '../../src/core/ssh-keys/wire.ts';
 import type { TestKey } from './keys.ts';
 
 export { newEd25519, newP256, type TestKey } from './keys.ts';

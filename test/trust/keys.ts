@@ -7,13 +7,13 @@ import {
   type KeyObject,
   sign,
 } from 'node:crypto';
-import { ecdsaP256, ecdsaP384, ecdsaP521 } from '../../src/trust/ecdsa.ts';
-import { ed25519 } from '../../src/trust/ed25519.ts';
-import type { KeyType, SoftwareKeyType } from '../../src/trust/key-type.ts';
+import { ecdsaP256, ecdsaP384, ecdsaP521 } from '../../src/core/ssh-keys/ecdsa.ts';
+import { ed25519 } from '../../src/core/ssh-keys/ed25519.ts';
+import type { KeyType, SoftwareKeyType } from '../../src/core/ssh-keys/key-type.ts';
 import { formatPublicKey } from '../../src/trust/public-key.ts';
-import { rsa } from '../../src/trust/rsa.ts';
-import { skEcdsaP256, skEd25519 } from '../../src/trust/security-key.ts';
-import { wireMpint, wireString, wireUint32 } from '../../src/trust/wire.ts';
+import { rsa } from '../../src/core/ssh-keys/rsa.ts';
+import { skEcdsaP256, skEd25519 } from '../../src/core/ssh-keys/security-key.ts';
+import { wireMpint, wireString, wireUint32 } from '../../src/core/ssh-keys/wire.ts';
 
 /** A fresh key with its private half at hand. */
 export interface TestKey {

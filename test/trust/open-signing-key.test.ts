@@ -4,7 +4,7 @@ import test, { type ExecutionContext } from 'ava';
 import { PackferryError } from '../../src/core/errors.ts';
 import { openSigningKey, type SigningKeyOptions } from '../../src/trust/open-signing-key.ts';
 import { bundleNamespace } from '../../src/trust/verify.ts';
-import { WireReader, wireString, wireUint32 } from '../../src/trust/wire.ts';
+import { WireReader, wireString, wireUint32 } from '../../src/core/ssh-keys/wire.ts';
 import { sshKeygen, withSshKeygen } from '../helpers/ssh-keygen.ts';
 import { writeExecutable } from '../helpers/system-exec.ts';
 import { allowedBy, fault, message, verify, withTempDir } from './fixtures.ts';

@@ -1,10 +1,10 @@
 import { sign } from 'node:crypto';
 import test from 'ava';
 import { PackferryError } from '../../src/core/errors.ts';
-import { writeSignature } from '../../src/trust/key-type.ts';
-import { loadPublicKey } from '../../src/trust/loaded-key.ts';
+import { writeSignature } from '../../src/core/ssh-keys/key-type.ts';
+import { loadPublicKey } from '../../src/core/ssh-keys/loaded-key.ts';
 import { formatPublicKey } from '../../src/trust/public-key.ts';
-import { wireMpint, wireString } from '../../src/trust/wire.ts';
+import { wireMpint, wireString } from '../../src/core/ssh-keys/wire.ts';
 import { allowedBy, fault, forge, verify } from './fixtures.ts';
 import { newRsa } from './keys.ts';
 

@@ -7,7 +7,7 @@ import { generateKeyPair } from '../../src/trust/keygen.ts';
 import { readKeyFile } from '../../src/trust/key-file.ts';
 import { openSigner } from '../../src/trust/signer.ts';
 import { bundleNamespace } from '../../src/trust/verify.ts';
-import { wireMpint, wireString, wireUint32 } from '../../src/trust/wire.ts';
+import { wireMpint, wireString, wireUint32 } from '../../src/core/ssh-keys/wire.ts';
 import { sshKeygen, withSshKeygen } from '../helpers/ssh-keygen.ts';
 import { allowedBy, fault, message, verify, withTempDir } from './fixtures.ts';
 import { certify } from './certificates.ts';

@@ -1,9 +1,9 @@
 import test from 'ava';
 import { encodeArmor } from '../../src/trust/armor.ts';
-import { readSignature, writeSignature } from '../../src/trust/key-type.ts';
+import { readSignature, writeSignature } from '../../src/core/ssh-keys/key-type.ts';
 import { invalidSignature, signedData } from '../../src/trust/sshsig.ts';
 import { verifyDetached } from '../../src/trust/verify.ts';
-import { WireReader, wireString } from '../../src/trust/wire.ts';
+import { WireReader, wireString } from '../../src/core/ssh-keys/wire.ts';
 import {
   allowedBy,
   fault,

@@ -1,4 +1,4 @@
-import type { PackferryError } from '../core/errors.ts';
+import type { PackferryError } from '../errors.ts';
 
 /** Makes the error for malformed input out of a reason; the maker knows the file and the code. */
 export type Fail = (reason: string) => PackferryError;

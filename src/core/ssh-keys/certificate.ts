@@ -1,5 +1,5 @@
 import type { KeyType, Verifier } from './key-type.ts';
-import { quote } from './quote.ts';
+import { quote } from '../quote.ts';
 import { type Fail, WireReader, wireString } from './wire.ts';
 
 /** What an authority says of a key (OpenSSH, PROTOCOL.certkeys). */
@@ -24,6 +24,14 @@ export interface CertifiedKey {
   readonly certificate: Certificate;
 }
 
+/** A certificate whose signature nobody has checked yet. */
+export interface UncheckedCertificate extends CertifiedKey {
+  /** The signature of its authority. */
+  readonly signature: Buffer;
+  /** What that has to be over. */
+  readonly signed: Buffer;
+}
+
 type LoadAuthority = (blob: Buffer, fail: Fail) => { readonly verify: Verifier };
 
 const uses: ReadonlyMap<number, Certificate['use']> = new Map([
@@ -44,6 +52,15 @@ export function readCertificate(
   loadAuthority: LoadAuthority,
   fail: Fail,
 ): CertifiedKey {
+  const { verify, plain, certificate, signature, signed } = parseCertificate(blob, type, fail);
+  const inAuthority: Fail = (reason) => fail(`the authority of its certificate: ${reason}`);
+  if (loadAuthority(certificate.authority, inAuthority).verify(signature, signed, inAuthority) === undefined)
+    throw fail('its certificate was not signed by the authority that it names');
+  return { verify, plain, certificate };
+}
+
+/** Reads a certificate to its last byte, without a look at its authority and the signature. */
+export function parseCertificate(blob: Buffer, type: KeyType, fail: Fail): UncheckedCertificate {
   const reader = new WireReader(blob, fail);
   reader.text('the key type');
   reader.string('the nonce');
@@ -68,9 +85,6 @@ export function readCertificate(
   const signature = reader.string("the authority's signature");
   reader.end("the authority's signature");
 
-  const inAuthority: Fail = (reason) => fail(`the authority of its certificate: ${reason}`);
-  if (loadAuthority(authority, inAuthority).verify(signature, signed, inAuthority) === undefined)
-    throw fail('its certificate was not signed by the authority that it names');
   const certificate: Certificate = {
     serial,
     use,
@@ -81,7 +95,7 @@ export function readCertificate(
     criticalOptions,
     authority,
   };
-  return { verify, plain, certificate };
+  return { verify, plain, certificate, signature, signed };
 }
 
 function nameIn(reader: WireReader, what: string, fail: Fail): string {
@@ -106,4 +120,10 @@ function optionsIn(bytes: Buffer, fail: Fail): string[] {
     reader.string('the value of an option');
   }
   return names;
+}
+
+/** A time of a certificate, for people. Dates end before some certificates do. */
+export function certificateTime(seconds: bigint): string {
+  const time = new Date(Number(seconds) * 1000);
+  return Number.isNaN(time.getTime()) ? `second ${seconds}` : time.toISOString();
 }

@@ -1,6 +1,6 @@
 import { constants, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
 import { proofIf, type SoftwareKeyType, writeSignature } from './key-type.ts';
-import { quote } from './quote.ts';
+import { quote } from '../quote.ts';
 import { type Fail, WireReader } from './wire.ts';
 
 /** The signature algorithms of RSA keys (RFC 8332). The key type's own name stands for SHA-1, which is never taken. */

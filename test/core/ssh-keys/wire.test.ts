@@ -1,7 +1,7 @@
 import test from 'ava';
-import { PackferryError } from '../../src/core/errors.ts';
-import { WireReader, wireMpint, wireString, wireUint32 } from '../../src/trust/wire.ts';
-import { fault } from './fixtures.ts';
+import { PackferryError } from '../../../src/core/errors.ts';
+import { WireReader, wireMpint, wireString, wireUint32 } from '../../../src/core/ssh-keys/wire.ts';
+import { fault } from '../../trust/fixtures.ts';
 
 const fail = (reason: string): PackferryError => new PackferryError('E_SIGNATURE_INVALID', reason);
 const reader = (hex: string): WireReader => new WireReader(Buffer.from(hex, 'hex'), fail);

@@ -1,7 +1,7 @@
 import { type Certificate, readCertificate } from './certificate.ts';
 import type { KeyType, Verifier } from './key-type.ts';
 import { certifiedTypeOf, keyTypeOf, supportedKeyTypes } from './key-types.ts';
-import { quote } from './quote.ts';
+import { quote } from '../quote.ts';
 import { type Fail, WireReader } from './wire.ts';
 
 /** A public key that is ready to verify. */
@@ -29,7 +29,8 @@ export function loadPublicKey(blob: Buffer, fail: Fail): LoadedKey {
   return { type: certified, verify, plain, certificate };
 }
 
-function loadPlainKey(blob: Buffer, fail: Fail): LoadedKey {
+/** Reads the blob of a public key that is no certificate to its last byte. */
+export function loadPlainKey(blob: Buffer, fail: Fail): LoadedKey {
   const reader = new WireReader(blob, fail);
   const name = reader.text('the key type');
   const type = keyTypeOf(name);
