@@ -1,4 +1,5 @@
 import { Option } from 'commander';
+import type { FoundTarget } from '../flows/targets.ts';
 import { parseJobs } from './options.ts';
 
 /** Over SSH each image goes through a channel of its own, of which one alone does not fill a long way. */
@@ -12,7 +13,10 @@ export function deliveryJobsOption(what: string): Option {
 }
 
 /** Images that are brought to each target at the same time. Several far targets share the way out as it is. */
-export function deliveryJobs(jobs: number | undefined, targets: readonly string[]): number {
-  const isFarAway = targets.length === 1 && targets[0]?.startsWith('ssh:') === true;
+export function deliveryJobs(
+  jobs: number | undefined,
+  targets: readonly Pick<FoundTarget, 'isOverSsh'>[],
+): number {
+  const isFarAway = targets.length === 1 && targets[0]?.isOverSsh === true;
   return jobs ?? (isFarAway ? deliveriesAtOnce.farAway : deliveriesAtOnce.usual);
 }

@@ -19,12 +19,22 @@ export interface SaveOptions {
   readonly signal?: AbortSignal;
 }
 
+/** How fast something may be sent. */
+export interface SendingPace {
+  /** Bytes that are asked for at a time, at most. */
+  readonly piece: number;
+  /** Resolves when so many bytes may be sent; rejects when the signal fires. */
+  take(bytes: number, signal: AbortSignal): Promise<void>;
+}
+
 /** The images of an engine as they lie there, unpacked and without manifests. */
 export interface UnpackedImages {
   /** As `ImageSource.resolve`, without having anything saved: the image is `isUnpacked`. Takes no digest. */
   resolve(reference: ImageReference, platform: Platform, signal?: AbortSignal): Promise<LockedImage>;
   /** The bytes of a save of such an image, a tar archive of which nothing is verified. They throw what they cannot give. */
   openSave(image: LockedImage, options?: SaveOptions): AsyncIterable<Buffer>;
+  /** How fast what is left of a save may be sent on; as fast as it goes where this is absent. */
+  readonly pace?: SendingPace;
 }
 
 /** Something that images can be taken from: a registry, a bundle, an OCI layout folder, an engine. */

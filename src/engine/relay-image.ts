@@ -3,7 +3,7 @@ import { relayArchive, type Relayed } from '../archive/relay/relay-archive.ts';
 import type { Digest } from '../core/digest.ts';
 import { eachDuring } from '../core/each-during.ts';
 import type { LockedImage } from '../core/image.ts';
-import type { DeliverOptions, Delivery, ImageSource } from '../core/ports.ts';
+import type { DeliverOptions, Delivery, ImageSource, SendingPace } from '../core/ports.ts';
 import type { Engine } from './engine.ts';
 import { loadArchive } from './engine-load.ts';
 import type { IdleWatch } from './patience.ts';
@@ -54,6 +54,7 @@ async function relay(
       openSave: (unwanted) => eachDuring(unpacked.openSave(image, { signal: unwanted }), idle.during),
       name: `${image.reference}: ${image.source}`,
       without,
+      pace: blamelessPace(unpacked.pace, idle),
       heldAs: engine.facts.product === 'podman' ? 'empty file' : 'nothing',
       ...stopping,
       onRelayed: (so) => {
@@ -64,4 +65,9 @@ async function relay(
     });
   await loadArchive(engine, image, open, { loadIdle, ...stopping });
   return relayed;
+}
+
+/** Nor is time in which nothing may be sent. */
+function blamelessPace(pace: SendingPace | undefined, { during }: IdleWatch): SendingPace | undefined {
+  return pace && { piece: pace.piece, take: (bytes, signal) => during(pace.take(bytes, signal)) };
 }

@@ -43,7 +43,7 @@ export class EarlySurvey {
         this.#answered.set(target, this.#ask(target, signal));
         return target;
       };
-      return Object.assign(opening, { url: open.url });
+      return Object.assign(opening, { url: open.url, isOverSsh: open.isOverSsh });
     });
   }
 

@@ -48,6 +48,11 @@ export function engineAt(scheme: 'docker' | 'podman' | 'ssh', rest: string): Loc
   return (environment) => locate(`${scheme}:${rest}`, environment);
 }
 
+/** Is the engine on another machine, reached over SSH? Throws `E_ENDPOINT_INVALID`. */
+export async function isOverSsh(url: string, environment: EngineAccess['environment']): Promise<boolean> {
+  return url.startsWith('ssh:') || isFar(await parseEngine(url)(environment));
+}
+
 /** Reaches an engine. Throws `E_ENDPOINT_INVALID`, and what connecting throws. */
 export async function reachEngine(
   locate: Locate,

@@ -1,5 +1,4 @@
-import { Readable } from 'node:stream';
-import { RateLimit, limited, type Clock } from './rate-limit.ts';
+import { allOf, limited, RateLimit, type Clock } from './rate-limit.ts';
 import type { ImageSource } from '../core/ports.ts';
 import { withBlobs } from './with-blobs.ts';
 
@@ -20,7 +19,7 @@ export interface Pace {
 /** Targets at the same time where nobody says how many. */
 export const usualTargetsAtOnce = 8;
 
-/** The source for one more target, which is read as fast as may be sent there. `clock` is that of the machine when absent. */
+/** The source for one more target, which gives as fast as may be sent there. `clock` is that of the machine when absent. */
 export function limitedSources(
   { limitRate, limitRatePerTarget }: Pace,
   clock?: Clock,
@@ -35,11 +34,8 @@ export function limitedSources(
     return withBlobs(
       source,
       async (image, blob, options) => limited(await source.openBlob(image, blob, options), limits),
-      unpacked && {
-        ...unpacked,
-        openSave: (image, options) =>
-          limited(Readable.from(unpacked.openSave(image, options), { objectMode: false }), limits),
-      },
+      // Of a save some is read that is not sent.
+      unpacked && { ...unpacked, pace: allOf(limits) },
     );
   };
 }

@@ -1,6 +1,7 @@
 import { Transform, type Readable, type TransformCallback, pipeline } from 'node:stream';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { SendingPace } from '../core/ports.ts';
 
 /** A clock that never goes back, in milliseconds. `sleep` rejects when the signal fires. */
 export interface Clock {
@@ -23,8 +24,8 @@ const leastPiece = 1024;
  * So many bytes per second, for all who ask it together (a token bucket that holds what may be sent in 100 ms). Whoever asks
  * first goes first.
  */
-export class RateLimit {
-  /** Bytes that are asked for at a time, so that all come to their turn, and nothing goes in gusts. */
+export class RateLimit implements SendingPace {
+  /** So small that all come to their turn, and nothing goes in gusts. */
   readonly piece: number;
   readonly #perMillisecond: number;
   readonly #clock: Clock;
@@ -37,7 +38,6 @@ export class RateLimit {
     this.piece = Math.max(leastPiece, Math.floor((bytesPerSecond * slack) / 1000));
   }
 
-  /** Resolves when so many bytes may be sent. */
   async take(bytes: number, signal: AbortSignal): Promise<void> {
     const now = this.#clock.now();
     const start = Math.max(this.#free, now - slack);
@@ -46,21 +46,29 @@ export class RateLimit {
   }
 }
 
+/** As fast as every one of these allows. */
+export function allOf(limits: readonly SendingPace[]): SendingPace {
+  return {
+    piece: Math.min(...limits.map(({ piece }) => piece)),
+    take: async (bytes, signal) => {
+      for (const limit of limits) await limit.take(bytes, signal);
+    },
+  };
+}
+
 /** `stream` no faster than every one of `limits` allows. It is read no faster either: nothing piles up. */
-export function limited(stream: Readable, limits: readonly RateLimit[]): Readable {
+export function limited(stream: Readable, limits: readonly SendingPace[]): Readable {
   // pipeline reports through the last stream; the callback only keeps it from throwing.
-  return pipeline(stream, new LimitedStream(limits), () => undefined);
+  return pipeline(stream, new LimitedStream(allOf(limits)), () => undefined);
 }
 
 class LimitedStream extends Transform {
-  readonly #limits: readonly RateLimit[];
-  readonly #piece: number;
+  readonly #pace: SendingPace;
   readonly #stop = new AbortController();
 
-  constructor(limits: readonly RateLimit[]) {
+  constructor(pace: SendingPace) {
     super();
-    this.#limits = limits;
-    this.#piece = Math.min(...limits.map(({ piece }) => piece));
+    this.#pace = pace;
   }
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
@@ -73,9 +81,10 @@ class LimitedStream extends Transform {
   }
 
   async #pass(chunk: Buffer): Promise<void> {
-    for (let at = 0; at < chunk.length; at += this.#piece) {
-      const part = chunk.subarray(at, at + this.#piece);
-      for (const limit of this.#limits) await limit.take(part.length, this.#stop.signal);
+    const { piece } = this.#pace;
+    for (let at = 0; at < chunk.length; at += piece) {
+      const part = chunk.subarray(at, at + piece);
+      await this.#pace.take(part.length, this.#stop.signal);
       this.push(part);
     }
   }

@@ -7,6 +7,7 @@ import { openOciTarget } from '../archive/oci-target.ts';
 import { openDockerTarget } from '../engine/docker-target.ts';
 import { isFar } from '../engine/far-engine.ts';
 import { sshTarget, stagedTarget, type SshAccess } from '../engine/ssh-access.ts';
+import type { SshEndpoint } from '../engine/ssh-endpoint.ts';
 import type { StageFolder } from '../engine/stage/staged-target.ts';
 import type { RegistrySourceOptions } from '../registry/options.ts';
 import { engineAt } from './engine-endpoint.ts';
@@ -32,15 +33,20 @@ export interface EndpointOptions {
 /** `quietly`: nobody is asked anything on the way. */
 type OpenTarget = (signal: AbortSignal, quietly?: boolean) => Promise<ImageTarget>;
 
-/** A target that is known but has not been touched, and as what it was named. */
-export type FoundTarget = OpenTarget & { readonly url: string };
+/** A target that has not been touched, and as what it was named. */
+export type NamedTarget = OpenTarget & { readonly url: string };
+
+export type FoundTarget = NamedTarget & {
+  /** An engine on another machine that is reached over SSH, also where only a variable or a context says so. */
+  readonly isOverSsh: boolean;
+};
 
 /** Reads endpoint URLs; touches nothing. Throws `E_ENDPOINT_INVALID` with every one that names no target. */
 export async function findTargets(
   urls: readonly string[],
   options: EndpointOptions,
 ): Promise<readonly FoundTarget[]> {
-  return allOf(urls.map(async (url) => Object.assign(await findTarget(url, options), { url })));
+  return allOf(urls.map((url) => findTarget(url, options)));
 }
 
 /** Opens targets, all or none. Throws what those say that cannot be used. */
@@ -64,13 +70,13 @@ export async function openTargets(
  * out to be one and the same, one is left.
  */
 export async function openUsableTargets(
-  found: readonly FoundTarget[],
+  found: readonly NamedTarget[],
   signal: AbortSignal,
   atOnce = usualTargetsAtOnce,
 ): Promise<readonly ImageTarget[]> {
   if (found.length === 1) return openTargets(found, signal);
   const limit = pLimit(atOnce);
-  const open = async (one: FoundTarget): Promise<ImageTarget> => {
+  const open = async (one: NamedTarget): Promise<ImageTarget> => {
     try {
       signal.throwIfAborted();
       return await one(signal);
@@ -117,7 +123,7 @@ export async function openMeanwhile<T>(
   const both = AbortSignal.any([signal, inVain.signal]);
   let isWorking = true;
   const working = work().finally(() => (isWorking = false));
-  const patient = found.map((open): FoundTarget => {
+  const patient = found.map((open): NamedTarget => {
     const early = async (): Promise<ImageTarget> => {
       await Promise.race([after, working]);
       try {
@@ -125,7 +131,7 @@ export async function openMeanwhile<T>(
       } catch (fault) {
         const error = asPackferryError(fault);
         const isAsking = error.code === 'E_SSH_AUTH';
-        const isTriedAgain = isAsking || !open.url.startsWith('ssh:');
+        const isTriedAgain = isAsking || !open.isOverSsh;
         if (isWorking && !both.aborted && !isAsking) onTrouble(open.url, error, isTriedAgain);
         if (!isTriedAgain) throw fault;
         await working;
@@ -165,29 +171,37 @@ const role: EndpointRole<'docker' | 'podman' | 'ssh' | 'oci' | 'registry'> = {
     'Targets are docker:, docker:unix:///PATH, docker:tcp://HOST:PORT, docker:?sudo, docker:?as=USER, the same with podman:, ssh://[USER@]HOST, oci:DIR, and registry://HOST[:PORT][/PREFIX].',
 };
 
-async function findTarget(url: string, options: EndpointOptions): Promise<OpenTarget> {
-  const { environment, registries, ssh, stage, loadIdle, emit = silent } = options;
-  const engine = loadIdle === undefined ? {} : { loadIdle };
+async function findTarget(url: string, options: EndpointOptions): Promise<FoundTarget> {
+  const { environment, registries, loadIdle } = options;
   const { scheme, rest } = parseEndpointUrl(url, role);
-  if (scheme === 'registry') return findRegistry(registryBase(url, rest), await registries?.());
+  const near = (open: OpenTarget): FoundTarget => Object.assign(open, { url, isOverSsh: false });
+  if (scheme === 'registry') return near(await findRegistry(registryBase(url, rest), await registries?.()));
   if (scheme !== 'oci') {
     const place = await engineAt(scheme, rest)(environment);
-    if (!isFar(place)) return (signal) => openDockerTarget(place, { ...engine, signal });
-    const { endpoint } = place;
-    const access = (quietly = false): typeof ssh =>
-      quietly && ssh !== undefined ? { ...ssh, ask: undefined } : ssh;
-    if (stage !== undefined)
-      return (signal, quietly) => stagedTarget(endpoint, { ssh: access(quietly), stage, emit, signal });
-    return async (signal, quietly) =>
-      openDockerTarget(await sshTarget(endpoint, { ssh: access(quietly), emit, signal }), {
-        ...engine,
-        signal,
-      });
+    if (isFar(place)) return Object.assign(overSsh(place.endpoint, options), { url, isOverSsh: true });
+    const engine = loadIdle === undefined ? {} : { loadIdle };
+    return near((signal) => openDockerTarget(place, { ...engine, signal }));
   }
-  if (rest !== '') return () => openOciTarget(rest);
+  if (rest !== '') return near(() => openOciTarget(rest));
   throw new PackferryError('E_ENDPOINT_INVALID', `${JSON.stringify(url)} names no folder`, {
     hint: role.examples,
   });
+}
+
+function overSsh(
+  endpoint: SshEndpoint,
+  { ssh, stage, loadIdle, emit = silent }: EndpointOptions,
+): OpenTarget {
+  const access = (quietly = false): typeof ssh =>
+    quietly && ssh !== undefined ? { ...ssh, ask: undefined } : ssh;
+  if (stage !== undefined)
+    return (signal, quietly) => stagedTarget(endpoint, { ssh: access(quietly), stage, emit, signal });
+  const engine = loadIdle === undefined ? {} : { loadIdle };
+  return async (signal, quietly) =>
+    openDockerTarget(await sshTarget(endpoint, { ssh: access(quietly), emit, signal }), {
+      ...engine,
+      signal,
+    });
 }
 
 /** The client is loaded only where it is needed. */

@@ -11,6 +11,7 @@ import { ClientConnection } from './client-connection.ts';
 import { formatDestination, type Destination } from './destination.ts';
 import type { HostConnection } from './host-connection.ts';
 import type { SshUser } from './settings.ts';
+import { tellingTouch } from './touch.ts';
 
 export interface ClientConnectOptions {
   readonly me: SshUser;
@@ -40,7 +41,7 @@ export async function connectByClient(
   const folder = await privateFolder();
   try {
     const control = path.join(folder, 'control');
-    const master = client.startMaster(control, patience);
+    const master = client.startMaster(control, patience, await tellingTouch(me.environment, folder));
     const connection = new ClientConnection(client, master, { folder, control, signal });
     master.onWords = (line) => {
       // Somebody has to touch a key.

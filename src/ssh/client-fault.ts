@@ -32,7 +32,7 @@ const known: readonly KnownWords[] = [
     pattern:
       /Permission denied \(|Too many authentication failures|No more authentication methods|authentication (methods )?failed/i,
     code: 'E_SSH_AUTH',
-    hint: 'Check the user and the key. Nothing is asked while ssh connects: keys with a passphrase belong into an ssh-agent, passwords need packferry\'s own client (without --ssh-command). To see more: --ssh-command "ssh -v".',
+    hint: 'Check the user and the key, or the ticket of Kerberos (klist). Nothing is asked while ssh connects: keys with a passphrase belong into an ssh-agent, passwords need packferry\'s own client (without --ssh-command). To see more: --ssh-command "ssh -v".',
   },
   {
     pattern:

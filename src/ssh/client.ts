@@ -74,13 +74,13 @@ export class Client {
     }
   }
 
-  startMaster(control: string, patience: readonly string[]): Master {
+  startMaster(control: string, patience: readonly string[], environment: SshUser['environment']): Master {
     const { connecting, destination } = this.#settings;
-    const { stdout, stderr, ended, stop } = this.#start([
-      ...connecting,
-      ...patience,
-      ...['-M', '-N', '-S', control, '-o', 'ControlPersist=no', ...hostArguments(destination)],
-    ]);
+    const asMaster = ['-M', '-N', '-S', control, '-o', 'ControlPersist=no'];
+    const { stdout, stderr, ended, stop } = this.#start(
+      [...connecting, ...patience, ...asMaster, ...hostArguments(destination)],
+      environment,
+    );
     stdout.resume();
     const words = new Words();
     let last = '';
@@ -126,8 +126,8 @@ export class Client {
   }
 
   /** It stays in the process group: a terminal that closes ends it, too. Its words are to be English, here and there. */
-  #start(args: readonly string[]): RunningCommand {
-    const { words, environment } = this.#settings;
+  #start(args: readonly string[], environment = this.#settings.environment): RunningCommand {
+    const { words } = this.#settings;
     const [program, ...given] = words;
     const env = { ...environment, LC_ALL: 'C' };
     return runningChild(spawn(program, [...given, ...args], { env, stdio: ['pipe', 'pipe', 'pipe'] }));

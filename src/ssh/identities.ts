@@ -32,12 +32,17 @@ export async function readIdentities(
     const plain = parse(bytes);
     const beside = plain instanceof Error ? await readKey(`${file}.pub`) : undefined;
     const besideKey = beside === undefined || typeof beside === 'string' ? undefined : parse(beside);
+    const isSecurityKey =
+      plain instanceof Error &&
+      (plain.message.includes('type: sk-') ||
+        (typeof beside !== 'string' && beside?.toString().startsWith('sk-')));
     const isPublic = !(plain instanceof Error) && !plain.isPrivateKey();
     const known = plain instanceof Error ? besideKey : plain;
     found.push({
       file,
       publicBlob: known === undefined || known instanceof Error ? undefined : known.getPublicSSH(),
       open: async (ask) => {
+        if (isSecurityKey) return `${file} belongs to a security key`;
         if (isPublic) return `${file} is a public key, whose private one no agent holds`;
         return plain instanceof Error ? openLocked(file, bytes, plain, ask) : plain;
       },

@@ -48,7 +48,7 @@ export interface HostSettings {
 }
 
 /** As OpenSSH has them, without those that need a security key. */
-const defaultIdentities = ['id_rsa', 'id_ecdsa', 'id_ed25519'];
+const defaultIdentities = ['id_rsa', 'id_ecdsa', 'id_ecdsa_sk', 'id_ed25519', 'id_ed25519_sk'];
 
 /** Finds the settings of a host. Throws `E_SSH_CONFIG`. */
 export async function settingsOf(

@@ -29,19 +29,26 @@ export function connectFault(name: string, fault: Error): PackferryError {
     return unreachable(
       name,
       `no common ground with this SSH server: ${words}`,
-      'It needs a key of type Ed25519, ECDSA or RSA with SHA-2, and a cipher like aes128-gcm or aes128-ctr.',
+      /key exchange/i.test(words)
+        ? `It takes only key exchange that the client in packferry does not know, perhaps post-quantum. ${letSsh}`
+        : `It needs a key of type Ed25519, ECDSA or RSA with SHA-2, and a cipher like aes128-gcm or aes128-ctr. ${letSsh}`,
       fault,
     );
   }
   return unreachable(name, words, 'Is that an SSH server? Look at its log.', fault);
 }
 
+/** The way for what the client in packferry cannot do. */
+const letSsh = 'Or let ssh itself connect: --ssh-command ssh.';
+
 /** The error for a user whom the host does not let in; `account` says what was tried. */
 export function notLetIn(name: string, account: string, canAsk: boolean): PackferryError {
   const more = canAsk
     ? ''
     : ' Passwords and passphrases are asked for on a terminal only; a password may also come from --ssh-password-file.';
+  const isBeyond = /\bgssapi|security key/.test(account);
+  const other = isBeyond ? ` For Kerberos and security keys let ssh itself connect: --ssh-command ssh.` : '';
   return new PackferryError('E_SSH_AUTH', `${name}: not let in: ${account}`, {
-    hint: `Check the user and the key: --identity FILE, IdentityFile in ssh_config, or ssh-add for the agent.${more}`,
+    hint: `Check the user and the key: --identity FILE, IdentityFile in ssh_config, or ssh-add for the agent.${more}${other}`,
   });
 }

@@ -35,7 +35,8 @@ function watched(answers: (time: number) => Promise<void> = () => Promise.resolv
     },
     ...{ deliver: none, confirm: none, close: () => Promise.resolve() },
   };
-  return { found: [Object.assign(() => Promise.resolve(target), { url: 'docker:' })], asked };
+  const opening = Object.assign(() => Promise.resolve(target), { url: 'docker:', isOverSsh: false });
+  return { found: [opening], asked };
 }
 
 /** Opens target and bundle as an import does, and imports. Returns how often the target had been asked when it began. */

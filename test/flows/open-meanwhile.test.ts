@@ -21,7 +21,7 @@ function watched(
       const close = (): Promise<void> => Promise.resolve(void seen.push(`close ${url}`));
       return Promise.resolve({ name: url, survey: none, deliver: none, confirm: none, close });
     };
-    return Object.assign(opening, { url });
+    return Object.assign(opening, { url, isOverSsh: url.startsWith('ssh:') });
   });
   const { signal } = new AbortController();
   const onTrouble = (target: string, { code }: PackferryError, isTriedAgain: boolean): void => {

@@ -58,6 +58,8 @@ export interface SshdOptions {
   readonly pam?: boolean;
   /** Uses the key and home of another server. */
   readonly like?: Sshd;
+  /** What else it has in its environment. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** It is in a network namespace of its own, at port 22 of an address of its own. Needs `network-namespaces`. */
   readonly link?: LinkOptions;
 }
@@ -131,8 +133,10 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   await writeUsers(folder, options);
   const service = await startService({
     name: 'sshd',
-    command: 'unshare',
+    command: 'env',
     args: [
+      ...Object.entries(options.environment ?? {}).map(([name, value]) => `${name}=${value}`),
+      'unshare',
       ...(plan?.unshare ?? []),
       '--mount',
       '--propagation',

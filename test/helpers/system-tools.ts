@@ -1,6 +1,7 @@
 import { accessSync, constants, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { ExecutionContext } from 'ava';
+import { softwareKeyProvider } from './security-key.ts';
 import { hasEngineRoot } from './system-engine-root.ts';
 import { hasNetworkNamespaces } from './system-netns.ts';
 
@@ -26,14 +27,25 @@ export type ToolName =
   | 'useradd'
   | 'apt-get'
   | 'dpkg-deb'
-  | 'newuidmap';
+  | 'newuidmap'
+  | 'krb5kdc'
+  | 'kdb5_util'
+  | 'kadmin.local'
+  | 'kinit';
 
 /**
  * What a test needs: a program, to run as root, this kind of machine, the newer engines that `.ci/engines` brings, hosts
- * behind links, Debian's own Python with pip, or a kernel with cgroups v2.
+ * behind links, Debian's own Python with pip, a kernel with cgroups v2, or the security key in software of OpenSSH's tests.
  */
 export type Need =
-  ToolName | 'root' | 'linux-x64' | 'newer-engines' | 'network-namespaces' | 'python3-pip' | 'cgroups-v2';
+  | ToolName
+  | 'root'
+  | 'linux-x64'
+  | 'newer-engines'
+  | 'network-namespaces'
+  | 'python3-pip'
+  | 'cgroups-v2'
+  | 'software-security-key';
 
 export interface SystemTools {
   readonly root: boolean;
@@ -65,6 +77,7 @@ export function systemTools(): SystemTools {
       needs.filter((need) => {
         if (need === 'root') return !root;
         if (need === 'newer-engines') return !hasEngineRoot();
+        if (need === 'software-security-key') return softwareKeyProvider() === undefined;
         if (need === 'network-namespaces') return !hasNetworkNamespaces();
         // Not the pip of the PATH, which may belong to another Python.
         if (need === 'python3-pip') return !isExecutable('/usr/bin/pip') || !isExecutable('/usr/bin/python3');

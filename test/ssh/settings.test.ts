@@ -44,7 +44,7 @@ test('without any file: the usual keys and files, and signs of life', async (t) 
   });
   t.deepEqual(
     found.identityFiles,
-    ['id_rsa', 'id_ecdsa', 'id_ed25519'].map((name) => `/home/.ssh/${name}`),
+    ['id_rsa', 'id_ecdsa', 'id_ecdsa_sk', 'id_ed25519', 'id_ed25519_sk'].map((name) => `/home/.ssh/${name}`),
   );
   t.true(found.areDefaultIdentities);
   t.deepEqual(found.userKnownHosts, ['/home/.ssh/known_hosts', '/home/.ssh/known_hosts2']);

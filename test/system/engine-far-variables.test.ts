@@ -2,8 +2,10 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
 import { silent } from '../../src/core/events.ts';
+import type { StageFolder } from '../../src/engine/stage/staged-target.ts';
 import { openTargets, findTargets } from '../../src/flows/targets.ts';
 import { diagnoseEngine } from '../../src/flows/doctor-engines.ts';
+import type { SshUser } from '../../src/ssh/settings.ts';
 import { setPath } from '../helpers/ssh-engine.ts';
 import { userOf } from '../helpers/ssh-user.ts';
 import { withDockerd } from '../helpers/system-dockerd.ts';
@@ -20,11 +22,11 @@ async function reached(
   sshd: Sshd,
   url: 'docker:' | 'podman:',
   environment: Readonly<Record<string, string | undefined>>,
-  me = userOf(sshd),
+  { me = userOf(sshd), ...more }: { readonly me?: SshUser; readonly stage?: StageFolder } = {},
 ): Promise<{ readonly name: string; readonly foundBy: string | undefined; readonly isThere: boolean }> {
   const ssh = { me, acceptNew: false, ask: undefined };
   const { signal } = new AbortController();
-  const options = { environment, ssh, emit: silent };
+  const options = { environment, ssh, emit: silent, ...more };
   const [target] = await openTargets(await findTargets([url], options), signal);
   if (target === undefined) throw new Error('no target');
   try {
@@ -46,7 +48,11 @@ test.serial(
         async (sshd) => {
           await makeKnown(sshd);
           const there = `ssh://root@127.0.0.1:${sshd.port}`;
-          t.deepEqual(await reached(sshd, 'docker:', { DOCKER_HOST: there }), {
+          const byHost = { DOCKER_HOST: there };
+          // Staged by way of a folder there, which is not there.
+          const stage = { dir: '/nonexistent/folder' };
+          await t.throwsAsync(reached(sshd, 'docker:', byHost, { stage }), { code: 'E_TARGET_UNWRITABLE' });
+          t.deepEqual(await reached(sshd, 'docker:', byHost), {
             name: `${there}?engine=docker`,
             foundBy: 'DOCKER_HOST',
             isThere: true,
@@ -78,7 +84,7 @@ test.serial(
           const knownHosts = path.join(sshd.home, '.ssh', 'known_hosts');
           const me = userOf(sshd, { home: '/nonexistent', knownHosts });
           const byHost = { CONTAINER_HOST: `${there}${socket}`, CONTAINER_SSHKEY: sshd.identity };
-          t.deepEqual(await reached(sshd, 'podman:', byHost, me), {
+          t.deepEqual(await reached(sshd, 'podman:', byHost, { me }), {
             name,
             foundBy: 'CONTAINER_HOST',
             isThere: true,
@@ -93,7 +99,7 @@ test.serial(
           await mkdir(home);
           const environment = { PATH: process.env['PATH'], HOME: home, CONTAINERS_CONF };
           const byName = { ...environment, CONTAINER_CONNECTION: 'far' };
-          t.deepEqual(await reached(sshd, 'podman:', byName, me), {
+          t.deepEqual(await reached(sshd, 'podman:', byName, { me }), {
             name,
             foundBy: 'CONTAINER_CONNECTION=far',
             isThere: true,

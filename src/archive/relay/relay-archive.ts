@@ -6,6 +6,7 @@ import { collect } from '../../core/collect.ts';
 import { digestOf, hexOf, type Digest } from '../../core/digest.ts';
 import { PackferryError } from '../../core/errors.ts';
 import type { LockedImage } from '../../core/image.ts';
+import type { SendingPace } from '../../core/ports.ts';
 import { limits } from '../../core/limits.ts';
 import { digestMismatch } from '../../core/verify-stream.ts';
 import { parseConfig } from '../oci-documents.ts';
@@ -32,6 +33,8 @@ export interface RelayOptions {
   readonly without: ReadonlySet<Digest>;
   /** What stands for them: a file without content, as Podman wants it, or nothing. */
   readonly heldAs: 'empty file' | 'nothing';
+  /** How fast it may be sent; what is only read does not count. */
+  readonly pace?: SendingPace | undefined;
   readonly signal?: AbortSignal;
   /** Called for every piece that was read. */
   readonly onRelayed?: (relayed: Relayed) => void;
@@ -200,7 +203,13 @@ class Relay {
 
   /** Waits while the receiver does: the save is read no faster than it takes. */
   async #send(bytes: Buffer): Promise<void> {
-    this.#stop.throwIfAborted();
-    if (!this.#out.write(bytes)) await once(this.#out, 'drain', { signal: this.#stop });
+    const { pace } = this.#options;
+    const piece = pace?.piece ?? bytes.length;
+    for (let at = 0; at < bytes.length; at += piece) {
+      const part = bytes.subarray(at, at + piece);
+      await pace?.take(part.length, this.#stop);
+      this.#stop.throwIfAborted();
+      if (!this.#out.write(part)) await once(this.#out, 'drain', { signal: this.#stop });
+    }
   }
 }

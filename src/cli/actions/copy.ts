@@ -61,10 +61,7 @@ async function runCopy(
   const retag = (options.retag ?? []).map(parseRetag);
   const found = await deliveryTargets(session, options, await targetsOf(session, options));
   const bundles = new VerifiedBundles(session, options, begin);
-  const jobs = deliveryJobs(
-    options.jobs,
-    found.map(({ url }) => url),
-  );
+  const jobs = deliveryJobs(options.jobs, found);
   const reading = { ...options, jobs: jobs * 3 };
   return withRegistries(session, { registries: new Map(), path: '' }, reading, async (registries) => {
     const sources = new Sources({

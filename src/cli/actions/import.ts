@@ -77,7 +77,7 @@ async function readOptions(session: Session, dir: string, options: ImportOptions
   if (options.singlePass === true) refuseTooMany(urls.length, options.targetsAtOnce);
   if (options.packsTo !== undefined) await checkFolderPlace(options.packsTo);
   const found = await deliveryTargets(session, options, urls);
-  return { dir, only, retag, found, jobs: deliveryJobs(options.jobs, urls) };
+  return { dir, only, retag, found, jobs: deliveryJobs(options.jobs, found) };
 }
 
 async function runImport(

@@ -1,10 +1,11 @@
 import path from 'node:path';
 import { PackferryError } from '../../core/errors.ts';
+import { isOverSsh } from '../../flows/engine-endpoint.ts';
 import { findEngine } from '../../flows/inventory/engines.ts';
 import type { HostEndpoint } from '../../flows/hosts/endpoints.ts';
 import { syncHosts } from '../../flows/sync/sync.ts';
 import type { SyncReport } from '../../schema/reports-hosts.ts';
-import { cacheFolderOf } from '../context.ts';
+import { cacheFolderOf, type Context } from '../context.ts';
 import { allHosts } from '../hosts.ts';
 import type { HostsOptions } from '../hosts-options.ts';
 import { paceOf, type PaceOptions } from '../pace-options.ts';
@@ -16,7 +17,7 @@ import type { SshOptions } from '../ssh-options.ts';
 import { sumUp } from '../text/delivery.ts';
 import { syncSummary, syncText, whatIsBrought } from '../text/sync.ts';
 import { visible } from '../text/visible.ts';
-import { onExisting, staging, type DeliveryOptions } from './targets.ts';
+import { onExisting, refuseNothingStaged, staging, type DeliveryOptions } from './targets.ts';
 
 export interface SyncOptions
   extends
@@ -41,14 +42,12 @@ export const syncCommand: Action<SyncOptions> = async (session, _, options) => {
   const hosts = await neededHosts(session, options);
   const authority =
     options.from === undefined ? undefined : findEngine({ name: options.from, url: options.from }, access);
+  await refuseNothingToStage(options, hosts, context.env);
   const { report, errors, approved } = await syncHosts({
     ...{ patterns, authority, jobs: options.jobs, hostsAtOnce: options.jobs * 4, emit, signal },
     ...paceOf(options),
     loadIdle: options.targetTimeout * 1000,
-    ...staging(
-      options,
-      hosts.map(({ url }) => url),
-    ),
+    ...staging(options),
     engines: hosts.map((host) => findEngine(host, access)),
     spoolDir: path.join(cacheFolderOf(context), 'spool'),
     onExisting: onExisting(context, options.onExisting),
@@ -59,6 +58,18 @@ export const syncCommand: Action<SyncOptions> = async (session, _, options) => {
   const summary = approved ? syncSummary(report) : 'Nothing was brought.';
   return { report, text: syncText(report), summary, errors: sumUp(errors, options, 'brought', report) };
 };
+
+/** Hosts are only looked at where it is not written which way they are reached. */
+async function refuseNothingToStage(
+  options: SyncOptions,
+  hosts: readonly HostEndpoint[],
+  environment: Context['env'],
+): Promise<void> {
+  const { stage } = staging(options);
+  if (stage === undefined) return;
+  const areOverSsh = hosts.map(({ url }) => isOverSsh(url, environment));
+  refuseNothingStaged(options, await Promise.all(areOverSsh));
+}
 
 function neededPatterns({ images }: SyncOptions): readonly string[] {
   const patterns = checkPatterns('--images', images);

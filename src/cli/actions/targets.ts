@@ -52,29 +52,37 @@ export async function deliveryTargets(
       { ...named, retries, maxWait, timeout },
     );
   };
-  return findTargets(urls, {
+  const found = await findTargets(urls, {
     environment: session.context.env,
     registries,
     ...(options.targetTimeout === undefined ? {} : { loadIdle: options.targetTimeout * 1000 }),
     ssh: sshAccess(session, options),
-    ...staging(options, urls),
+    ...staging(options),
     emit: session.emit,
   });
+  refuseNothingStaged(
+    options,
+    found.map(({ isOverSsh }) => isOverSsh),
+  );
+  return found;
 }
 
-/** `--stage`, `--stage-dir DIR`. Throws `E_USAGE` where nothing can be staged. */
-export function staging(
-  { stage, stageDir }: Pick<DeliveryOptions, 'stage' | 'stageDir'>,
-  urls: readonly string[],
-): { readonly stage?: StageFolder } {
+type StageOptions = Pick<DeliveryOptions, 'stage' | 'stageDir'>;
+
+/** `--stage`, `--stage-dir DIR`. */
+export function staging({ stage, stageDir }: StageOptions): { readonly stage?: StageFolder } {
   if (stage !== true && stageDir === undefined) return {};
-  if (urls.some((url) => url.startsWith('ssh:')))
-    return { stage: stageDir === undefined ? {} : { dir: stageDir } };
+  return { stage: stageDir === undefined ? {} : { dir: stageDir } };
+}
+
+/** Throws `E_USAGE` where images are to be staged and nothing is reached over SSH. */
+export function refuseNothingStaged(options: StageOptions, areOverSsh: readonly boolean[]): void {
+  if (staging(options).stage === undefined || areOverSsh.includes(true)) return;
   throw new PackferryError(
     'E_USAGE',
-    'images are staged on the way to engines over SSH, and none is a target',
+    'images are staged on the way to engines over SSH, and no target is one',
     {
-      hint: 'Leave --stage out, or name one: ssh://[USER@]HOST.',
+      hint: 'Leave --stage out, or name one: ssh://[USER@]HOST, or docker: where DOCKER_HOST or a context leads over SSH.',
     },
   );
 }

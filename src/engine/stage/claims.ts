@@ -139,7 +139,8 @@ async function isReady(keeper: Duplex): Promise<void> {
 
 /** Who holds a folder, in words. */
 function whoIs(holder: string): string {
-  const [, seconds, host] = /^[0-9a-f]+_([0-9]{1,12})_([A-Za-z0-9.-]+)-[0-9]+(?:\.left)?$/.exec(holder) ?? [];
+  const [, seconds, host] =
+    /^[0-9a-f]+_([0-9]{1,12})_([A-Za-z0-9.-]+)-[0-9]+(?:(?:\.given)?\.left)?$/.exec(holder) ?? [];
   if (seconds === undefined || host === undefined) return 'another packferry';
   const since = new Date(1000 * Number(seconds)).toISOString().replace(/\.[0-9]+/, '');
   return `another packferry (on ${host}, since ${since})`;

@@ -164,12 +164,16 @@ export class FarFolder {
     return { status: status === undefined ? undefined : Number(status), words };
   }
 
-  /** Removes it, on any connection that there is; not what another run holds. */
-  async remove(): Promise<void> {
+  /**
+   * Removes it, on any connection that there is; not what another run holds. With `isGiven` whoever waits for it may go on
+   * with what is there.
+   */
+  async remove(isGiven: boolean): Promise<void> {
     const { claims, root } = this.#options;
     const away = `${root}/${randomBytes(16).toString('hex')}`;
     await this.#lasting.finish(async (connection) => {
-      await runScript(connection, scripts.remove, [this.path, await claims.on(connection, root), away]);
+      const claim = await claims.on(connection, root);
+      await runScript(connection, scripts.remove, [this.path, claim, away, isGiven ? '1' : '0']);
     });
   }
 

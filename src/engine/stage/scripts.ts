@@ -4,7 +4,9 @@
  *
  * The folder of an image is worked in by one run at a time. Its `lock` is a folder, since of several that make one at the
  * same time one succeeds; in it lies an empty file whose name is the claim of who holds it. A claim changes hands by being
- * renamed, which succeeds once. Behind one that was given up stands `.left`: anybody may take it.
+ * renamed, which succeeds once. Behind one that was given up stands `.left`: anybody may take it. Whoever waits for a folder
+ * has put a file with its own claim into `want` there: a run that was stopped does not remove what somebody waits for, but
+ * gives it up, with `.given.left` behind the claim. Where all who waited are gone, the last of them removes it.
  *
  * Exit statuses: 10 for a folder that is not there, 11 for what cannot be written or removed, 12 for content that is not
  * the one that was sent, 15 where another run holds the folder, 16 where another one has removed it meanwhile.
@@ -41,7 +43,8 @@ export const makeRoot = lines(
 /**
  * `ROOT OWNER CLAIM`. Runs as long as the connection. All folders that this owner has held on earlier ones are held by this
  * claim from now on; then prints `ready`. Each line of its input is a sign of life, for others to see in `beat`. At its
- * end, whatever that is, the folders are left to whoever wants them. They are named by their paths: others may remove them.
+ * end, whatever that is, the folders are left to whoever wants them, and what it waited for itself and was given up for it is
+ * removed, if nobody else waits. They are named by their paths: others may remove them.
  */
 export const keep = lines(
   'trap "" HUP; umask 077; r=$1; o=$2; c=$3;',
@@ -50,7 +53,13 @@ export const keep = lines(
   'printf "ready\\n";',
   'while read -r b; do for f in "$r"/*/lock/"$c"; do',
   '[ -f "$f" ] && printf "%s\\n" "$b" > "${f%/lock/*}/beat"; done; done 2> /dev/null;',
-  'for f in "$r"/*/lock/"$c"; do [ -f "$f" ] && mv -f -- "$f" "$f.left"; done 2> /dev/null; exit 0',
+  'for f in "$r"/*/lock/"$c"; do [ -f "$f" ] && mv -f -- "$f" "$f.left"; done 2> /dev/null;',
+  // A name like those of folders for images: what cannot be removed now is after two days.
+  'a=$r/$(printf "%.32s" "$c--------------------------------");',
+  'for f in "$r"/*/want/"$c"; do [ -f "$f" ] || continue; rm -f -- "$f"; d=${f%/want/*};',
+  'for w in "$d"/want/*; do [ -f "$w" ] && continue 2; done;',
+  'for g in "$d"/lock/*.given.left; do',
+  '[ -f "$g" ] && mv -- "$g" "$d/lock/$c" && mv -- "$d" "$a" && rm -rf -- "$a" && rmdir -- "$r"; done; done 2> /dev/null; exit 0',
 );
 
 /**
@@ -65,10 +74,11 @@ export const claim = lines(
   'if m=$(mkdir -- "$l" 2>&1); then true > "$l/$c" || { rmdir -- "$l"; exit 11; };',
   'else for f in "$l"/*; do case ${f##*/} in *.left | "$s") mv -f -- "$f" "$l/$c" 2> /dev/null ;; esac; done;',
   'if [ "$s" = "*" ]; then rmdir -- "$l" 2> /dev/null; fi; fi;',
-  'if [ -f "$l/$c" ]; then printf "mine\\n"; touch -- "$2"; ls -ldn -- "$2" || exit 16;',
+  'if [ -f "$l/$c" ]; then printf "mine\\n"; rm -f -- "$2/want/$c"; touch -- "$2"; ls -ldn -- "$2" || exit 16;',
   `find . -type d -name "${'?'.repeat(32)}" -prune -mtime +1 -exec rm -rf -- {} \\;; exit 0; fi;`,
   // Or nothing can be made there.
   '[ -d "$l" ] || { printf "%s\\n" "$m" >&2; exit 16; };',
+  '{ [ -d "$2/want" ] || mkdir -- "$2/want"; true > "$2/want/$c"; } 2> /dev/null;',
   'for f in "$l"/*; do printf "%s\\n" "${f##*/}"; done;',
   '{ cat -- "$2/beat"; ls -ln -- "$2"/*.part "$2"/*.fed; } 2> /dev/null; exit 0',
 );
@@ -129,11 +139,16 @@ export const load = lines(
 );
 
 /**
- * `FOLDER CLAIM AWAY`. Removes the folder of an image: under the name AWAY, so that others can begin with a new one at once.
- * Does nothing where another run holds it.
+ * `FOLDER CLAIM AWAY GIVEN`. Removes the folder of an image: under the name AWAY, so that others can begin with a new one at
+ * once. Does nothing where another run holds it. Where GIVEN is 1 and somebody waits for it, it is given up instead; it is looked
+ * once more who waits then, since whoever gives up waiting looks whether it was given up after that.
  */
 export const remove = lines(
-  '[ -f "$1/lock/$2" ] || exit 0; mv -- "$1" "$3" || exit 11;',
+  'k=$1/lock/$2; [ -f "$k" ] || exit 0;',
+  'waits() { for w in "$1"/want/*; do if [ -f "$w" ]; then return 0; fi; done; return 1; };',
+  'if [ "$4" = 1 ] && waits "$1"; then mv -- "$k" "$k.given.left" || exit 11;',
+  'if waits "$1"; then exit 0; fi; mv -- "$k.given.left" "$k" 2> /dev/null || exit 0; fi;',
+  'mv -- "$1" "$3" || exit 11;',
   'for i in 1 2 3; do rm -rf -- "$3" && break; sleep 1; done;',
   'if [ -e "$3" ]; then exit 11; fi',
 );

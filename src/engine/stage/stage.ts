@@ -70,16 +70,19 @@ export class Stage {
   /**
    * Does work with the folder of an image held, and removes the folder afterwards; waits while another run holds it. Where
    * it is lost to another run, the work begins anew: it has to look first at what is there. What was sent stays when the
-   * host is out of reach. Throws what the work throws, the abort reason, `E_SSH_UNREACHABLE`, `E_TARGET_FULL`,
+   * host is out of reach, and when the work fails while another run waits for the folder, which goes on with it. Throws what the work throws, the abort reason, `E_SSH_UNREACHABLE`, `E_TARGET_FULL`,
    * `E_TARGET_UNWRITABLE`.
    */
   alone<T>(image: LockedImage, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
     const name = nameOf(image);
     return this.#onePerImage(name, async () => {
       for (let lost = 0; ; lost += 1) {
+        let isDone = false;
         try {
           await this.#open(name, image, signal);
-          return await work();
+          const done = await work();
+          isDone = true;
+          return done;
         } catch (fault) {
           signal?.throwIfAborted();
           if (!(fault instanceof ClaimLost)) throw fault;
@@ -87,7 +90,7 @@ export class Stage {
           const message = `${image.reference}: ${this.#options.name}: another packferry has gone on with it there`;
           this.#options.emit({ type: 'note', level: 'info', message });
         } finally {
-          await this.#remove(name);
+          await this.#remove(name, !isDone);
         }
       }
     });
@@ -236,12 +239,12 @@ export class Stage {
     this.#options.emit({ type: 'note', level: 'info', message });
   }
 
-  async #remove(name: string): Promise<void> {
+  async #remove(name: string, isGiven: boolean): Promise<void> {
     const folder = this.#folders.get(name);
     if (folder === undefined) return;
     this.#folders.delete(name);
     try {
-      await folder.remove();
+      await folder.remove(isGiven);
     } catch (fault) {
       const message = `${folder.name}: stays there, the next run goes on with it: ${messageOf(fault)}`;
       this.#options.emit({ type: 'note', level: 'warning', message });

@@ -11,7 +11,7 @@ import type { SurveyedHost } from '../inventory/survey.ts';
 import { askForObjections } from '../preflight.ts';
 import { resolveAll, throwUnresolved, unresolved } from '../resolve.ts';
 import { takeStraight, withoutSaving } from '../straight-through.ts';
-import { closeTargets, openUsableTargets, type FoundTarget } from '../targets.ts';
+import { closeTargets, openUsableTargets, type NamedTarget } from '../targets.ts';
 import { giverOf, type SyncImage } from './plan.ts';
 import { sourceOfHosts } from './source.ts';
 import type { SyncOptions } from './sync.ts';
@@ -45,7 +45,7 @@ export async function bring(
   try {
     // Hosts that cannot be opened are called by their URL, the others as their engine is.
     const meantFor = new Map(work.map(({ host, images }) => [host.host.url, images]));
-    const found = work.map(({ host, images }): FoundTarget => {
+    const found = work.map(({ host, images }): NamedTarget => {
       const open = async (): Promise<ImageTarget> => {
         const target = await openTarget(host, options);
         meantFor.set(target.name, images);

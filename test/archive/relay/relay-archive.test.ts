@@ -32,7 +32,7 @@ interface Result {
 
 async function relay(
   save: readonly TarMember[] | Buffer,
-  options: Partial<Pick<RelayOptions, 'without' | 'heldAs'>> = {},
+  options: Partial<Pick<RelayOptions, 'without' | 'heldAs' | 'pace'>> = {},
   of: LockedImage = image,
 ): Promise<Result> {
   const bytes = Buffer.isBuffer(save) ? save : tarOf(save);
@@ -265,4 +265,40 @@ test('the save is read no faster than the receiver takes it, and closed when it 
   out.destroy();
   await whenClosed;
   t.true(read < save.length);
+});
+
+test('a pace is asked for every byte that is sent, in pieces, and for none of what the receiver has', async (t) => {
+  const asked: number[] = [];
+  const take = (bytes: number): Promise<void> => Promise.resolve(void asked.push(bytes));
+  const held = { without: new Set([bottom]), pace: { piece: 256, take } };
+  const { bytes, relayed } = await relay(members, held);
+  t.is(
+    asked.reduce((sum, one) => sum + one, 0),
+    bytes.length,
+  );
+  t.true(Math.max(...asked) <= 256);
+  t.true((relayed?.skipped ?? 0) > 3000);
+});
+
+test('a relay that is given up while it may not send ends, and lets the save go', async (t) => {
+  let isLetGo = false;
+  const stop = new AbortController();
+  const out = relayArchive(image, {
+    openSave: (signal) => {
+      signal.addEventListener('abort', () => (isLetGo = true));
+      return Readable.from([tarOf(members)]) as AsyncIterable<Buffer>;
+    },
+    ...{ name: 'the save', without: new Set<Digest>(), heldAs: 'nothing', signal: stop.signal },
+    pace: {
+      piece: 256,
+      take: (_, signal) => {
+        setImmediate(() => stop.abort());
+        return new Promise((_resolve, reject) => {
+          signal.addEventListener('abort', () => reject(new Error('given up')));
+        });
+      },
+    },
+  });
+  await t.throwsAsync(collect(out, 1e7, 'the archive'), { name: 'AbortError' });
+  t.true(isLetGo);
 });
