@@ -12,7 +12,7 @@ export interface MediaPlaces {
 
 const linux: MediaPlaces = { mounts: '/proc/self/mountinfo', links: '/dev/disk' };
 
-type Media = NonNullable<Receipt['bundle']['media']>;
+type Media = NonNullable<NonNullable<Receipt['bundle']>['media']>;
 
 /**
  * The disk that a folder lies on, with the names that udev has for it: model and serial number, UUID, label. Undefined

@@ -50,19 +50,19 @@ export function receiptFolderOf(
 }
 
 /**
- * Runs an import or a verification of one bundle, which leaves a receipt, however it ends. What fails afterwards is an error
+ * Runs what leaves one receipt, of one bundle or of images that nobody has signed, however it ends. What fails afterwards is an error
  * like any other; see `withReceipts`.
  */
 export function withReceipt(
   session: Session,
-  { dir, ...run }: Run & { readonly dir: string },
+  { dir, ...run }: Run & { readonly dir?: string },
   witnessed: Witnessed,
 ): Promise<Outcome> {
   return withReceipts(session, run, async (receipts) => witnessed(await receipts.begin(dir)));
 }
 
 /**
- * Runs what takes images from bundles: each one leaves a receipt, however the run ends. A run that could not leave one is
+ * Runs what brings images to targets or judges bundles: each bundle leaves a receipt, and so does what comes from elsewhere, however the run ends. A run that could not leave one is
  * refused before it begins (`E_RECEIPT_UNWRITABLE`); a verification changes nothing, so there that is only told. The key
  * that is to sign is opened before, too.
  */
@@ -98,7 +98,7 @@ export async function withReceipts(
 function told({ action }: Run, written: readonly WrittenReceipt[]): object {
   const [receipt] = written;
   if (receipt === undefined) return {};
-  return action === 'import' || action === 'verify' ? { receipt } : { receipts: written };
+  return action === 'copy' || action === 'serve' ? { receipts: written } : { receipt };
 }
 
 /** The receipts of one run, one for each bundle. */
@@ -107,7 +107,7 @@ export class Receipts {
   readonly #session: Session;
   readonly #run: Run;
   /** The bundles of which no receipt was left yet. */
-  #begun: { readonly dir: string; readonly evidence: Evidence }[] = [];
+  #begun: { readonly dir: string | undefined; readonly evidence: Evidence }[] = [];
   #store: Promise<Store | undefined> | undefined;
 
   constructor(session: Session, run: Run) {
@@ -115,8 +115,10 @@ export class Receipts {
     this.#run = run;
   }
 
-  /** Before a bundle is looked at: what takes down what is found of it. */
-  async begin(dir: string): Promise<Evidence> {
+  /**
+   * Before a bundle is looked at: what takes down what is found of it. Without a folder, of images that come from elsewhere.
+   */
+  async begin(dir?: string): Promise<Evidence> {
     await (this.#store ??= openStore(this.#session, this.#run));
     const evidence = new Evidence();
     this.#begun.push({ dir, evidence });
@@ -125,13 +127,17 @@ export class Receipts {
 
   /**
    * Writes the receipts of what was begun, and tells what did not go well. Each is written once. A command line that was refused
-   * (`E_USAGE`) leaves none of what was not looked at: there is nothing that it could witness.
+   * (`E_USAGE`) leaves none of what was not looked at: there is nothing that it could witness. Nor is there where all images came
+   * from bundles and others could have come from elsewhere.
    */
   async leave(
     errors: readonly PackferryError[],
   ): Promise<{ readonly written: readonly WrittenReceipt[]; readonly errors: readonly PackferryError[] }> {
     const isRefused = errors.some(({ code }) => code === 'E_USAGE');
-    const begun = this.#begun.filter(({ evidence }) => evidence.hasSeen || !isRefused);
+    const isAlone = this.#begun.length === 1;
+    const begun = this.#begun.filter(
+      ({ dir, evidence }) => evidence.hasSeen || (!isRefused && (dir !== undefined || isAlone)),
+    );
     this.#begun = [];
     const store = await this.#store?.catch(() => undefined);
     const left: Left[] = [];
@@ -205,13 +211,16 @@ async function siteSigner(
 
 async function contentOf(
   { context, signal }: Session,
-  { action, dir }: Run & { readonly dir: string },
+  { action, dir }: Run & { readonly dir: string | undefined },
   evidence: Evidence,
   errors: readonly PackferryError[],
 ): Promise<Omit<ReceiptContent, 'endedAt' | 'durationMs'>> {
   const { machine, tool, now, uid, env } = context;
   const { bundle, site, ...findings } = evidence.findings;
-  const [program, media] = await Promise.all([programHash(machine.program), mediaOf(dir)]);
+  const [program, media] = await Promise.all([
+    programHash(machine.program),
+    dir === undefined ? undefined : mediaOf(dir),
+  ]);
   const sudoUser = env['SUDO_USER'] ?? '';
   return {
     action,
@@ -224,7 +233,9 @@ async function contentOf(
       ...(sudoUser === '' ? {} : { sudoUser }),
     },
     ...(site === undefined ? {} : { site }),
-    bundle: { dir: path.resolve(dir), ...bundle, ...(media === undefined ? {} : { media }) },
+    ...(dir === undefined
+      ? {}
+      : { bundle: { dir: path.resolve(dir), ...bundle, ...(media === undefined ? {} : { media }) } }),
     ...findings,
     outcome: {
       result: resultOf(evidence, errors, signal),

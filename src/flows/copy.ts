@@ -37,8 +37,8 @@ export interface CopyOptions extends Pace {
   readonly jobs: number;
   /** Told how each image fared at each target, and by which source, as soon as that is known, for evidence. */
   readonly onBrought?: (target: string, image: ImportedImage, source: string) => void;
-  /** Called before the first byte is brought anywhere; not in a dry run. */
-  readonly begin: () => Promise<void>;
+  /** Called before the first byte is brought anywhere, with what was found; not in a dry run. */
+  readonly begin: (found: readonly LockedImage[]) => Promise<void>;
   readonly emit: Emit;
   readonly signal: AbortSignal;
 }
@@ -79,7 +79,7 @@ export async function copyImages(options: CopyOptions): Promise<Copied> {
   warnOfLeftOut(surveyed, emit);
   refuseConflicts(surveyed, options);
   await askForObjections(surveyed, options);
-  if (!dryRun) await options.begin();
+  if (!dryRun) await options.begin(found);
   const errors = unresolved(resolved);
   const failures: PackferryError[] = [];
   const sourceNames = new Map(found.map(({ reference, source: name }) => [reference, name]));

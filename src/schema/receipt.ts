@@ -34,12 +34,56 @@ const file = z.object({
 
 const trustFile = z.object({ file: z.string(), sha256 });
 
-/** Evidence of one run of `import`, `verify`, `copy` or `serve` with one bundle: what was looked at, what was decided, by whom, with which result. */
+const bundle = z.object({
+  dir: z.string(),
+  sumsSha256: sha256.exactOptional().describe('sha256 of SHA256SUMS: the identity of the bundle.'),
+  name: z.string().exactOptional(),
+  sequence: z.int().exactOptional(),
+  createdAt: z.string().exactOptional(),
+  expiresAt: z.string().exactOptional(),
+  audience: z.array(z.string()).exactOptional(),
+  media: z
+    .object({
+      mountPoint: z.string(),
+      fileSystem: z.string(),
+      device: z.string(),
+      ids: z.array(z.string()).describe('Names below /dev/disk/by-id, by-uuid and by-label.'),
+    })
+    .exactOptional()
+    .describe('The disk that the bundle lay on, as far as the system tells.'),
+});
+
+/** What comes from elsewhere than a bundle, as it was found there. */
+const unsigned = z.object({
+  sources: z.array(z.string()).describe('Where images were looked for, in this order.'),
+  images: z.array(
+    z.object({
+      reference: z.string(),
+      source: z.string(),
+      manifest: digest.exactOptional().describe('Absent for an image as an engine has it: they forget it.'),
+      config: digest,
+    }),
+  ),
+});
+
+/** What an engine built, out of what. */
+const built = z.object({
+  engine: z.string(),
+  reference: z.string(),
+  id: digest.exactOptional().describe('Absent where nothing was built.'),
+  base: z.object({ reference: z.string(), id: digest, digest: digest.exactOptional() }).exactOptional(),
+  dockerfile: sha256.exactOptional().describe('Of its text.'),
+});
+
+/**
+ * Evidence of one run of `import`, `verify`, `copy` or `serve` with one bundle, or of one of `copy`, `sync` or `build` with images
+ * that nobody has signed: what was looked at, what was decided, by whom, with which result.
+ */
 export const receiptSchema = z.object({
   schema: z.literal(receiptSchemaId),
   number: z.int().positive().describe('Its place in the chain; the first is 1.'),
   previous: sha256.nullable().describe('sha256 of the file of the receipt before; null in the first.'),
-  action: z.enum(['import', 'verify', 'copy', 'serve']),
+  action: z.enum(['import', 'verify', 'copy', 'serve', 'sync', 'build']),
   singlePass: z
     .literal(true)
     .exactOptional()
@@ -65,24 +109,7 @@ export const receiptSchema = z.object({
     sudoUser: z.string().exactOptional().describe('Who called sudo, as sudo says.'),
   }),
   site: z.string().exactOptional(),
-  bundle: z.object({
-    dir: z.string(),
-    sumsSha256: sha256.exactOptional().describe('sha256 of SHA256SUMS: the identity of the bundle.'),
-    name: z.string().exactOptional(),
-    sequence: z.int().exactOptional(),
-    createdAt: z.string().exactOptional(),
-    expiresAt: z.string().exactOptional(),
-    audience: z.array(z.string()).exactOptional(),
-    media: z
-      .object({
-        mountPoint: z.string(),
-        fileSystem: z.string(),
-        device: z.string(),
-        ids: z.array(z.string()).describe('Names below /dev/disk/by-id, by-uuid and by-label.'),
-      })
-      .exactOptional()
-      .describe('The disk that the bundle lay on, as far as the system tells.'),
-  }),
+  bundle: bundle.exactOptional().describe('Absent where images came from elsewhere; see `unsigned`.'),
   signers: z.array(signer).describe('Whose signatures were good and trusted.'),
   trust: z.object({
     version: z.int().positive().exactOptional(),
@@ -111,9 +138,15 @@ export const receiptSchema = z.object({
   targets: z.array(
     z.object({
       name: z.string(),
+      host: z.string().exactOptional().describe('What the file of hosts calls it.'),
       images: z.array(importedImage),
+      error: errorReport.exactOptional().describe('Why it could not be asked: nothing was sent there.'),
     }),
   ),
+  unsigned: unsigned
+    .exactOptional()
+    .describe('Images that came from engines, registries and folders: nobody has signed what they are.'),
+  built: built.exactOptional(),
   lent: z
     .array(lentReport)
     .exactOptional()

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { deliveredTo, exportReport } from './reports.ts';
+import { deliveredTo, exportReport, writtenReceipt } from './reports.ts';
 import { digest, platform } from './parts.ts';
 import { reportVersion } from './versions.ts';
 
@@ -20,5 +20,6 @@ export const buildReport = z.object({
   targets: z.array(deliveredTo),
   /** The bundle that it was written into, as `export` tells of it. */
   bundle: exportReport.exactOptional(),
+  receipt: writtenReceipt.exactOptional(),
 });
 export type BuildReport = z.infer<typeof buildReport>;

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { digest, size, utcTime } from './parts.ts';
-import { deliveredTo, errorReport } from './reports.ts';
+import { deliveredTo, errorReport, writtenReceipt } from './reports.ts';
 import { reportVersion } from './versions.ts';
 
 const schemaVersion = z.literal(reportVersion);
@@ -86,6 +86,7 @@ export const syncReport = z.object({
     }),
   ),
   targets: z.array(deliveredTo),
+  receipt: writtenReceipt.exactOptional(),
 });
 
 export type SyncReport = z.infer<typeof syncReport>;

@@ -267,7 +267,7 @@ export const copyReport = z.object({
     }),
   ),
   targets: z.array(deliveredTo),
-  /** One for each bundle that is a source. */
+  /** One for each bundle that is a source, and one for what comes from elsewhere. */
   receipts: z.array(writtenReceipt).exactOptional(),
 });
 

@@ -3,22 +3,16 @@ import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises
 import path from 'node:path';
 import process from 'node:process';
 import test from 'ava';
-import { receiptSchema, type Receipt } from '../../src/schema/receipt.ts';
+import type { Receipt } from '../../src/schema/receipt.ts';
 import { copyReport, importReport, verifyReport } from '../../src/schema/reports.ts';
 import { withFolder } from '../helpers/bundle-fixture.ts';
 import { packferry } from '../helpers/cli.ts';
 import { MemoryInput, MemoryOutput, runCli, type Ran } from '../helpers/cli-run.ts';
 import { addToAgent, emptyAgent, withAgent } from '../trust/ssh-agent.ts';
 import { withSite, writeKey, type Site } from '../helpers/cli-site.ts';
+import { receiptsOf } from '../helpers/receipts.ts';
 
 const fail = (ran: Ran): string => `${ran.stdout}${ran.stderr}`;
-
-async function receiptsOf(state: string): Promise<Receipt[]> {
-  const dir = path.join(state, 'receipts');
-  const names = (await readdir(dir)).filter((name) => name.endsWith('.json')).sort();
-  const texts = await Promise.all(names.map((name) => readFile(path.join(dir, name), 'utf8')));
-  return texts.map((text) => receiptSchema.parse(JSON.parse(text)));
-}
 
 async function onlyReceipt(state: string): Promise<Receipt> {
   const [receipt, ...others] = await receiptsOf(state);
@@ -52,9 +46,9 @@ test('an import leaves a receipt of what was looked at, decided and done', async
       site: 'site-a',
       outcome: { result: 'done', status: 0, errors: [] },
     });
-    t.is(receipt.bundle.name, 'soc');
-    t.is(receipt.bundle.dir, site.bundle);
-    t.is(receipt.bundle.sumsSha256, report.bundle.sumsSha256);
+    t.is(receipt.bundle?.name, 'soc');
+    t.is(receipt.bundle?.dir, site.bundle);
+    t.is(receipt.bundle?.sumsSha256, report.bundle.sumsSha256);
     t.deepEqual(
       receipt.signers.map(({ principal, fingerprint }) => ({ principal, fingerprint })),
       report.bundle.signers.map(({ principal, fingerprint }) => ({ principal, fingerprint })),
@@ -155,7 +149,7 @@ test(
   (site) =>
     Promise.resolve(['import', site.at('none'), '--trusted-keys', site.trusted, '--state', site.state]),
   'E_BUNDLE_NOT_FOUND',
-  ({ bundle }) => bundle.sumsSha256 === undefined && bundle.name === undefined,
+  ({ bundle }) => bundle !== undefined && bundle.sumsSha256 === undefined && bundle.name === undefined,
 );
 test(
   'a signer who is not trusted: the list that he signed is named, nothing that he says is',
@@ -166,7 +160,7 @@ test(
   },
   'E_SIGNER_UNTRUSTED',
   ({ bundle, signers, images }) =>
-    bundle.sumsSha256 !== undefined && bundle.name === undefined && signers.length + images.length === 0,
+    bundle?.sumsSha256 !== undefined && bundle.name === undefined && signers.length + images.length === 0,
 );
 test(
   'a list that was changed after it was signed',
@@ -189,7 +183,7 @@ test(
     files.find(({ file }) => file === 'images-001.tar')?.result === 'damaged' &&
     files.filter(({ result }) => result === 'good').length === files.length - 1 &&
     signers.length === 1 &&
-    bundle.name === 'soc',
+    bundle?.name === 'soc',
 );
 test(
   'an engine that is off',
@@ -216,7 +210,7 @@ test(
     ];
   },
   'E_WRONG_SITE',
-  ({ site, bundle }) => site === 'site-a' && bundle.audience?.[0] === 'site-b',
+  ({ site, bundle }) => site === 'site-a' && bundle?.audience?.[0] === 'site-b',
 );
 
 test('a verification leaves one, too, and says so in its report', async (t) => {
@@ -382,7 +376,7 @@ test('the real program tells of this very machine, and of itself', async (t) => 
   });
 });
 
-test('a copy leaves a receipt of each bundle that gave images, and none of what nobody has signed', async (t) => {
+test('a copy leaves a receipt of each bundle that gave images, and another of what nobody has signed', async (t) => {
   await withExported(async (site) => {
     const from = ['--from', `bundle:${site.bundle}`, '--trusted-keys', site.trusted, '--state', site.state];
     const ran = await runCli(['copy', '--all', ...from, '--to', `oci:${site.at('images')}`, '--json']);
@@ -391,8 +385,8 @@ test('a copy leaves a receipt of each bundle that gave images, and none of what 
     const receipt = await onlyReceipt(site.state);
     t.is(written?.number, 1);
     t.like(receipt, { action: 'copy', outcome: { result: 'done', status: 0, errors: [] } });
-    t.is(receipt.bundle.dir, site.bundle);
-    t.is(receipt.bundle.name, 'soc');
+    t.is(receipt.bundle?.dir, site.bundle);
+    t.is(receipt.bundle?.name, 'soc');
     t.true(receipt.files.every(({ result }) => result === 'good'));
     t.deepEqual(
       receipt.targets.map(({ name, images }) => [name, images.map(({ status }) => status)]),
@@ -404,24 +398,72 @@ test('a copy leaves a receipt of each bundle that gave images, and none of what 
     const unsigned = ['--from', `oci:${site.at('images')}`, '--state', site.state];
     const plain = await runCli(['copy', '--all', ...unsigned, '--to', `oci:${site.at('third')}`]);
     t.is(plain.status, 0, fail(plain));
-    t.is((await receiptsOf(site.state)).length, 1);
+    const [, bare, ...more] = await receiptsOf(site.state);
+    t.deepEqual(more, []);
+    t.is(bare?.bundle, undefined);
+    t.deepEqual([bare?.signers, bare?.images, bare?.files], [[], [], []]);
+    t.deepEqual(bare?.unsigned?.sources, [`oci:${site.at('images')}`]);
+    t.deepEqual(
+      bare?.unsigned?.images.map(({ reference, source, manifest, config }) => ({
+        ...{ reference, source, manifest, config },
+      })),
+      receipt.images.map(({ reference, manifest, config }) => ({
+        ...{ reference, source: `oci:${site.at('images')}`, manifest, config },
+      })),
+    );
+    t.deepEqual(
+      bare?.targets.map(({ name, images }) => [name, images.map(({ status }) => status)]),
+      [[`oci:${site.at('third')}`, ['loaded', 'loaded', 'loaded']]],
+    );
+    // It tells no delta what is there: nobody has signed what these images are.
+    const second = path.join(site.state, 'receipts', 'receipt-000002.json');
+    const based = await runCli([
+      ...site.exporting.slice(0, 2),
+      '-o',
+      site.at('delta'),
+      '--key',
+      site.key,
+      '--base',
+      second,
+    ]);
+    t.is(based.status, 2, fail(based));
+    t.regex(based.stderr, /E_BASE_INVALID.*nobody has signed/);
+    const shown = await runCli(['receipt', 'show', '--state', site.state]);
+    t.regex(shown.stdout, /Signed by +nobody/);
+    t.true(shown.stdout.includes(bare?.unsigned?.images[0]?.config.slice(7) ?? '?'), shown.stdout);
+    const listed = await runCli(['receipt', 'list', '--state', site.state]);
+    t.regex(listed.stdout, /copy +done +oci:/);
+
+    // Where all came from the bundle, the other place has nothing to do with it.
+    const both = ['--from', `bundle:${site.bundle}`, '--from', `oci:${site.at('images')}`];
+    const mixed = ['copy', receipt.images[0]?.reference ?? '', ...both, ...from.slice(2)];
+    const taken = await runCli([...mixed, '--to', `oci:${site.at('fifth')}`, '--json']);
+    t.is(taken.status, 0, fail(taken));
+    t.deepEqual(
+      copyReport.parse(JSON.parse(taken.stdout)).receipts?.map(({ number }) => number),
+      [3],
+    );
 
     await writeFile(path.join(site.bundle, 'README.txt'), 'changed');
     const bad = await runCli(['copy', '--all', ...from, '--to', `oci:${site.at('fourth')}`]);
     t.is(bad.status, 4, fail(bad));
-    const [, failed] = await receiptsOf(site.state);
-    t.like(failed, { action: 'copy', targets: [], outcome: { result: 'failed', status: 4 } });
+    const failed = (await receiptsOf(site.state)).at(-1);
+    t.like(failed, { number: 4, action: 'copy', targets: [], outcome: { result: 'failed', status: 4 } });
   });
 });
 
-test('a copy from a bundle that could leave no receipt is refused before anything is brought', async (t) => {
+test('a copy that could leave no receipt is refused before anything is brought', async (t) => {
   await withExported(async (site) => {
-    const from = ['--from', `bundle:${site.bundle}`, '--trusted-keys', site.trusted];
+    const trusting = ['--trusted-keys', site.trusted];
+    const good = [...trusting, '--state', site.state, '--to', `oci:${site.at('others')}`];
+    t.is((await runCli(['copy', '--all', '--from', `bundle:${site.bundle}`, ...good])).status, 0);
     await writeFile(site.at('file'), '');
-    const state = ['--state', site.at('file')];
-    const ran = await runCli(['copy', '--all', ...from, ...state, '--to', `oci:${site.at('images')}`]);
-    t.regex(ran.stderr, /E_RECEIPT_UNWRITABLE/);
-    await t.throwsAsync(readdir(site.at('images')), { code: 'ENOENT' });
+    for (const from of [`bundle:${site.bundle}`, `oci:${site.at('others')}`]) {
+      const argv = ['copy', '--all', '--from', from, ...trusting, '--state', site.at('file')];
+      const ran = await runCli([...argv, '--to', `oci:${site.at('images')}`]);
+      t.regex(ran.stderr, /E_RECEIPT_UNWRITABLE/);
+      await t.throwsAsync(readdir(site.at('images')), { code: 'ENOENT' });
+    }
   });
 });
 
@@ -438,7 +480,7 @@ test('serve leaves a receipt of each bundle when it begins, which says where it 
     const receipt = await onlyReceipt(site.state);
     t.like(receipt, { action: 'serve', outcome: { result: 'done', status: 0, errors: [] } });
     t.regex(receipt.served?.url ?? '', /^http:\/\/127\.0\.0\.1:\d+$/);
-    t.is(receipt.bundle.dir, site.bundle);
+    t.is(receipt.bundle?.dir, site.bundle);
     stop.abort();
     t.is((await running).status, 0);
     t.is((await receiptsOf(site.state)).length, 1);

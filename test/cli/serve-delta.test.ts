@@ -84,10 +84,10 @@ test('a delta with its base is served whole, again and again; the base lends lay
           receiptSchema.parse(JSON.parse(await readFile(receipt?.file ?? '', 'utf8'))),
         ),
       );
-      const { lent, served } = written.find(({ bundle }) => bundle.sequence === 2) ?? {};
+      const { lent, served } = written.find(({ bundle }) => bundle?.sequence === 2) ?? {};
       t.like(lent?.[0], { dir: base, sequence: 1, layers: requires.length });
       t.truthy(served);
-      t.is(written.find(({ bundle }) => bundle.sequence === 1)?.served, undefined);
+      t.is(written.find(({ bundle }) => bundle?.sequence === 1)?.served, undefined);
     }
     const state = path.join(made.folder, 'state');
     const history = await runCli(['history', '--json', '--state', state]);

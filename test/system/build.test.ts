@@ -102,6 +102,10 @@ engineTest(
       const lost = await build(['--python', 'requests', '--from', 'demisto/python3:gone']);
       t.is(lost.status, 5);
       t.true(lost.stderr.includes('error[E_IMAGE_NOT_FOUND]'), lost.stderr);
+      t.regex(lost.stderr, /hint: Bring it there first/);
+      const untagged = await build(['--python', 'requests', '--from', 'demisto/python3-deb']);
+      t.is(untagged.status, 5);
+      t.true(untagged.stderr.includes(`hint: It has ${base}: name that with --from`), untagged.stderr);
 
       const failed = await build(['--python', 'broken==1.0']);
       t.is(failed.status, 6);

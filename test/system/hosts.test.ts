@@ -12,12 +12,15 @@ import { copyReport } from '../../src/schema/reports.ts';
 import { buildBase } from '../helpers/build-base.ts';
 import { makeTrust, withFolder } from '../helpers/bundle-fixture.ts';
 import { runCli, type Ran } from '../helpers/cli-run.ts';
+import { writeKey } from '../helpers/cli-site.ts';
 import { lockComposed } from '../helpers/compose.ts';
 import { withImportSite } from '../helpers/import-site.ts';
 import { engineKinds, withEngine, type EngineKind } from '../helpers/system-engine-kinds.ts';
 import { composedSource } from '../helpers/system-images.ts';
 import { freePort } from '../helpers/free-port.ts';
 import { makeKnown, sshdNeeds, withSshd, type Sshd } from '../helpers/system-sshd.ts';
+import { receiptsOf } from '../helpers/receipts.ts';
+import { sshKeygen, withSshKeygen } from '../helpers/ssh-keygen.ts';
 import { needing } from '../helpers/system-tools.ts';
 
 const base = composeImage({ files: [{ path: 'base', content: noise('base', 200_000) }] });
@@ -214,13 +217,18 @@ hostsTest(
     const limited = await run('inventory', '--hosts', withDead, '--limit', 'apps:!dead');
     t.is(limited.status, 0, limited.stderr);
 
-    const argv = ['sync', '--images', 'localhost/**', '--images', 'demisto/*'];
+    const state = path.join(folder, 'state');
+    const [key, signers] = [path.join(folder, 'site_key'), path.join(folder, 'signers')];
+    await writeKey(key, signers);
+    const witnessed = ['--state', state, '--site-key', key];
+    const argv = ['sync', '--images', 'localhost/**', '--images', 'demisto/*', ...witnessed];
     const refused = await run(...argv, '--hosts', withDead);
     t.is(refused.status, 5, refused.stderr);
     t.true(refused.stderr.includes('nothing was brought: 1 of 3 hosts'), refused.stderr);
 
     const dry = await run(...argv, '--hosts', hosts, '--dry-run', '--json');
     t.is(dry.status, 0, dry.stderr);
+    t.is((await receiptsOf(state)).length, 1, 'only the run that was refused has left a receipt');
     const planned = syncReport.parse(JSON.parse(dry.stdout));
     t.deepEqual(planned.targets, []);
     t.deepEqual(
@@ -270,9 +278,66 @@ hostsTest(
     t.like(moved, { reference: other, status: 'loaded', id: changed.config.descriptor.digest });
     t.regex(moved?.replaced?.keptAs ?? '', /other:1\.0-before-/);
 
-    const done = await run('sync', '--images', 'localhost/**', '--hosts', hosts);
+    const done = await run('sync', '--images', 'localhost/**', '--hosts', hosts, ...witnessed);
     t.is(done.status, 0, done.stderr);
     t.true(done.stderr.includes('0 were lacked'), done.stderr);
+
+    // Every run that could have brought something has left a receipt, of each image at each host.
+    const receipts = await receiptsOf(state);
+    const [first, second] = bench.urls;
+    t.deepEqual(
+      receipts.map(({ action, outcome }) => [action, outcome.result, outcome.status]),
+      [5, 6, 6, 0, 0].map((status) => ['sync', status === 0 ? 'done' : 'failed', status]),
+    );
+    const told = receipts.map(({ targets }) =>
+      targets.map(({ host, name, images: rows, error }) => [
+        ...[host, name, error?.code],
+        rows.map(({ reference, status }) => `${reference} ${status}`).sort(),
+      ]),
+    );
+    const lost = (host: string, url: string, code: string | undefined): unknown[] => [host, url, code, []];
+    t.deepEqual(told[0], [
+      lost('app1', first, undefined),
+      lost('app2', second, undefined),
+      lost('dead', `ssh://127.0.0.1:${port}`, 'E_SOURCE_UNREACHABLE'),
+    ]);
+    const both = [`${baseName} present`, `${other} failed`];
+    t.deepEqual(told[2], [
+      ['app1', first, undefined, [...both, `${tool} present`]],
+      ['app2', second, undefined, [...both, `${tool} loaded`]],
+    ]);
+    t.deepEqual(told[3], [
+      ['app1', first, undefined, [`${baseName} present`, `${other} loaded`, `${tool} present`]],
+      ['app2', second, undefined, [`${baseName} present`, `${other} present`, `${tool} present`]],
+    ]);
+    t.deepEqual(told[4]?.[1], ['app2', second, undefined, [`${tool} present`]]);
+    const brought = receipts[2]?.targets[1]?.images.find(({ reference }) => reference === tool);
+    t.is(brought?.id, custom.config.descriptor.digest);
+    t.true((brought?.bytesSent ?? 0) > 0 && (brought?.bytesSkipped ?? 0) > 100_000, JSON.stringify(brought));
+    t.like(receipts[2]?.unsigned?.images[0], {
+      ...{ reference: tool, source: first, config: custom.config.descriptor.digest },
+    });
+    const { config } = changed;
+    t.like(
+      receipts[3]?.targets[0]?.images.find(({ reference }) => reference === other),
+      {
+        id: config.descriptor.digest,
+        before: custom.config.descriptor.digest,
+      },
+    );
+
+    const [line = ''] = (await readFile(signers, 'utf8')).split('\n');
+    await writeFile(signers, line.replace('bundle@packferry', 'receipt@packferry'));
+    const verified = await runCli(['receipt', 'verify', '--state', state, '--trusted-keys', signers]);
+    t.is(verified.status, 0, verified.stderr);
+    await withSshKeygen(t, async () => {
+      const receipt = path.join(state, 'receipts', 'receipt-000005.json');
+      const args = ['-Y', 'verify', '-f', signers, '-I', 'builder', '-n', 'receipt@packferry'];
+      const byHand = sshKeygen([...args, '-s', `${receipt}.sig`], {
+        ...{ cwd: folder, input: await readFile(receipt) },
+      });
+      t.true(byHand.ok, byHand.stderr);
+    });
   },
 );
 
@@ -287,7 +352,9 @@ hostsTest(
     const wheels = path.join(folder, 'wheels');
     await mkdir(wheels);
     await writeFile(path.join(wheels, 'requests-2.32.3-py3-none-any.whl'), 'a wheel');
-    const args = ['build', tool, '--from', from, '--python', 'requests', '--wheels', wheels, '--on', urls[0]];
+    const state = path.join(folder, 'state');
+    const what = ['--from', from, '--python', 'requests', '--wheels', wheels, '--state', state];
+    const args = ['build', tool, ...what, '--on', urls[0]];
     const unmeant = await run(...args, '--limit', 'app2');
     t.is(unmeant.status, 2, unmeant.stderr);
     const bringing = [
@@ -302,11 +369,26 @@ hostsTest(
     ];
     const ran = await run(...args, ...bringing, '--target-timeout', '5m', '--json');
     t.is(ran.status, 6, ran.stderr);
-    const { id, targets } = buildReport.parse(JSON.parse(ran.stdout));
+    const { id, targets, base: stoodOn, receipt: written } = buildReport.parse(JSON.parse(ran.stdout));
     t.like(targets[0]?.images[0], { reference: tool, status: 'loaded', id });
     // The dead one keeps nobody from getting it.
     t.like(targets[1]?.images[0], { status: 'pending' });
     t.regex(ran.stderr, /E_SSH_UNREACHABLE/);
+    const [receipt, ...more] = await receiptsOf(state);
+    t.deepEqual(more, [], 'a command line that was refused leaves none');
+    t.is(written?.number, 1);
+    t.like(receipt, { action: 'build', outcome: { result: 'failed', status: 6 } });
+    t.like(receipt?.built, { reference: tool, id, base: stoodOn });
+    t.deepEqual(
+      receipt?.targets
+        .flatMap(({ images }) => images.map(({ reference, status }) => [reference, status]))
+        .sort(),
+      [
+        [tool, 'loaded'],
+        [tool, 'pending'],
+      ],
+      'in the order in which that was known',
+    );
   },
 );
 

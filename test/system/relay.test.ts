@@ -1,4 +1,4 @@
-import { chmod } from 'node:fs/promises';
+import { chmod, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import test, { type ExecutionContext } from 'ava';
@@ -214,7 +214,7 @@ pairTest(
 );
 
 pairTest(
-  'over SSH, with another name; a store that needs manifests still gets one',
+  'over SSH, with another name; a store that needs manifests still gets one, and gives its own over a file',
   [docker, containerd],
   async (t, { folder, one, two, run }) => {
     for (const { folder: own } of [one, two]) await chmod(own, 0o755);
@@ -235,6 +235,23 @@ pairTest(
       t.deepEqual(await spooled(folder), []);
       const other = reportOf(t, await run(...argv, '--to', url(two)));
       t.like(other.targets[0]?.images[0], { status: 'loaded', id: other.images[0]?.manifest?.digest });
+
+      // From that store, to both: the manifest is the one that it has, every layer that is there stays out of it.
+      await rm(path.join(folder, 'cache'), { recursive: true });
+      const last = 'localhost/acme/tool:3.0';
+      const back = ['copy', tool, '--from', url(two), ...flags, '--retag', `${tool}=${last}`, '--json'];
+      const both = reportOf(t, await run(...back, '--to', url(one), '--to', url(two)));
+      t.is(both.images[0]?.manifest?.digest, other.images[0]?.manifest?.digest);
+      t.deepEqual(
+        both.targets.map(({ images: [image] }) => [image?.status, image?.id]),
+        [
+          ['loaded', custom.config.descriptor.digest],
+          ['loaded', both.images[0]?.manifest?.digest],
+        ],
+      );
+      for (const { images } of both.targets)
+        t.true((images[0]?.bytesSent ?? Infinity) < 10_000, JSON.stringify(images));
+      t.true((await spooled(folder)).length > 0);
     });
   },
   sshdNeeds,

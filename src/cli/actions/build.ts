@@ -1,13 +1,18 @@
+import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { asPackferryError, type PackferryError } from '../../core/errors.ts';
 import type { BuildNetwork } from '../../engine/build-image.ts';
 import { buildImage } from '../../flows/build/build.ts';
-import { readRecipe } from '../../flows/build/recipe.ts';
+import { readRecipe, type BuildRecipe } from '../../flows/build/recipe.ts';
 import { copyImages } from '../../flows/copy.ts';
 import { openEngine } from '../../flows/engine-endpoint.ts';
 import { parseSource } from '../../flows/source-endpoint.ts';
 import { Sources } from '../../flows/sources.ts';
 import { closeTargets, openUsableTargets, type FoundTarget } from '../../flows/targets.ts';
+import { Evidence } from '../../flows/receipt/evidence.ts';
+import type { Engine } from '../../engine/engine.ts';
+import { formatReference } from '../../core/reference.ts';
+import type { Receipt } from '../../schema/receipt.ts';
 import type { TargetReport } from '../../schema/reports.ts';
 import type { BuildReport } from '../../schema/reports-build.ts';
 import { cacheFolderOf, timeToWrite } from '../context.ts';
@@ -24,7 +29,8 @@ import { exportSummary } from '../text/export-summary.ts';
 import { deliverySummary, deliveryTable } from '../text/delivery.ts';
 import { table } from '../text/table.ts';
 import { visible } from '../text/visible.ts';
-import { bundleWriter, type BuildExportOptions } from './build-export.ts';
+import { withReceipt } from '../receipts.ts';
+import { bundleWriter, type BundleWriter, type BuildExportOptions } from './build-export.ts';
 import { withRegistries } from './sources.ts';
 import { deliveryTargets, onExisting, type DeliveryOptions } from './targets.ts';
 
@@ -49,12 +55,14 @@ export interface BuildCommandOptions
   readonly check: boolean;
   readonly onExisting: 'error' | 'retag' | 'overwrite';
   readonly to?: readonly string[];
+  readonly state?: string;
+  readonly siteKey?: string;
 }
 
 /** `build NAME --from BASE` */
 export const buildCommand: Action<BuildCommandOptions> = async (session, [name = ''], options) => {
   const { context, emit, signal } = session;
-  const { packageManager, wheels, indexUrl, network, on, dryRun = false } = options;
+  const { packageManager, wheels, indexUrl, on, dryRun = false } = options;
   const recipe = await readRecipe(
     {
       ...{ name, base: options.from, python: options.python ?? [], packages: options.package ?? [] },
@@ -72,29 +80,62 @@ export const buildCommand: Action<BuildCommandOptions> = async (session, [name =
   const writeBundle = await bundleWriter(session, recipe, options);
   const ssh = sshAccess(session, options);
   const engine = await openEngine(on, { environment: context.env, ssh, emit, signal });
-  const isDated = (context.env['SOURCE_DATE_EPOCH'] ?? '') !== '';
-  const asked = onExisting(context, options.onExisting);
-  let report: BuildReport;
+  // What changes nothing leaves no receipt.
+  const run = (evidence: Evidence): Promise<Built> =>
+    runBuild(session, { recipe, engine, found, writeBundle }, options, evidence);
   try {
-    report = await buildImage({
-      ...{ recipe, engine, dryRun, tool: context.tool, emit, signal, verbose: options.verbose ?? false },
-      onExisting: asked === 'keep' ? 'error' : asked,
-      ...(network === undefined ? {} : { network }),
-      ...(isDated ? { created: timeToWrite(context) } : {}),
-    });
+    if (dryRun) return await run(new Evidence());
+    const { state, siteKey } = options;
+    const receipts = {
+      ...(state === undefined ? {} : { state }),
+      ...(siteKey === undefined ? {} : { siteKey }),
+    };
+    return await withReceipt(session, { action: 'build', options: receipts }, run);
   } finally {
     engine.close();
   }
+};
+
+type Built = Outcome & { readonly report: BuildReport };
+
+/** What is to be built, where, and what becomes of it. */
+interface Work {
+  readonly recipe: BuildRecipe;
+  readonly engine: Engine;
+  readonly found: readonly FoundTarget[];
+  readonly writeBundle: BundleWriter | undefined;
+}
+
+async function runBuild(
+  session: Session,
+  { recipe, engine, found, writeBundle }: Work,
+  options: BuildCommandOptions,
+  evidence: Evidence,
+): Promise<Built> {
+  const { context, emit, signal } = session;
+  const { network, on, dryRun = false } = options;
+  const isDated = (context.env['SOURCE_DATE_EPOCH'] ?? '') !== '';
+  const asked = onExisting(context, options.onExisting);
+  evidence.unsigned([engine.name]);
+  evidence.built({ engine: engine.name, reference: formatReference(recipe.reference) });
+  const report = await buildImage({
+    ...{ recipe, engine, dryRun, tool: context.tool, emit, signal, verbose: options.verbose ?? false },
+    onExisting: asked === 'keep' ? 'error' : asked,
+    ...(network === undefined ? {} : { network }),
+    ...(isDated ? { created: timeToWrite(context) } : {}),
+  });
+  engine.close();
   if (dryRun) return { report, text: report.dockerfile.trimEnd(), raw: true };
+  evidence.built(builtIn(report));
   // The image is there, whatever becomes of its ways to others.
-  const delivered = await orError(deliver(session, options, report, found), signal);
+  const delivered = await orError(deliver(session, options, report, found, evidence), signal);
   const { targets, errors } = 'error' in delivered ? { targets: [], errors: [delivered.error] } : delivered;
   const all = { ...report, targets: [...targets] };
   if (writeBundle === undefined) return outcomeOf(all, on, errors);
   const written = await orError(writeBundle(report), signal);
   if ('error' in written) return outcomeOf(all, on, [...errors, written.error]);
   return outcomeOf({ ...all, bundle: written }, on, errors);
-};
+}
 
 async function orError<T>(work: Promise<T>, signal: AbortSignal): Promise<T | { error: PackferryError }> {
   try {
@@ -111,6 +152,7 @@ async function deliver(
   options: BuildCommandOptions,
   { reference, platform }: BuildReport,
   found: readonly FoundTarget[],
+  evidence: Evidence,
 ): Promise<{ targets: readonly TargetReport[]; errors: readonly PackferryError[] }> {
   if (found.length === 0) return { targets: [], errors: [] };
   const { context, emit, signal } = session;
@@ -129,7 +171,11 @@ async function deliver(
         ...{ platform, retag: [], emit, signal, jobs: 1, dryRun: false, keepGoing: true },
         ...paceOf(options),
         onExisting: onExisting(context, options.onExisting),
-        begin: () => Promise.resolve(),
+        begin: (images) => {
+          evidence.found(images);
+          return Promise.resolve();
+        },
+        onBrought: evidence.image,
       });
       return { targets: report.targets, errors };
     } finally {
@@ -139,7 +185,12 @@ async function deliver(
   });
 }
 
-function outcomeOf(report: BuildReport, on: string, errors: readonly PackferryError[]): Outcome {
+function builtIn({ engine, reference, id, base, dockerfile }: BuildReport): NonNullable<Receipt['built']> {
+  const sha256 = createHash('sha256').update(dockerfile).digest('hex');
+  return { engine, reference, ...(id === undefined ? {} : { id }), base, dockerfile: sha256 };
+}
+
+function outcomeOf(report: BuildReport, on: string, errors: readonly PackferryError[]): Built {
   const { reference, id = '', engine, base, targets, bundle } = report;
   const built = table(
     [{ reference, id }],

@@ -10,7 +10,7 @@ import { parseRetag } from '../../flows/retag.ts';
 import { parseSource } from '../../flows/source-endpoint.ts';
 import { Sources } from '../../flows/sources.ts';
 import { closeTargets, openUsableTargets } from '../../flows/targets.ts';
-import type { CopyReport, ImportedImage } from '../../schema/reports.ts';
+import type { CopyReport } from '../../schema/reports.ts';
 import { cacheFolderOf } from '../context.ts';
 import { judgementOf, type JudgementOptions } from '../bundle-judgement.ts';
 import { tellUnknown, type SiteFreshness } from '../freshness.ts';
@@ -37,7 +37,7 @@ export interface CopyOptions extends CommonOptions, DeliveryOptions, JudgementOp
 
 /** `copy IMAGE... --from ENDPOINT... --to ENDPOINT...` */
 export const copyCommand: Action<CopyOptions> = async (session, images, options) => {
-  // What changes nothing leaves no receipt, nor what nobody has signed.
+  // What changes nothing leaves no receipt.
   const unwritten: Begin = () => Promise.resolve(new Evidence());
   if (options.dryRun === true) return runCopy(session, images, options, unwritten);
   return withReceipts(session, { action: 'copy', options }, (receipts) =>
@@ -45,21 +45,24 @@ export const copyCommand: Action<CopyOptions> = async (session, images, options)
   );
 };
 
-/** Takes down what is found of the bundle in a folder. */
-type Begin = (dir: string) => Promise<Evidence>;
+/** Takes down what is found of the bundle in a folder, or of what comes from elsewhere. */
+type Begin = (dir?: string) => Promise<Evidence>;
 
 async function runCopy(
   session: Session,
-  images: readonly string[],
+  given: readonly string[],
   options: CopyOptions,
   begin: Begin,
 ): Promise<Outcome & { readonly report: CopyReport }> {
   const { context, emit, signal } = session;
-  const names = namesOf(images, options);
+  const names = namesOf(given, options);
   const from = (options.from ?? ['registry:']).map((url) => parseSource(url, (text) => path.resolve(text)));
   const platform = parsePlatform(options.platform);
   const retag = (options.retag ?? []).map(parseRetag);
   const found = await deliveryTargets(session, options, await targetsOf(session, options));
+  const elsewhere = from.filter(({ scheme }) => scheme !== 'bundle').map(({ url }) => url);
+  const unsigned = elsewhere.length === 0 ? undefined : await begin();
+  unsigned?.unsigned(elsewhere);
   const bundles = new VerifiedBundles(session, options, begin);
   const jobs = deliveryJobs(options.jobs, found);
   const reading = { ...options, jobs: jobs * 3 };
@@ -79,8 +82,11 @@ async function runCopy(
         onExisting: onExisting(context, options.onExisting),
         dryRun: options.dryRun ?? false,
         keepGoing: options.keepGoing ?? false,
-        begin: () => bundles.accept(),
-        onBrought: (target, image, source) => bundles.brought(target, image, source),
+        begin: async (images) => {
+          unsigned?.found(images.filter(({ source }) => bundles.evidenceOf(source) === undefined));
+          await bundles.accept();
+        },
+        onBrought: (target, image, source) => (bundles.evidenceOf(source) ?? unsigned)?.image(target, image),
       });
       const what = count(report.images.length, 'image');
       const summary = deliverySummary(what, report).map(visible).join('\n');
@@ -121,9 +127,9 @@ class VerifiedBundles {
     return source;
   }
 
-  /** How an image fared that may be from one of them. */
-  brought(target: string, image: ImportedImage, source: string): void {
-    this.#opened.find((one) => one.source === source)?.evidence.image(target, image);
+  /** What takes down how images of this source fare; undefined for one that is no bundle. */
+  evidenceOf(source: string): Evidence | undefined {
+    return this.#opened.find((one) => one.source === source)?.evidence;
   }
 
   async accept(): Promise<void> {

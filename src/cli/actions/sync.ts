@@ -1,8 +1,9 @@
 import path from 'node:path';
 import { PackferryError } from '../../core/errors.ts';
 import { isOverSsh } from '../../flows/engine-endpoint.ts';
-import { findEngine } from '../../flows/inventory/engines.ts';
+import { findEngine, type FoundEngine } from '../../flows/inventory/engines.ts';
 import type { HostEndpoint } from '../../flows/hosts/endpoints.ts';
+import { Evidence } from '../../flows/receipt/evidence.ts';
 import { syncHosts } from '../../flows/sync/sync.ts';
 import type { SyncReport } from '../../schema/reports-hosts.ts';
 import { cacheFolderOf, type Context } from '../context.ts';
@@ -11,7 +12,8 @@ import type { HostsOptions } from '../hosts-options.ts';
 import { paceOf, type PaceOptions } from '../pace-options.ts';
 import { checkPatterns } from '../patterns.ts';
 import { confirm, isInteractive } from '../prompt.ts';
-import type { Action, CommonOptions, Session } from '../session.ts';
+import { withReceipt, type ReceiptOptions } from '../receipts.ts';
+import type { Action, CommonOptions, Outcome, Session } from '../session.ts';
 import { sshAccess } from '../ssh.ts';
 import type { SshOptions } from '../ssh-options.ts';
 import { sumUp } from '../text/delivery.ts';
@@ -24,6 +26,7 @@ export interface SyncOptions
     CommonOptions,
     SshOptions,
     HostsOptions,
+    ReceiptOptions,
     Pick<DeliveryOptions, 'onExisting' | 'dryRun' | 'keepGoing' | 'stage' | 'stageDir' | keyof PaceOptions> {
   readonly jobs: number;
   readonly retries: number;
@@ -35,7 +38,24 @@ export interface SyncOptions
 
 /** `sync --images PATTERN... --hosts FILE|--host ENDPOINT...` */
 export const syncCommand: Action<SyncOptions> = async (session, _, options) => {
-  const { context, emit, signal } = session;
+  const asked = await readOptions(session, options);
+  // What changes nothing leaves no receipt.
+  if (options.dryRun === true) return runSync(session, asked, options, new Evidence());
+  return withReceipt(session, { action: 'sync', options }, (evidence) =>
+    runSync(session, asked, options, evidence),
+  );
+};
+
+/** What a command line asks for: nothing of it was touched. */
+interface Asked {
+  readonly patterns: readonly string[];
+  readonly hosts: readonly HostEndpoint[];
+  readonly engines: readonly FoundEngine[];
+  readonly authority: FoundEngine | undefined;
+}
+
+async function readOptions(session: Session, options: SyncOptions): Promise<Asked> {
+  const { context, emit } = session;
   const patterns = neededPatterns(options);
   const ssh = sshAccess(session, options);
   const access = { environment: context.env, ssh, emit };
@@ -43,21 +63,40 @@ export const syncCommand: Action<SyncOptions> = async (session, _, options) => {
   const authority =
     options.from === undefined ? undefined : findEngine({ name: options.from, url: options.from }, access);
   await refuseNothingToStage(options, hosts, context.env);
+  return { patterns, hosts, engines: hosts.map((host) => findEngine(host, access)), authority };
+}
+
+async function runSync(
+  session: Session,
+  { patterns, hosts, engines, authority }: Asked,
+  options: SyncOptions,
+  evidence: Evidence,
+): Promise<Outcome & { readonly report: SyncReport }> {
+  const { context, emit, signal } = session;
   const { report, errors, approved } = await syncHosts({
-    ...{ patterns, authority, jobs: options.jobs, hostsAtOnce: options.jobs * 4, emit, signal },
+    ...{
+      patterns,
+      engines,
+      evidence,
+      authority,
+      jobs: options.jobs,
+      hostsAtOnce: options.jobs * 4,
+      emit,
+      signal,
+    },
     ...paceOf(options),
     loadIdle: options.targetTimeout * 1000,
     ...staging(options),
-    engines: hosts.map((host) => findEngine(host, access)),
     spoolDir: path.join(cacheFolderOf(context), 'spool'),
     onExisting: onExisting(context, options.onExisting),
     dryRun: options.dryRun ?? false,
     keepGoing: options.keepGoing ?? false,
     approve: (plan) => approval(session, options, plan),
   });
+  evidence.isDeclined = !approved;
   const summary = approved ? syncSummary(report) : 'Nothing was brought.';
   return { report, text: syncText(report), summary, errors: sumUp(errors, options, 'brought', report) };
-};
+}
 
 /** Hosts are only looked at where it is not written which way they are reached. */
 async function refuseNothingToStage(

@@ -1,7 +1,14 @@
 import { Option } from 'commander';
 import { defaultBase } from '../../flows/build/recipe.ts';
 import { audienceOption, expiresAfterOption } from '../bundle-terms.ts';
-import { collectValues, passphrasesOption, sequenceOption, toOption } from '../options.ts';
+import {
+  collectValues,
+  passphrasesOption,
+  sequenceOption,
+  siteKeyOption,
+  stateOption,
+  toOption,
+} from '../options.ts';
 import { keysOption, volumeSizeOption } from '../signing-options.ts';
 import { stageDirOption, stageOption } from '../stage-options.ts';
 import type { AddCommand } from './command.ts';
@@ -77,5 +84,7 @@ export const addBuild: AddCommand = (program, bind) =>
     .addOption(sequenceOption())
     .addOption(audienceOption(''))
     .addOption(expiresAfterOption(''))
+    .addOption(stateOption())
+    .addOption(siteKeyOption())
     .option('--dry-run', 'print the Dockerfile, build nothing')
     .action(bind(async () => (await import('../actions/build.ts')).buildCommand));

@@ -6,9 +6,9 @@ import type { AddCommand } from './command.ts';
 export const addReceipt: AddCommand = (program) =>
   program
     .command('receipt')
-    .summary('show and check what imports have left as evidence')
+    .summary('show and check what imports and copies have left as evidence')
     .description(
-      'Every import and every verification leaves a receipt in the state folder, also when it fails: what was looked at, by which keys and rules it was judged, what was done, by whom. Each receipt holds the hash of the one before.',
+      'Whatever brings images somewhere (import, copy, sync, build, serve), and every verification, leaves a receipt in the state folder, also when it fails: what was looked at, by which keys and rules it was judged, what was done, by whom. Each receipt holds the hash of the one before.',
     );
 
 export const addReceiptShow: AddCommand = (receipt, bind) =>

@@ -1,5 +1,13 @@
 import { Option } from 'commander';
-import { collectValues, jobsOption, onExistingOption, retriesOption } from '../options.ts';
+import {
+  collectValues,
+  jobsOption,
+  onExistingOption,
+  passphraseOption,
+  retriesOption,
+  siteKeyOption,
+  stateOption,
+} from '../options.ts';
 import { stageDirOption, stageOption } from '../stage-options.ts';
 import type { AddCommand } from './command.ts';
 
@@ -37,4 +45,7 @@ export const addSync: AddCommand = (program, bind) =>
     .addOption(stageOption())
     .addOption(stageDirOption())
     .addOption(retriesOption())
+    .addOption(stateOption())
+    .addOption(siteKeyOption())
+    .addOption(passphraseOption())
     .action(bind(async () => (await import('../actions/sync.ts')).syncCommand));

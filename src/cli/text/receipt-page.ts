@@ -25,6 +25,7 @@ export function receiptPage({ receipt, code, sha256, file, signed }: ReceiptShow
     ...whenAndWho(receipt),
     '',
     ...bundleLines(receipt),
+    ...originLines(receipt),
     '',
     ...trustLines(receipt),
     ...fileLines(receipt),
@@ -69,6 +70,7 @@ function whenAndWho({ clock, endedAt, durationMs, tool, host, operator, site }: 
 }
 
 function bundleLines({ bundle }: Receipt): string[] {
+  if (bundle === undefined) return [];
   const { dir, name, sequence, createdAt, expiresAt, audience, sumsSha256, media } = bundle;
   return [
     ...field(
@@ -87,7 +89,32 @@ function bundleLines({ bundle }: Receipt): string[] {
   ];
 }
 
-function trustLines({ signers, trust }: Receipt): string[] {
+/** What no bundle has brought, with what it was found to be. */
+function originLines({ unsigned, built }: Receipt): string[] {
+  const { sources = [], images = [] } = unsigned ?? {};
+  return [
+    ...(built === undefined ? [] : builtLines(built)),
+    ...(built === undefined ? sources.flatMap((source, at) => field(at === 0 ? 'From' : '', source)) : []),
+    ...images.flatMap(({ reference, source, manifest, config }) => [
+      ...field('Image', `${reference}${sources.length > 1 ? ` from ${source}` : ''}`),
+      ...digestLine('manifest', manifest),
+      ...digestLine('config', config),
+    ]),
+  ];
+}
+
+function builtLines({ engine, reference, id, base, dockerfile }: NonNullable<Receipt['built']>): string[] {
+  return [
+    ...field('Built', `${reference} on ${engine}`),
+    ...(id === undefined ? field('', '  nothing: it failed before') : digestLine('image', id)),
+    ...(base === undefined ? [] : [...field('Base', base.reference), ...digestLine('image', base.id)]),
+    ...(base?.digest === undefined ? [] : digestLine('manifest', base.digest)),
+    ...(dockerfile === undefined ? [] : field('Dockerfile', `sha256 ${dockerfile}`)),
+  ];
+}
+
+function trustLines({ bundle, signers, trust }: Receipt): string[] {
+  if (bundle === undefined) return field('Signed by', 'nobody: the images do not come from a bundle');
   const named = [
     ['allowed_signers', trust.allowedSigners],
     ['policy', trust.policy],
@@ -140,9 +167,10 @@ function lenderLines({ lent = [] }: Receipt): string[] {
 function targetLines({ targets, images, packs = [] }: Receipt): string[] {
   const configs = new Map(images.map(({ reference, config }) => [reference, config]));
   return [
-    ...targets.flatMap(({ name, images: delivered }) => [
+    ...targets.flatMap(({ name, host, images: delivered, error: lost }) => [
       '',
-      ...field('Target', name),
+      ...field('Target', host === undefined || host === name ? name : `${host}: ${name}`),
+      ...(lost === undefined ? [] : field('', `not asked: ${lost.code}: ${lost.message}`)),
       ...delivered.flatMap(({ reference, status, id, before, bytesSent, error }) => [
         ...field('', `${status.padEnd(10)} ${reference} (${formatSize(bytesSent)} sent)`),
         ...digestLine('signed', configs.get(reference)),
@@ -157,7 +185,7 @@ function targetLines({ targets, images, packs = [] }: Receipt): string[] {
 
 /** Whole, so that it can be compared: its kind, which all have, would make the line too long. */
 function digestLine(name: string, digest: string | undefined): string[] {
-  return digest === undefined ? [] : field('', `  ${name.padEnd(7)} ${digest.replace(/^sha256:/, '')}`);
+  return digest === undefined ? [] : field('', `  ${name.padEnd(8)} ${digest.replace(/^sha256:/, '')}`);
 }
 
 /** A name and its value; a value that is too long goes on in the next line, at the same column. */

@@ -23,6 +23,8 @@ export function baseOfReceipt(given: string, value: unknown): Base {
   if (outcome.result === 'interrupted') {
     throw baseInvalid(given, `the ${action} was interrupted, so it does not tell of all targets`, other);
   }
+  if (bundle === undefined)
+    throw baseInvalid(given, `it is the receipt of a ${action} of images that nobody has signed`, other);
   const layersOf = new Map(images.map((image) => [image.reference, image.layers]));
   const holders = targets.map((target) =>
     target.images

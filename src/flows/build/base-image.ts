@@ -8,8 +8,10 @@ import {
   tagNameOf,
   type ImageReference,
 } from '../../core/reference.ts';
+import { someOf } from '../../core/some-of.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { engineWords } from '../../engine/engine-words.ts';
+import { listNames } from '../../engine/inspect-all.ts';
 import type { Inspection } from '../../engine/inspection.ts';
 import { managerOf, packageManagers, type PackageManager } from './os-package.ts';
 
@@ -47,9 +49,8 @@ export async function askForBase(
   const name = key ?? formatReference(reference);
   const held = await engine.inspect(name, signal);
   if (held === undefined) {
-    throw new PackferryError('E_IMAGE_NOT_FOUND', `${engine.name} does not have the base ${name}`, {
-      hint: `Bring it there first ("packferry import", or "packferry copy ${reference.written} --to ENDPOINT"), or name one that is there: --from. See "${engine.facts.product} images".`,
-    });
+    const hint = whereToGet(reference, await othersOf(engine, reference, signal), engine);
+    throw new PackferryError('E_IMAGE_NOT_FOUND', `${engine.name} does not have the base ${name}`, { hint });
   }
   const { Id: id, Config: config } = held;
   const layers = held.RootFS?.Layers ?? [];
@@ -70,6 +71,30 @@ export async function askForBase(
     ...(digest === undefined ? {} : { digest }),
     ...(user === undefined ? {} : { user }),
   };
+}
+
+function whereToGet({ written }: ImageReference, others: readonly string[], { facts }: Engine): string {
+  const bring = `ring it there first ("packferry import", or "packferry copy ${written} --to ENDPOINT")`;
+  if (others.length > 0) return `It has ${someOf(others)}: name that with --from, or b${bring}.`;
+  return `B${bring}, or name one that is there: --from. See "${facts.product} images".`;
+}
+
+/** What the engine has under other tags of this name, the highest first, as far as it can be told. */
+async function othersOf(
+  engine: Engine,
+  reference: ImageReference,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  try {
+    const named = (await listNames(engine, signal)).map((one) => parseReference(one.reference));
+    const others = named.filter((one) => nameOf(one) === nameOf(reference)).map(formatReference);
+    return others.sort((a, b) => b.localeCompare(a, 'en', { numeric: true }));
+  } catch (fault) {
+    signal.throwIfAborted();
+    // That the base is missing is the worse news.
+    if (fault instanceof PackferryError) return [];
+    throw fault;
+  }
 }
 
 /** Podman gives every image a digest, also those that it has loaded and whose manifest it had to make up. */

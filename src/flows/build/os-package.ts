@@ -1,5 +1,5 @@
 import { PackferryError } from '../../core/errors.ts';
-import { shown } from './requirement.ts';
+import { severalIn, shown } from './requirement.ts';
 
 /** The program that installs packages of the operating system. */
 export type PackageManager = 'apk' | 'apt' | 'dnf';
@@ -29,10 +29,12 @@ const hints: Readonly<Record<PackageManager, string>> = {
 export function checkOsPackage(text: string, manager?: PackageManager): void {
   const grammar = manager === undefined ? anyGrammar : grammars[manager];
   if (text.length <= 200 && grammar.test(text)) return;
+  const several = severalIn(text, grammar);
+  const each = several?.map((one) => `--package '${one}'`).join(' ');
   throw new PackferryError(
     'E_BUILD_INVALID',
     `${shown(text)} is no package${manager === undefined ? ' of an operating system' : ` for ${manager}`}`,
-    { hint: hints[manager ?? 'apk'] },
+    { hint: each === undefined ? hints[manager ?? 'apk'] : `Each stands by itself: ${each}.` },
   );
 }
 

@@ -60,9 +60,23 @@ function invalid(written: string, head: string): PackferryError {
       hint: 'Put it into a folder as a wheel ("pip wheel" makes one), and name the folder and the package: --wheels DIR --python NAME==VERSION.',
     });
   }
+  const several = severalIn(head, shape);
+  if (several !== undefined) {
+    return new PackferryError('E_BUILD_INVALID', message, {
+      hint: `Each stands by itself: ${several.map((one) => `--python '${one}'`).join(' ')}; or a line each in a file: --requirements FILE.`,
+    });
+  }
   return new PackferryError('E_BUILD_INVALID', message, {
     hint: "Write it as NAME[EXTRA]==VERSION, for instance 'requests==2.32.3' or 'requests[socks]>=2.31,<3'.",
   });
+}
+
+/** What of a text would be right if it stood by itself: the vendor's command takes lists with commas. */
+export function severalIn(text: string, grammar: RegExp): readonly string[] | undefined {
+  const parts = text.split(/[\s,]+/).filter((part) => part !== '');
+  return parts.length > 1 && parts.length <= 20 && parts.every((part) => grammar.test(part))
+    ? parts
+    : undefined;
 }
 
 /** A text as messages show it: quoted, and cut when it is long. */

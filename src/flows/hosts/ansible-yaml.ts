@@ -2,6 +2,7 @@ import { isMapping } from '../../core/mapping.ts';
 import { nearestName } from '../../core/nearest.ts';
 import { formatPath, type YamlFile, type YamlPath } from '../../core/yaml.ts';
 import type { DraftGroup, HostsDraft, Place } from './draft.ts';
+import { withoutPort } from './port.ts';
 import { readVariable, type HostSettings } from './settings.ts';
 
 const keys = ['hosts', 'vars', 'children'] as const;
@@ -41,7 +42,10 @@ function readGroup(
       case 'hosts':
         for (const [name, own] of entriesOf(content, place, 'hosts', file, draft)) {
           const host = [...place, name];
-          draft.addHosts(name, group, () => file.locateKey(host), readVariables(own, host, file, draft));
+          const { name: hostName, port } = withoutPort(name);
+          const said = readVariables(own, host, file, draft);
+          const settings = port === undefined ? said : { port, ...said };
+          draft.addHosts(hostName, group, () => file.locateKey(host), settings);
         }
         break;
       case 'vars':
@@ -83,8 +87,21 @@ function entriesOf(
 ): readonly (readonly [string, unknown])[] {
   if (value === null || value === undefined) return [];
   if (typeof value === 'string' && path.at(-1) === 'hosts') return [[value, null]];
-  if (isMapping(value)) return Object.entries(value);
+  if (isMapping(value)) return merged(value);
   const name = path.length === 0 ? 'the file' : formatPath(path.slice(-1));
   draft.mistake(() => file.locate(path), `${name} must be a mapping with ${what}`);
   return [];
+}
+
+/** With what a merge key (`<<: *name`) brings: what stands in the mapping itself counts for more, and of several the first. */
+function merged(value: object): readonly (readonly [string, unknown])[] {
+  const entries = new Map<string, unknown>();
+  for (const [name, content] of Object.entries(value)) {
+    if (name !== '<<') continue;
+    const others: readonly unknown[] = Array.isArray(content) ? content : [content];
+    for (const other of others.filter(isMapping).toReversed())
+      for (const [key, own] of merged(other)) entries.set(key, own);
+  }
+  for (const [name, content] of Object.entries(value)) if (name !== '<<') entries.set(name, content);
+  return [...entries];
 }

@@ -1,9 +1,13 @@
 import type { Position } from '../../core/yaml.ts';
 import { allGroup, type DraftGroup, type HostsDraft, type Place } from './draft.ts';
-import { readVariable, isPort, type HostSettings } from './settings.ts';
+import { withoutPort } from './port.ts';
+import { readVariable, type HostSettings } from './settings.ts';
 import { splitWords, type Word } from './ini-words.ts';
 
 type Section = { readonly kind: 'hosts' | 'vars' | 'children'; readonly group: DraftGroup } | undefined;
+
+/** An address of IPv6 with a port starts with a bracket, too. */
+const addressWithPort = /^\[[0-9A-Fa-f:.]+\]:[0-9]+(?:\s|$)/;
 
 const header = /^\[([^\]]*)\]\s*(?:[#;].*)?$/;
 
@@ -22,8 +26,7 @@ export function readIni(text: string, draft: HostsDraft): void {
     if (line === '' || line.startsWith('#') || line.startsWith(';')) continue;
     const column = whole.length - whole.trimStart().length + 1;
     const place = (): Position => ({ line: at + 1, column });
-    // An address of IPv6 with a port starts with a bracket, too, and is none that ssh:// takes for a name.
-    if (line.startsWith('[')) section = sectionOf(line, place, draft, named);
+    if (line.startsWith('[') && !addressWithPort.test(line)) section = sectionOf(line, place, draft, named);
     else if (section?.kind === 'vars')
       section.group.settings = { ...section.group.settings, ...readLine(line, place, draft) };
     else if (section?.kind === 'children') readChild(line, place, section.group, draft);
@@ -93,10 +96,4 @@ function readHost(line: string, at: Place, group: DraftGroup, draft: HostsDraft)
   }
   const { name, port } = withoutPort(first.text);
   draft.addHosts(name, group, at, port === undefined ? settings : { port, ...settings });
-}
-
-/** `name:2222`; addresses of IPv6 have more colons, ranges have theirs in brackets. */
-function withoutPort(text: string): { readonly name: string; readonly port?: number } {
-  const [, name = '', port = ''] = /^((?:[^:[\]]|\[[^[\]]*\])+):([0-9]+)$/.exec(text) ?? [];
-  return isPort(port) ? { name, port: Number(port) } : { name: text };
 }

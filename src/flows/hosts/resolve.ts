@@ -14,7 +14,7 @@ export interface Host {
 
 /**
  * What the groups of a draft come to for each host. As in Ansible, what is nearer to the host counts for more: `all`, then
- * groups by their depth, those of one depth by name, then the host itself. Notes groups that are not there, or go round
+ * groups by their depth, those of one depth by their priority and by name, then the host itself. Notes groups that are not there, or go round
  * in a circle.
  */
 export function resolveHosts(draft: HostsDraft): readonly Host[] {
@@ -33,7 +33,10 @@ export function resolveHosts(draft: HostsDraft): readonly Host[] {
         draft.mistake(at, `the group ${child} would be a part of itself`);
 
   const ordered = [...groups.values()].sort(
-    (a, b) => ancestry.depth(a.name) - ancestry.depth(b.name) || (a.name < b.name ? -1 : 1),
+    (a, b) =>
+      ancestry.depth(a.name) - ancestry.depth(b.name) ||
+      (a.settings.priority ?? 1) - (b.settings.priority ?? 1) ||
+      (a.name < b.name ? -1 : 1),
   );
   const direct = new Map<string, string[]>();
   for (const { name, hosts } of groups.values())

@@ -16,6 +16,8 @@ export interface HostSettings {
   readonly become?: boolean;
   readonly becomeUser?: string;
   readonly becomeMethod?: string;
+  /** Of a group: which of several that are equally near counts for more; the highest, 1 where nothing is said. */
+  readonly priority?: number;
   /** How Ansible reaches the host. */
   readonly connection?: string;
 }
@@ -50,6 +52,7 @@ const readers: Readonly<Record<string, Reader>> = {
   becomeUser: (text) => (user.test(text) ? { becomeUser: text } : 'is no name of a user'),
   becomeMethod: (text) => ({ becomeMethod: text }),
   connection: (text) => ({ connection: text }),
+  priority: (text) => (/^-?[0-9]{1,9}$/.test(text) ? { priority: Number(text) } : 'is no whole number'),
 };
 
 /** The variables of Ansible that count, and packferry's own. */
@@ -64,6 +67,7 @@ const variables: ReadonlyMap<string, string> = new Map([
   ['ansible_become_user', 'becomeUser'],
   ['ansible_become_method', 'becomeMethod'],
   ['ansible_connection', 'connection'],
+  ['ansible_group_priority', 'priority'],
   ['packferry_engine', 'engine'],
   ['packferry_as', 'as'],
   ['packferry_sudo', 'sudo'],

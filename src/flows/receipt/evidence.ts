@@ -1,16 +1,25 @@
 import type { BundleFact } from '../../bundle/facts.ts';
 import type { LendingBundle } from '../../bundle/lending-bundle.ts';
+import type { LockedImage } from '../../core/image.ts';
 import type { Receipt } from '../../schema/receipt.ts';
-import type { ImportedImage } from '../../schema/reports.ts';
+import type { ErrorReport, ImportedImage } from '../../schema/reports.ts';
 import type { AllowedSigners } from '../../trust/allowed-signers.ts';
 
 /** The part of a receipt that shows during a run. */
-export type Findings = Pick<Receipt, 'signers' | 'trust' | 'files' | 'images' | 'targets' | 'lent'> & {
+export type Findings = Pick<
+  Receipt,
+  'signers' | 'trust' | 'files' | 'images' | 'targets' | 'lent' | 'unsigned' | 'built'
+> & {
   readonly site?: string;
   readonly singlePass?: true;
   readonly served?: { url: string };
-  readonly bundle: Omit<Receipt['bundle'], 'dir' | 'media'>;
+  readonly bundle: Omit<NonNullable<Receipt['bundle']>, 'dir' | 'media'>;
   readonly packs?: string[];
+};
+
+/** A target, as far as evidence tells of it: its images by their references. */
+type WitnessedTarget = Omit<Receipt['targets'][number], 'name' | 'images'> & {
+  readonly images: Map<string, ImportedImage>;
 };
 
 /** A policy, as far as evidence tells of it; without a name it is the one that holds where there is none. */
@@ -39,7 +48,9 @@ export class Evidence {
   #images: Receipt['images'] = [];
   #packs: string[] | undefined;
   #lenders: readonly LendingBundle[] | undefined;
-  readonly #targets = new Map<string, ImportedImage[]>();
+  readonly #targets = new Map<string, WitnessedTarget>();
+  #unsigned: Receipt['unsigned'];
+  #built: Receipt['built'];
 
   /** What decided on trust. */
   trusts({ name, sha256, revoked = [] }: AllowedSigners, policy?: PolicyInUse): void {
@@ -94,11 +105,48 @@ export class Evidence {
     }
   };
 
+  /** How an image fared at a target; what was said of it there before does not count any more. */
   readonly image = (target: string, image: ImportedImage): void => {
-    const images = this.#targets.get(target) ?? [];
-    this.#targets.set(target, images);
-    images.push(image);
+    this.#targetOf(target).images.set(image.reference, image);
   };
+
+  /** What the file of hosts calls a target. */
+  host(target: string, host: string): void {
+    this.#targets.set(target, { ...this.#targetOf(target), host });
+  }
+
+  /** A target that could not be asked. */
+  lost(target: string, error: ErrorReport): void {
+    this.#targets.set(target, { ...this.#targetOf(target), error });
+  }
+
+  #targetOf(name: string): WitnessedTarget {
+    const known = this.#targets.get(name) ?? { images: new Map<string, ImportedImage>() };
+    this.#targets.set(name, known);
+    return known;
+  }
+
+  /** Where images are looked for that nobody has signed. */
+  unsigned(sources: readonly string[]): void {
+    this.#unsigned = { sources: [...sources], images: [] };
+  }
+
+  /** What was found there. */
+  found(images: readonly LockedImage[]): void {
+    this.#unsigned = {
+      sources: this.#unsigned?.sources ?? [],
+      images: images.map(({ reference, source, manifest, config, isUnpacked }) => ({
+        ...{ reference, source },
+        ...(isUnpacked === true ? {} : { manifest: manifest.digest }),
+        config: config.digest,
+      })),
+    };
+  }
+
+  /** What is being built, or was. */
+  built(what: NonNullable<Receipt['built']>): void {
+    this.#built = what;
+  }
 
   /** The bundles that may lend what this one leaves out; undefined when none was given. */
   lenders(lenders: readonly LendingBundle[] | undefined): void {
@@ -110,9 +158,10 @@ export class Evidence {
     this.#packs = files && [...files];
   }
 
-  /** Something of the bundle is known, if only the name of the list that was signed. */
+  /** Something of the bundle is known, if only the name of the list that was signed; or of other images, or of targets. */
   get hasSeen(): boolean {
-    return this.#bundle.sumsSha256 !== undefined;
+    const images = this.#unsigned?.images.length ?? 0;
+    return this.#bundle.sumsSha256 !== undefined || images + this.#targets.size > 0;
   }
 
   get findings(): Findings {
@@ -125,7 +174,12 @@ export class Evidence {
       trust: this.#trust,
       files: this.#files,
       images: this.#images,
-      targets: [...this.#targets].map(([name, images]) => ({ name, images })),
+      targets: [...this.#targets].map(([name, { images, ...known }]) => ({
+        ...{ name, ...known },
+        images: [...images.values()],
+      })),
+      ...(this.#unsigned === undefined ? {} : { unsigned: this.#unsigned }),
+      ...(this.#built === undefined ? {} : { built: this.#built }),
       ...(this.#lenders === undefined ? {} : { lent: this.#lenders.map(({ report }) => report) }),
       ...(this.#packs === undefined ? {} : { packs: this.#packs }),
     };

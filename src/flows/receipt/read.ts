@@ -28,7 +28,7 @@ async function lastOf(dir: string | undefined): Promise<number> {
   const last = dir === undefined ? undefined : (await listReceipts(dir)).numbers.at(-1);
   if (last !== undefined) return last;
   throw new PackferryError('E_RECEIPT_NOT_FOUND', `${dir ?? 'this user'}: no receipt there`, {
-    hint: 'The first import or verification leaves one. Another folder: --state DIR',
+    hint: 'The first import, copy or verification leaves one. Another folder: --state DIR',
   });
 }
 

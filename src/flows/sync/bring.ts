@@ -5,6 +5,7 @@ import type { ImageSource, ImageTarget } from '../../core/ports.ts';
 import { lockedNameOf } from '../../core/reference.ts';
 import { openDockerTarget } from '../../engine/docker-target.ts';
 import { openEngineSource } from '../../engine/engine-source.ts';
+import type { ImportedImage } from '../../schema/reports.ts';
 import type { SyncReport } from '../../schema/reports-hosts.ts';
 import { deliverToTargets, refuseConflicts, surveyTargets, warnOfLeftOut } from '../delivery.ts';
 import type { SurveyedHost } from '../inventory/survey.ts';
@@ -45,10 +46,12 @@ export async function bring(
   try {
     // Hosts that cannot be opened are called by their URL, the others as their engine is.
     const meantFor = new Map(work.map(({ host, images }) => [host.host.url, images]));
+    const urls = new Map<string, string>();
     const found = work.map(({ host, images }): NamedTarget => {
       const open = async (): Promise<ImageTarget> => {
         const target = await openTarget(host, options);
         meantFor.set(target.name, images);
+        urls.set(target.name, host.host.url);
         return target;
       };
       return Object.assign(open, { url: host.host.url });
@@ -77,8 +80,14 @@ export async function bring(
     warnOfLeftOut(surveyed, emit);
     refuseConflicts(surveyed, options);
     await askForObjections(surveyed, options);
+    const { evidence } = options;
+    evidence?.found(resolved.images.map(({ image }) => image));
+    const onImage = (target: string, image: ImportedImage): void =>
+      evidence?.image(urls.get(target) ?? target, image);
     const failures: PackferryError[] = [];
-    const delivered = await deliverToTargets(surveyed, source, failures, options);
+    const delivered = await deliverToTargets(surveyed, source, failures, { ...options, onImage });
+    for (const { name, error } of delivered)
+      if (error !== undefined) evidence?.lost(urls.get(name) ?? name, error);
     return { targets: delivered, errors: [...unresolved(resolved), ...failures] };
   } finally {
     await closeTargets(targets);

@@ -8,7 +8,9 @@ import { KeptConnections, type FoundEngine } from '../inventory/engines.ts';
 import { isLost, lostErrors, reportHosts, surveyHosts, type SurveyedHost } from '../inventory/survey.ts';
 import type { OnExisting } from '../on-existing.ts';
 import type { Pace } from '../pace.ts';
+import type { Evidence } from '../receipt/evidence.ts';
 import { bring, type Work } from './bring.ts';
+import { takeDown, takeDownHosts } from './evidence.ts';
 import { giverOf, planSync, type SyncImage } from './plan.ts';
 
 export interface SyncOptions extends Pace {
@@ -35,6 +37,8 @@ export interface SyncOptions extends Pace {
   readonly stage?: StageFolder;
   /** Shown the plan before anything is saved or brought; false ends it. */
   readonly approve: (plan: SyncReport) => Promise<boolean>;
+  /** Told how every image stands at every host, and what comes of those that are brought. */
+  readonly evidence?: Evidence;
   readonly emit: Emit;
   readonly signal: AbortSignal;
 }
@@ -70,6 +74,13 @@ async function syncEngines(options: SyncOptions): Promise<Synced> {
   const survey = { patterns, expected: [], jobs: hostsAtOnce, emit, signal };
   const answers = await surveyHosts(isApart ? [of, ...engines] : engines, survey);
   const lost = answers.flatMap((one) => (isLost(one) ? [one] : []));
+  const { evidence } = options;
+  evidence?.unsigned((of === undefined ? engines : [of]).map(({ host }) => host.url));
+  if (evidence !== undefined)
+    takeDownHosts(
+      evidence,
+      answers.filter(({ host }) => !isApart || host.url !== of.host.url),
+    );
   const own = lost.find(({ host }) => host.url === of?.host.url);
   if (own !== undefined) throw own.error;
   if (lost.length > 0 && (lost.length === answers.length || (!keepGoing && !dryRun)))
@@ -90,9 +101,10 @@ async function syncEngines(options: SyncOptions): Promise<Synced> {
     images: plan.map((image) => reportImage(image, authority)),
     targets: [],
   };
-  const conflicts = dryRun ? [] : conflictErrors(plan, options);
-  const errors = [...lostErrors(answers), ...conflicts];
+  const conflicts = conflictErrors(plan, options);
+  const errors = [...lostErrors(answers), ...(dryRun ? [] : conflicts.values())];
   const work = workOf(plan, hosts, options);
+  if (evidence !== undefined) takeDown(evidence, { hosts, plan, work, conflicts });
   if (dryRun || work.length === 0) return { report, errors, approved: true };
   if (!(await options.approve(report))) return { report, errors: [], approved: false };
   const brought = await bring(work, authority, options);
@@ -131,9 +143,12 @@ function reportImage(image: SyncImage, authority: SurveyedHost | undefined): Syn
   };
 }
 
-/** One error for each name that stays as it is although it stands for different images. */
-function conflictErrors(plan: readonly SyncImage[], { onExisting }: SyncOptions): PackferryError[] {
-  return plan.flatMap(({ reference, meant, conflicts }) => {
+/** One error for each name that stays as it is although it stands for different images, by the name. */
+function conflictErrors(
+  plan: readonly SyncImage[],
+  { onExisting }: SyncOptions,
+): ReadonlyMap<string, PackferryError> {
+  const errors = plan.flatMap(({ reference, meant, conflicts }) => {
     if (conflicts.length === 0 || (meant !== undefined && onExisting !== 'error')) return [];
     const groups = [...(meant === undefined ? [] : [meant]), ...conflicts];
     const told = groups.map(
@@ -144,8 +159,9 @@ function conflictErrors(plan: readonly SyncImage[], { onExisting }: SyncOptions)
       meant === undefined
         ? 'Say whose image counts with --from ENDPOINT, and with --on-existing what becomes of the others.'
         : 'With --on-existing retag the name is moved and the other image is kept under another one.';
-    return [new PackferryError('E_TAG_CONFLICT', message, { hint })];
+    return [[lockedNameOf(reference), new PackferryError('E_TAG_CONFLICT', message, { hint })] as const];
   });
+  return new Map(errors);
 }
 
 function notAll(all: number, errors: readonly PackferryError[]): PackferryError {

@@ -321,8 +321,8 @@ test('hashes stand whole on their lines, so that they can be compared', async (t
     const hashes = receipt.images.map(({ config }) => config.slice('sha256:'.length));
     t.true(hashes.length > 0);
     for (const hash of hashes) {
-      t.true(stdout.includes(`  signed  ${hash}\n`), stdout);
-      t.true(stdout.includes(`  after   ${hash}\n`), stdout);
+      t.true(stdout.includes(`  signed   ${hash}\n`), stdout);
+      t.true(stdout.includes(`  after    ${hash}\n`), stdout);
     }
   });
 });

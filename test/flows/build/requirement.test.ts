@@ -1,5 +1,6 @@
 import test from 'ava';
 import { PackferryError } from '../../../src/core/errors.ts';
+import { checkOsPackage } from '../../../src/flows/build/os-package.ts';
 import { parseRequirement } from '../../../src/flows/build/requirement.ts';
 import { parseRequirementsFile } from '../../../src/flows/build/requirements-file.ts';
 
@@ -138,4 +139,19 @@ test('every wrong line of a requirements file is told, with its number', (t) => 
     error.errors.map(({ message }) => /^r\.txt:\d+/.exec(message)?.[0]),
     ['r.txt:2', 'r.txt:3', 'r.txt:5', 'r.txt:6'],
   );
+});
+
+test("a list with commas, as the vendor's command takes them, is told apart in the hint", (t) => {
+  for (const written of [
+    'requests==2.32.3,pandas',
+    'requests==2.32.3 pandas',
+    ' requests==2.32.3, pandas ',
+  ]) {
+    const error = t.throws(() => parseRequirement(written), { instanceOf: PackferryError });
+    t.true(error.hint?.includes("--python 'requests==2.32.3' --python 'pandas'"), error.hint);
+  }
+  const error = t.throws(() => checkOsPackage('libxml2=2.13, curl'), { instanceOf: PackferryError });
+  t.true(error.hint?.includes("--package 'libxml2=2.13' --package 'curl'"), error.hint);
+  const other = t.throws(() => parseRequirement('requests and more!'), { instanceOf: PackferryError });
+  t.regex(other.hint ?? '', /^Write it as NAME/);
 });

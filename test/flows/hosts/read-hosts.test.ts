@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import test, { type ExecutionContext } from 'ava';
 import { PackferryError } from '../../../src/core/errors.ts';
 import { parseSshEndpoint } from '../../../src/engine/ssh-endpoint.ts';
@@ -98,6 +98,63 @@ for (const [form, text] of Object.entries({ own, ini, yaml })) {
 test('the nearer group counts for more, groups of one depth by name', (t) => {
   const text = `[b]\nh\n[a]\nh\n[a:vars]\nansible_user=a\n[b:vars]\nansible_user=b\n[deep:children]\nz\n[z]\ni\n[deep:vars]\nansible_user=deep\n[z:vars]\nansible_user=z\n`;
   t.deepEqual(urls(text), ['ssh://b@h', 'ssh://z@i']);
+});
+
+test('of groups that are equally near, the one with the higher priority counts for more, and after that names', (t) => {
+  const inIni =
+    '[a]\nh\n[b]\nh\n[c]\nh\n[a:vars]\nansible_user=a\nansible_group_priority=10\n[b:vars]\nansible_user=b\n[c:vars]\nansible_user=c\nansible_group_priority=-2\nansible_port=7\n';
+  const inYaml = `a: { hosts: { h: }, vars: { ansible_user: a, ansible_group_priority: 10 } }
+b: { hosts: { h: }, vars: { ansible_user: b } }
+c: { hosts: { h: }, vars: { ansible_user: c, ansible_group_priority: -2, ansible_port: 7 } }
+`;
+  for (const text of [inIni, inYaml]) t.deepEqual(urls(text), ['ssh://a@h:7']);
+  // A group that is nearer counts for more all the same.
+  const deeper =
+    '[p:children]\nc\n[c]\nh\n[p:vars]\nansible_user=p\nansible_group_priority=99\n[c:vars]\nansible_user=c\n';
+  t.deepEqual(urls(deeper), ['ssh://c@h']);
+});
+
+test('YAML: merge keys bring what does not stand there itself, the first of several counts', (t) => {
+  const text = `all:
+  hosts:
+    one: &one { ansible_user: root, ansible_port: 22 }
+    two: { ansible_port: 2200, <<: *one }
+    three: { <<: [&more { ansible_user: soc }, *one] }
+  children:
+    g: { hosts: { four: { <<: *more } } }
+`;
+  t.deepEqual(urls(text), [
+    'ssh://root@one:22',
+    'ssh://root@two:2200',
+    'ssh://soc@three:22',
+    'ssh://soc@four',
+  ]);
+});
+
+test('a port may stand behind a name, also of IPv6, in each form of Ansible', (t) => {
+  const wanted = ['ssh://[2001:db8::1]', 'ssh://[2001:db8::2]:2222', 'ssh://h:22', 'ssh://own:23'];
+  const names = ['2001:db8::1', '[2001:db8::2]:2222', 'h:22', 'own:22'];
+  const inIni = names.map((name) => (name === 'own:22' ? `${name} ansible_port=23` : name));
+  t.deepEqual(urls(`[g]\n${inIni.join('\n')}\n`), wanted);
+  const inYaml = names.map((name) => `    "${name}":${name === 'own:22' ? ' { ansible_port: 23 }' : ''}`);
+  t.deepEqual(urls(`g:\n  hosts:\n${inYaml.join('\n')}\n`), wanted);
+});
+
+test('variables in folders beside the file are not read, and it is said', async (t) => {
+  await withFolder(async (folder) => {
+    const file = path.join(folder, 'hosts.ini');
+    await writeFile(file, 'app1\n');
+    const before = noting();
+    await readHosts(file, before.emit);
+    t.is(before.notes(), '');
+    await mkdir(path.join(folder, 'group_vars'));
+    const after = noting();
+    await readHosts(file, after.emit);
+    t.true(after.notes().includes(`${folder}/group_vars: variables there are not read`), after.notes());
+    const error = await t.throwsAsync(readHosts(folder, after.emit), { instanceOf: PackferryError });
+    t.is(error.code, 'E_HOSTS_UNREADABLE');
+    t.regex(error.hint ?? '', /ansible-inventory -i INVENTORY --list --yaml/);
+  });
 });
 
 test('become is sudo there; what is said for packferry counts for more', (t) => {
@@ -233,6 +290,25 @@ test(
   /^4:7: ansible_host is encrypted/,
 );
 test('a program', refuses, '#!/usr/bin/python3\nprint()\n', /is a program/);
+test(
+  'a list of plays',
+  refuses,
+  '---\n# site.yml\n\n- hosts: all\n  tasks: []\n',
+  /is a list, perhaps of plays/,
+);
+test('where a plugin asks', refuses, '# cloud\nplugin: amazon.aws.aws_ec2\nregions: [x]\n', /tells a plugin/);
+test(
+  'what ansible-inventory prints for programs',
+  refuses,
+  '{"_meta": {"hostvars": {}}, "all": {"children": ["g"]}}',
+  /prints for programs/,
+);
+test(
+  'a priority that is none',
+  refuses,
+  '[g]\nh\n[g:vars]\nansible_group_priority=high\n',
+  /^4:1: .*no whole number/,
+);
 test('an empty file', refuses, '# nothing\n', /no host in it/);
 test(
   'a host that is not reached over SSH',

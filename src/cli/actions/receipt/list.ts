@@ -1,3 +1,4 @@
+import { someOf } from '../../../core/some-of.ts';
 import { listReceiptsOf } from '../../../flows/receipt/read.ts';
 import type { ReceiptListReport } from '../../../schema/reports-receipt.ts';
 import type { Action, CommonOptions } from '../../session.ts';
@@ -24,14 +25,16 @@ function listText({ receipts }: ReceiptListReport): string {
     { title: 'ENDED', value: ({ receipt }) => receipt?.endedAt.slice(0, 19).replace('T', ' ') ?? '-' },
     { title: 'ACTION', value: ({ receipt }) => receipt?.action ?? 'no receipt' },
     { title: 'RESULT', value: ({ receipt }) => receipt?.outcome.result ?? '-' },
-    { title: 'BUNDLE', value: ({ receipt }) => bundleName(receipt) },
+    { title: 'BUNDLE OR SOURCE', value: ({ receipt }) => originOf(receipt) },
     { title: 'OPERATOR', value: ({ receipt }) => receipt?.operator.name ?? '-' },
     { title: 'SIGNED', value: ({ signed }) => (signed ? 'yes' : 'no') },
     { title: 'CODE', value: ({ code }) => code },
   ]);
 }
 
-function bundleName(receipt: ReceiptListReport['receipts'][number]['receipt']): string {
+/** The bundle that it is about, else where images came from that nobody has signed. */
+function originOf(receipt: ReceiptListReport['receipts'][number]['receipt']): string {
   const { name, sequence, dir } = receipt?.bundle ?? {};
+  if (receipt?.unsigned !== undefined) return someOf(receipt.unsigned.sources, 3) || '-';
   return name === undefined ? (dir ?? '-') : `${name} ${sequence ?? ''}`.trim();
 }
