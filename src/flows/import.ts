@@ -97,8 +97,8 @@ export async function importBundle(options: ImportOptions): Promise<Imported> {
   const surveyed = await surveyTargets(options.targets, images, signal, options.targetsAtOnce, options.early);
   warnOfLeftOut(surveyed, options.emit);
   refuseConflicts(surveyed, delivery);
-  const lent = new LentLayers(bundle, { with: options.with ?? [], signal });
-  const targets = await checkBases(surveyed, lent, { ...options, document: bundle.document });
+  const lent = new LentLayers([bundle], { with: options.with ?? [], signal });
+  const targets = await checkBases(surveyed, lent, options);
   await askForObjections(targets, options);
   const lenders = options.with ?? [];
   const plan: ImportPlan = { bundle, targets, lent: lenders.map(({ report }) => report) };

@@ -267,6 +267,8 @@ export const copyReport = z.object({
     }),
   ),
   targets: z.array(deliveredTo),
+  /** Bundles that were given to lend what the sources leave out; absent when none was given. */
+  lent: z.array(lentReport).exactOptional(),
   /** One for each bundle that is a source. */
   receipts: z.array(writtenReceipt).exactOptional(),
 });

@@ -106,7 +106,7 @@ async function runImport(
       };
       const opened = passing ?? (await openBundle(dir, { ...judgement, onJudged }));
       tellUnknown(opened, judgement.freshness, 'warning', emit);
-      tellIdle(opened, lenders, emit);
+      tellIdle([opened], lenders, emit);
       // Before a target's answers count: the bundle may not hold what is wanted.
       chooseImages(opened, asked.only);
       return opened;
