@@ -120,11 +120,11 @@ export type {
   ImportReport,
   InspectReport,
   KeygenReport,
-  LockReport,
-  PlanReport,
   Totals,
   VerifyReport,
 } from './schema/reports.ts';
 export type { InventoryReport, SyncReport } from './schema/reports-hosts.ts';
+export type { LockReport } from './schema/reports-lock.ts';
+export type { PlanReport } from './schema/reports-plan.ts';
 export type { ServeReport } from './schema/reports-serve.ts';
 export type { SignReport } from './schema/reports-sign.ts';

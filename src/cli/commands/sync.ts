@@ -1,5 +1,6 @@
 import { Option } from 'commander';
-import { collectValues, jobsOption, onExistingOption, retriesOption } from '../options.ts';
+import { collectValues, jobsOption, onExistingOption } from '../options.ts';
+import { retriesOption } from '../registry-options.ts';
 import { stageDirOption, stageOption } from '../stage-options.ts';
 import type { AddCommand } from './command.ts';
 
