@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import pLimit from 'p-limit';
 import { LayerCheck } from '../../bundle/check-layers.ts';
+import { crewFor, type HashCrew } from '../../bundle/hash-crew.ts';
 import type { LendingBundle } from '../../bundle/lending-bundle.ts';
 import type { SignedBundle } from '../../bundle/signed-bundle.ts';
 import type { Digest } from '../../core/digest.ts';
@@ -20,6 +21,14 @@ export interface LendingOptions {
   /** Asked for what nobody lends: it may have more than the bundles. Default: nothing else is asked. */
   readonly alsoFrom?: ImageSource;
   readonly signal: AbortSignal;
+}
+
+/** How lenders are read. */
+interface Finding {
+  /** Default: nobody is told. */
+  readonly emit?: Emit;
+  /** Default: one layer after the other, in this thread. */
+  readonly crew?: HashCrew | undefined;
 }
 
 /**
@@ -67,15 +76,24 @@ export class LentLayers {
    * copies of them is known by `faultsOf`. Throws the reason of the signal.
    */
   async prepare(layers: readonly Descriptor[], emit: Emit): Promise<ReadonlySet<Digest>> {
-    const lent = layers.filter((layer) => this.#options.with.some((lender) => lender.carries(layer)));
-    // No plan of its own: a bundle that is checked while it is delivered has one for the same task.
+    const { with: lenders, signal } = this.#options;
+    const lent = layers.filter((layer) => lenders.some((lender) => lender.carries(layer)));
     if (lent.length > 0) {
-      const message = `verifying ${lent.length} layers, ${formatSize(totalSize(lent))}, that other bundles lend`;
-      emit({ type: 'note', level: 'info', message });
+      emit({ type: 'planned', task: 'lend', items: lent.length, bytes: totalSize(lent) });
+      // Decompressing takes what processors there are by itself, one layer after the other.
+      const crew = this.#check === undefined ? crewFor(lent) : undefined;
+      const limit = pLimit(crew?.members ?? 1);
+      const find = (layer: Descriptor): Promise<unknown> => this.#lenderOf(layer, { emit, crew });
+      try {
+        await Promise.allSettled(lent.map((layer) => limit(find, layer)));
+      } finally {
+        await crew?.close();
+        emit({ type: 'finished', task: 'lend' });
+      }
     }
+    signal.throwIfAborted();
     const missing = new Set<Digest>();
-    for (const layer of layers)
-      if ((await this.#lenderOf(layer, emit)) === undefined) missing.add(layer.digest);
+    for (const layer of layers) if ((await this.#lenderOf(layer)) === undefined) missing.add(layer.digest);
     return missing;
   }
 
@@ -105,7 +123,7 @@ export class LentLayers {
 
   /** A target may have said that it has a layer, so that it was not asked for before. */
   async #open(image: LockedImage, required: RequiredBlob, options?: BlobOptions): Promise<Readable> {
-    const lender = await this.#lenderOf(required, silent);
+    const lender = await this.#lenderOf(required);
     options?.signal?.throwIfAborted();
     if (lender !== undefined) return lender.open(required, options);
     const { alsoFrom } = this.#options;
@@ -145,32 +163,34 @@ export class LentLayers {
     return bundle && this.#required.get(bundle)?.get(digest);
   }
 
-  #lenderOf(layer: Descriptor, emit: Emit): Promise<LendingBundle | undefined> {
-    const known = this.#lenders.get(layer.digest) ?? this.#inTurn(() => this.#find(layer, emit));
+  #lenderOf(layer: Descriptor, finding: Finding = {}): Promise<LendingBundle | undefined> {
+    const find = (): Promise<LendingBundle | undefined> => this.#find(layer, finding);
+    const known =
+      this.#lenders.get(layer.digest) ?? (finding.crew === undefined ? this.#inTurn(find) : find());
     this.#lenders.set(layer.digest, known);
     return known;
   }
 
   /** The first one whose copy is good. */
-  async #find(layer: Descriptor, emit: Emit): Promise<LendingBundle | undefined> {
+  async #find(layer: Descriptor, { emit = silent, crew }: Finding): Promise<LendingBundle | undefined> {
     const { with: lenders, signal } = this.#options;
     const faults: PackferryError[] = [];
     this.#faults.set(layer.digest, faults);
     const item = layer.digest;
     for (const lender of lenders.filter((one) => one.carries(layer))) {
       signal.throwIfAborted();
-      emit({ type: 'started', task: 'verify', item, label: `layer in ${lender.name}`, bytes: layer.size });
+      emit({ type: 'started', task: 'lend', item, label: `layer in ${lender.name}`, bytes: layer.size });
       try {
-        const onBytes = (bytes: number): void => emit({ type: 'progress', task: 'verify', item, bytes });
-        await lender.verify(layer, { layers: this.#check, signal, onBytes });
+        const onBytes = (bytes: number): void => emit({ type: 'progress', task: 'lend', item, bytes });
+        await lender.verify(layer, { layers: this.#check, crew, signal, onBytes });
       } catch (fault) {
         signal.throwIfAborted();
         const error = asPackferryError(fault);
         faults.push(error);
-        emit({ type: 'failed', task: 'verify', item, error });
+        emit({ type: 'failed', task: 'lend', item, error });
         continue;
       }
-      emit({ type: 'done', task: 'verify', item, bytes: layer.size });
+      emit({ type: 'done', task: 'lend', item, bytes: layer.size });
       for (const { message } of faults)
         emit({ type: 'note', level: 'warning', message: `${message}; ${lender.name} lends it` });
       return lender;
