@@ -86,6 +86,8 @@ export { thisProcess } from './cli/this-process.ts';
 export type { Owner } from './bundle/lock-file.ts';
 export type { SurveyedImage } from './flows/deliver.ts';
 export { importBundle, type Imported, type ImportOptions, type ImportPlan } from './flows/import.ts';
+export { withOpenedImport, type OpenedImport, type OpenImportOptions } from './flows/open-import.ts';
+export { findTargets, type EndpointOptions, type FoundTarget } from './flows/targets.ts';
 export { chooseHosts, type HostChoice } from './flows/hosts/choose.ts';
 export { endpointsOf, type HostEndpoint } from './flows/hosts/endpoints.ts';
 export { parseHosts, readHosts } from './flows/hosts/read-hosts.ts';
