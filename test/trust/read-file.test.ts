@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { appendFileSync } from 'node:fs';
-import { mkdir, open, readFile, truncate, writeFile, type FileHandle } from 'node:fs/promises';
+import { mkdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
 import { readSmallFile } from '../../src/trust/read-file.ts';
 import { withFolder } from '../helpers/bundle-fixture.ts';
+import { watchingReads } from '../helpers/counting-reads.ts';
 
 const options = { maxBytes: 100_000, code: 'E_TRUST_UNREADABLE', hint: 'look for it' } as const;
 
@@ -14,17 +15,16 @@ async function withReads(
   before: (turn: number) => void,
   use: () => Promise<void>,
 ): Promise<number[]> {
-  const probe = await open(file);
-  const proto: object = Reflect.getPrototypeOf(probe) ?? probe;
-  await probe.close();
-  const read = Reflect.get(proto, 'read') as FileHandle['read'];
   const rooms: number[] = [];
-  Reflect.set(proto, 'read', function (this: FileHandle, buffer: Buffer, ...rest: [number, number]) {
-    before(rooms.length);
-    rooms.push(buffer.length);
-    return Reflect.apply(read, this, [buffer, ...rest]) as unknown;
-  });
-  await use().finally(() => Reflect.set(proto, 'read', read));
+  await watchingReads(
+    file,
+    (read, args) => {
+      before(rooms.length);
+      rooms.push((args[0] as Buffer).length);
+      return read(...args);
+    },
+    use,
+  );
   return rooms;
 }
 
