@@ -21,6 +21,9 @@ import * as reports from '../src/schema/reports.ts';
 import { buildReport } from '../src/schema/reports-build.ts';
 import { doctorReport } from '../src/schema/reports-doctor.ts';
 import * as ofHosts from '../src/schema/reports-hosts.ts';
+import { historyReport } from '../src/schema/reports-history.ts';
+import { lockReport } from '../src/schema/reports-lock.ts';
+import { planReport } from '../src/schema/reports-plan.ts';
 import * as receipts from '../src/schema/reports-receipt.ts';
 import { serveReport } from '../src/schema/reports-serve.ts';
 import { signReport } from '../src/schema/reports-sign.ts';
@@ -40,8 +43,8 @@ export function generatedFiles(context: Context): ReadonlyMap<string, string> {
     damage: damageSchema,
     'trust-update': trustUpdateSchema,
     events: eventLine,
-    'report-plan': reports.planReport,
-    'report-lock': reports.lockReport,
+    'report-plan': planReport,
+    'report-lock': lockReport,
     'report-export': reports.exportReport,
     'report-sign': signReport,
     'report-verify': reports.verifyReport,
@@ -52,7 +55,7 @@ export function generatedFiles(context: Context): ReadonlyMap<string, string> {
     'report-inventory': ofHosts.inventoryReport,
     'report-sync': ofHosts.syncReport,
     'report-serve': serveReport,
-    'report-history': reports.historyReport,
+    'report-history': historyReport,
     'report-keygen': reports.keygenReport,
     receipt: receiptSchema,
     'report-receipt-show': receipts.receiptShowReport,

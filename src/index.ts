@@ -86,6 +86,8 @@ export { thisProcess } from './cli/this-process.ts';
 export type { Owner } from './bundle/lock-file.ts';
 export type { SurveyedImage } from './flows/deliver.ts';
 export { importBundle, type Imported, type ImportOptions, type ImportPlan } from './flows/import.ts';
+export { withOpenedImport, type OpenedImport, type OpenImportOptions } from './flows/open-import.ts';
+export { findTargets, type EndpointOptions, type FoundTarget } from './flows/targets.ts';
 export { chooseHosts, type HostChoice } from './flows/hosts/choose.ts';
 export { endpointsOf, type HostEndpoint } from './flows/hosts/endpoints.ts';
 export { parseHosts, readHosts } from './flows/hosts/read-hosts.ts';
@@ -120,11 +122,11 @@ export type {
   ImportReport,
   InspectReport,
   KeygenReport,
-  LockReport,
-  PlanReport,
   Totals,
   VerifyReport,
 } from './schema/reports.ts';
 export type { InventoryReport, SyncReport } from './schema/reports-hosts.ts';
+export type { LockReport } from './schema/reports-lock.ts';
+export type { PlanReport } from './schema/reports-plan.ts';
 export type { ServeReport } from './schema/reports-serve.ts';
 export type { SignReport } from './schema/reports-sign.ts';

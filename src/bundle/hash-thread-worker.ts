@@ -1,4 +1,4 @@
-// The thread behind hash-thread.ts: reads stretches of files as far as it is told to, and hashes them.
+// The thread behind hash-thread.ts: reads stretches of files as far as it is told to, and hashes them; or bytes that it is given.
 import { createHash, type Hash } from 'node:crypto';
 import { readSync } from 'node:fs';
 import { parentPort, receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
@@ -16,6 +16,14 @@ export interface HashRequest {
   readonly answer?: 'reached' | 'digest';
 }
 
+/** Hash these bytes on; without any, that was all. Each is answered. */
+export interface BytesRequest {
+  readonly id: number;
+  /** Which bytes belong together. */
+  readonly stream: number;
+  readonly bytes?: Uint8Array;
+}
+
 /** That it was reached, the sha256 in hex, or why there is none. */
 export type HashAnswer = { readonly id: number } & (
   { readonly reached: true } | { readonly hex: string } | { readonly fault: Error }
@@ -31,12 +39,17 @@ interface Stretch {
 }
 
 const stretches = new Map<number, Stretch>();
+const streams = new Map<number, Hash>();
 const buffer = Buffer.allocUnsafe(1024 * 1024);
 
 if (parentPort !== null) serve(parentPort);
 
 function serve(port: MessagePort): void {
-  port.on('message', (request: HashRequest) => {
+  const take = (request: HashRequest | BytesRequest): void => {
+    if ('stream' in request) port.postMessage(hashBytes(request));
+    else takeStretch(request);
+  };
+  port.on('message', (request: HashRequest | BytesRequest) => {
     take(request);
     for (let next = mostUrgent(); next !== undefined; next = mostUrgent()) {
       advance(next);
@@ -48,12 +61,23 @@ function serve(port: MessagePort): void {
   });
 }
 
-function receive(port: MessagePort): HashRequest | undefined {
-  const received = receiveMessageOnPort(port) as { readonly message: HashRequest } | undefined;
+function receive(port: MessagePort): HashRequest | BytesRequest | undefined {
+  const received = receiveMessageOnPort(port) as { readonly message: HashRequest | BytesRequest } | undefined;
   return received?.message;
 }
 
-function take(request: HashRequest): void {
+function hashBytes({ id, stream, bytes }: BytesRequest): HashAnswer {
+  const hash = streams.get(stream) ?? createHash('sha256');
+  streams.set(stream, hash);
+  if (bytes !== undefined) {
+    hash.update(bytes);
+    return { id, reached: true };
+  }
+  streams.delete(stream);
+  return { id, hex: hash.digest('hex') };
+}
+
+function takeStretch(request: HashRequest): void {
   const { id, from } = request;
   const isAnswered = request.answer === undefined;
   const known = stretches.get(id);

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { hashThreadProgram } from './hash-thread-program.ts';
-import type { HashAnswer, HashRequest } from './hash-thread-worker.ts';
+import type { BytesRequest, HashAnswer, HashRequest } from './hash-thread-worker.ts';
 
 /** The sha256 of a stretch of a file that grows from its start on. */
 export interface GrowingHash {
@@ -9,6 +9,14 @@ export interface GrowingHash {
   /** Waits until all that was reached is hashed. */
   caughtUp(): Promise<void>;
   /** sha256 in hex of all that was reached. Ends the hash. */
+  digest(): Promise<string>;
+}
+
+/** The sha256 of bytes that are handed over. */
+export interface BytesHash {
+  /** Resolves when the thread has hashed them. They are its own from now on, unless others share their memory: then it gets a copy. */
+  update(bytes: Buffer): Promise<void>;
+  /** sha256 in hex of all bytes. Ends the hash. */
   digest(): Promise<string>;
 }
 
@@ -27,7 +35,7 @@ const sendEvery = 1024 * 1024;
 export class HashThread {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
-  #stretches = 0;
+  #ids = 0;
   #fault: Error | undefined;
 
   constructor() {
@@ -61,26 +69,19 @@ export class HashThread {
     fd: number,
     { from = 0, rank = 0 }: { readonly from?: number; readonly rank?: number } = {},
   ): GrowingHash {
-    const id = (this.#stretches += 1);
+    const id = (this.#ids += 1);
     let to = from;
     let sent = from;
-    const ask = (answer: NonNullable<HashRequest['answer']>): Promise<string> =>
-      new Promise((resolve, reject) => {
-        if (this.#fault !== undefined) {
-          reject(this.#fault);
-          return;
-        }
-        this.#waiting.set(id, { resolve, reject });
-        this.#worker.ref();
-        sent = to;
-        this.#send({ id, fd, from, to, rank, answer });
-      });
+    const ask = (answer: NonNullable<HashRequest['answer']>): Promise<string> => {
+      sent = to;
+      return this.#ask({ id, fd, from, to, rank, answer });
+    };
     return {
       reach: (length) => {
         to = from + length;
         if (to - sent < sendEvery) return;
         sent = to;
-        this.#send({ id, fd, from, to, rank });
+        this.#worker.postMessage({ id, fd, from, to, rank } satisfies HashRequest);
       },
       caughtUp: async () => {
         await ask('reached');
@@ -89,13 +90,33 @@ export class HashThread {
     };
   }
 
+  /** Starts the hash of bytes that are handed over. */
+  bytes(): BytesHash {
+    const stream = (this.#ids += 1);
+    return {
+      update: async (bytes) => {
+        const own = bytes.length === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
+        await this.#ask({ id: (this.#ids += 1), stream, bytes: own }, [own.buffer as ArrayBuffer]);
+      },
+      digest: () => this.#ask({ id: (this.#ids += 1), stream }),
+    };
+  }
+
   /** Ends the thread, whatever it is doing; it reads no file any more. */
   async close(): Promise<void> {
     await this.#worker.terminate();
   }
 
-  #send(request: HashRequest): void {
-    this.#worker.postMessage(request);
+  #ask(request: HashRequest | BytesRequest, handed: readonly ArrayBuffer[] = []): Promise<string> {
+    return new Promise((resolve, reject) => {
+      if (this.#fault !== undefined) {
+        reject(this.#fault);
+        return;
+      }
+      this.#waiting.set(request.id, { resolve, reject });
+      this.#worker.ref();
+      this.#worker.postMessage(request, handed);
+    });
   }
 
   #end(fault: Error): void {

@@ -8,12 +8,15 @@ import type { LentReport } from '../schema/lent.ts';
 import { BlobPlaces } from './blob-places.ts';
 import type { LayerCheck } from './check-layers.ts';
 import { readingFile } from './folder.ts';
+import type { HashCrew } from './hash-crew.ts';
 import { checkSignature, type SignedDocument } from './open.ts';
 import type { SignatureOptions } from './signed-list.ts';
 
 export interface VerifyLentOptions {
   /** Decompresses the layer too, and compares it with what the image that needs it promises; one layer at a time. */
   readonly layers?: LayerCheck | undefined;
+  /** Hashes it while others are read, where it is not decompressed. Default: this thread does. */
+  readonly crew?: HashCrew | undefined;
   readonly signal?: AbortSignal;
   readonly onBytes?: (bytes: number) => void;
 }
@@ -119,12 +122,13 @@ class LendingBundleFolder {
   async #read(
     layer: Descriptor,
     name: string,
-    { layers, signal, onBytes }: VerifyLentOptions,
+    { layers, crew, signal, onBytes }: VerifyLentOptions,
   ): Promise<void> {
     const content = await this.#places.open(layer.digest, signal === undefined ? {} : { signal });
     if (content === undefined) throw new TypeError(`${this.name} has no ${layer.digest}`);
-    const telling = onBytes === undefined ? {} : { onBytes };
-    for await (const bytes of verified(content, layer, { name, ...telling }) as AsyncIterable<Buffer>) {
+    const telling = { name, ...(onBytes === undefined ? {} : { onBytes }) };
+    if (crew !== undefined && layers === undefined) return crew.verify(content, layer, telling);
+    for await (const bytes of verified(content, layer, telling) as AsyncIterable<Buffer>) {
       await layers?.take(layer, bytes);
     }
   }

@@ -32,14 +32,15 @@ export async function openLenders(
   return lenders;
 }
 
-/** Tells who names lenders of a bundle that is whole by itself. */
+/** Tells who names lenders of bundles that are whole by themselves. */
 export function tellIdle(
-  { dir, document }: DeliverableBundle,
+  bundles: readonly Pick<DeliverableBundle, 'dir' | 'document'>[],
   lenders: readonly LendingBundle[] | undefined,
   emit: Emit,
 ): void {
-  if (lenders === undefined || document.requires.length > 0) return;
-  const message = `nothing is taken from what --with names: ${dir} leaves nothing out`;
+  if (lenders === undefined || bundles.some(({ document }) => document.requires.length > 0)) return;
+  const dirs = bundles.map(({ dir }) => dir).join(' and ');
+  const message = `nothing is taken from what --with names: ${dirs} ${bundles.length === 1 ? 'leaves' : 'leave'} nothing out`;
   emit({ type: 'note', level: 'info', message });
 }
 

@@ -4,7 +4,7 @@ import { readProxyVariables, type Network } from '../core/proxy.ts';
 import { authFilePlaces, type AuthFilePlace } from '../registry/credentials/places.ts';
 import { readCertificates } from './certificate-file.ts';
 import type { Context } from './context.ts';
-import type { PatienceOptions } from './options.ts';
+import type { PatienceOptions } from './registry-options.ts';
 
 /** Options of every command that asks registries. */
 export interface RegistryOptions {

@@ -5,12 +5,9 @@ import type { Bind } from './commands/command.ts';
 import type { Context } from './context.ts';
 import { addHostsOptions } from './hosts-options.ts';
 import { exitStatusTable } from './exit-status.ts';
-import {
-  addCommonOptions,
-  addJudgementOptions,
-  addRegistryOptions,
-  addRegistryTargetOptions,
-} from './options.ts';
+import { addCommonOptions } from './options.ts';
+import { addJudgementOptions } from './judgement-options.ts';
+import { addRegistryOptions, addRegistryTargetOptions } from './registry-options.ts';
 import { addPaceOptions } from './pace-options.ts';
 import { addSshOptions } from './ssh-options.ts';
 

@@ -8,7 +8,7 @@ import { parseSignerLines } from '../trust/allowed-signers.ts';
 import { readRevokedKeys, type RevokedKeys } from '../trust/revoked-keys.ts';
 import { configurationFolders, firstOf, guardedFirstOf, warnWhenLoose } from './configured.ts';
 import { noHome, type Context } from './context.ts';
-import type { PlaceOptions } from './options.ts';
+import type { PlaceOptions } from './place-options.ts';
 import type { Session } from './session.ts';
 
 /** The folder that was chosen: the machine's for root, else the user's. `E_USAGE` for a user without a home. */

@@ -13,3 +13,9 @@ export function abortWith(controller: AbortController, signal: AbortSignal): () 
     signal.removeEventListener('abort', abort);
   };
 }
+
+/** Calls `act` once when a signal aborts, until what is returned is called. One that has aborted before is nobody's here. */
+export function onceAborted(signal: AbortSignal | undefined, act: () => void): () => void {
+  signal?.addEventListener('abort', act, { once: true });
+  return () => signal?.removeEventListener('abort', act);
+}

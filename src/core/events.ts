@@ -2,7 +2,7 @@ import type { PackferryError } from './errors.ts';
 import type { ServedRequest } from './served.ts';
 
 /** What a run is busy with. An item (a blob, an image, a file) belongs to one task. */
-export type Task = 'scan' | 'resolve' | 'pull' | 'sign' | 'verify' | 'build' | 'deliver';
+export type Task = 'scan' | 'resolve' | 'pull' | 'sign' | 'verify' | 'lend' | 'build' | 'deliver';
 
 /**
  * What long work tells while it runs. Flows emit these and never print; renderers in `cli` decide what is shown.

@@ -29,7 +29,11 @@ const passedOver: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'E_BUNDLE_NOT_FOUND',
 ]);
 
-const notThere: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['E_IMAGE_NOT_FOUND', 'E_PLATFORM_NOT_FOUND']);
+const notThere: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'E_IMAGE_NOT_FOUND',
+  'E_PLATFORM_NOT_FOUND',
+  'E_BASE_MISSING',
+]);
 
 /** What is told of a source that did not give what was asked for, although another one did. */
 export type TellPassedOver = (level: 'info' | 'warning', message: string) => void;

@@ -1,3 +1,5 @@
+import type { LendingBundle } from '../bundle/lending-bundle.ts';
+import type { SignedBundle } from '../bundle/signed-bundle.ts';
 import { PackferryError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import { globFault, isGlob } from '../core/glob.ts';
@@ -11,11 +13,14 @@ import { alreadyThere } from './already-there.ts';
 import { Chain, tellingOnce, type ChainLink } from './chain.ts';
 import { deliverToTargets, refuseConflicts, surveyTargets, warnOfLeftOut } from './delivery.ts';
 import { matchesImage } from './exclude.ts';
+import { checkBases } from './lent/base-check.ts';
+import { LentLayers } from './lent/lent-layers.ts';
 import type { OnExisting } from './on-existing.ts';
 import type { Pace } from './pace.ts';
 import { askForObjections } from './preflight.ts';
 import { resolveAll, throwUnresolved, unresolved } from './resolve.ts';
 import { renameImages, type RetagRule } from './retag.ts';
+import { tellOfBases } from './retagged-bases.ts';
 import type { SourceEndpoint } from './source-endpoint.ts';
 import type { Sources } from './sources.ts';
 import { isEngine, takeStraight, withoutSaving } from './straight-through.ts';
@@ -26,6 +31,8 @@ export interface CopyOptions extends Pace {
   /** Asked in this order; the first that has an image gives it. */
   readonly from: readonly SourceEndpoint[];
   readonly sources: Sources;
+  /** Asked when all images are resolved. Default: no source is a bundle. */
+  readonly bundles?: () => CopiedBundles;
   readonly platform: Platform;
   readonly targets: readonly ImageTarget[];
   readonly retag: readonly RetagRule[];
@@ -36,11 +43,19 @@ export interface CopyOptions extends Pace {
   /** Images that are brought to one target at the same time. */
   readonly jobs: number;
   /** Told how each image fared at each target, and by which source, as soon as that is known, for evidence. */
-  readonly onBrought?: (target: string, image: ImportedImage, source: string) => void;
+  readonly onBrought?: (target: string, image: ImportedImage, source: SourceEndpoint | undefined) => void;
   /** Called before the first byte is brought anywhere, with what was found; not in a dry run. */
   readonly begin: (found: readonly LockedImage[]) => Promise<void>;
   readonly emit: Emit;
   readonly signal: AbortSignal;
+}
+
+/** The bundles that images are copied from. */
+export interface CopiedBundles {
+  /** Those that were opened by now, by their absolute folders. */
+  readonly opened: ReadonlyMap<string, SignedBundle>;
+  /** Bundles that may lend what these leave out; undefined when none was given. */
+  readonly with: readonly LendingBundle[] | undefined;
 }
 
 export interface Copied {
@@ -52,7 +67,8 @@ export interface Copied {
 /**
  * Brings images from the first source that has them to targets. Every digest is resolved before anything is brought, and
  * every byte is compared with it on the way. Without `keepGoing` nothing is brought when an image cannot be had, a name
- * stands for another image, or a target cannot take what is missing there (`E_TARGET_FULL`, `E_ENGINE_TOO_OLD`).
+ * stands for another image, nobody has layers that a bundle leaves out (`E_BASE_MISSING`; see `checkBases`), or a target cannot
+ * take what is missing there (`E_TARGET_FULL`, `E_ENGINE_TOO_OLD`).
  */
 export async function copyImages(options: CopyOptions): Promise<Copied> {
   const { from, sources, platform, emit, signal, jobs, dryRun, keepGoing } = options;
@@ -75,20 +91,54 @@ export async function copyImages(options: CopyOptions): Promise<Copied> {
   if (!keepGoing && !dryRun) throwUnresolved(resolved);
   const found = resolved.images.map(({ image }) => image);
   const { images, before, sourceOf } = renameImages(found, options.retag);
+  const renamed = sourceOf(source);
+  const lent = layersOf(options, renamed);
   const surveyed = await surveyTargets(options.targets, images, signal, options.targetsAtOnce);
   warnOfLeftOut(surveyed, emit);
   refuseConflicts(surveyed, options);
-  await askForObjections(surveyed, options);
+  const checked = await checkBases(surveyed, lent.layers, options);
+  await askForObjections(checked, options);
   if (!dryRun) await options.begin(found);
   const errors = unresolved(resolved);
   const failures: PackferryError[] = [];
   const sourceNames = new Map(found.map(({ reference, source: name }) => [reference, name]));
-  const onImage = (target: string, image: ImportedImage): void =>
-    options.onBrought?.(target, image, sourceNames.get(image.reference) ?? '');
+  const onImage = (target: string, image: ImportedImage): void => {
+    const name = sourceNames.get(image.reference);
+    const endpoint = from.find(({ url }) => url === name);
+    options.onBrought?.(target, image, endpoint);
+  };
   const delivery = { ...options, namesBefore: before, onImage };
-  const targets = await deliverToTargets(surveyed, sourceOf(source), failures, delivery);
-  const report: CopyReport = { schemaVersion: reportVersion, dryRun, images: found.map(reported), targets };
+  const targets = await deliverToTargets(checked, lent.layers.over(renamed), failures, delivery);
+  const report: CopyReport = {
+    schemaVersion: reportVersion,
+    dryRun,
+    images: found.map(reported),
+    targets,
+    ...(lent.with === undefined ? {} : { lent: lent.with.map((lender) => lender.report) }),
+  };
   return { report, errors: [...errors, ...failures] };
+}
+
+/** What the bundles among the sources leave out, of which the targets are told. The other sources may have it, too. */
+function layersOf(
+  { bundles, from, targets, retag, signal }: CopyOptions,
+  alsoFrom: ImageSource,
+): Pick<CopiedBundles, 'with'> & { readonly layers: LentLayers } {
+  const { opened, with: lenders } = bundles?.() ?? {
+    opened: new Map<string, SignedBundle>(),
+    with: undefined,
+  };
+  for (const bundle of opened.values()) for (const target of targets) tellOfBases(target, bundle, { retag });
+  const folders = new Map(
+    from.flatMap(({ scheme, url, rest }) => (scheme === 'bundle' ? [[url, rest]] : [])),
+  );
+  const layers = new LentLayers([...opened.values()], {
+    with: lenders ?? [],
+    bundleOf: ({ source }) => opened.get(folders.get(source) ?? ''),
+    alsoFrom,
+    signal,
+  });
+  return { with: lenders, layers };
 }
 
 function asItIs(source: ImageSource): ImageSource {

@@ -25,7 +25,7 @@ import type { Pace } from './pace.ts';
 import { askForObjections } from './preflight.ts';
 import { bundleHead, reportSigners, reportStanding } from './report.ts';
 import { renameImages, type Renamed, type RetagRule } from './retag.ts';
-import { imagesOfBases } from './retagged-bases.ts';
+import { tellOfBases } from './retagged-bases.ts';
 
 /** What may be delivered: a bundle that was verified, or one that is verified before a target may keep anything of it. */
 export type DeliverableBundle = VerifiedBundle | PassingBundle;
@@ -103,8 +103,8 @@ export async function importBundle(options: ImportOptions): Promise<Imported> {
   const surveyed = await surveyTargets(options.targets, images, signal, options.targetsAtOnce, options.early);
   warnOfLeftOut(surveyed, options.emit);
   refuseConflicts(surveyed, delivery);
-  const lent = new LentLayers(bundle, { with: options.with ?? [], signal });
-  const targets = await checkBases(surveyed, lent, { ...options, document: bundle.document });
+  const lent = new LentLayers([bundle], { with: options.with ?? [], signal });
+  const targets = await checkBases(surveyed, lent, options);
   await askForObjections(targets, options);
   const lenders = options.with ?? [];
   const plan: ImportPlan = { bundle, targets, lent: lenders.map(({ report }) => report) };
@@ -137,15 +137,6 @@ export function imagesToBring(
 ): Renamed {
   const passing = 'finish' in bundle ? bundle : undefined;
   return renameImages(inOrder(chooseImages(bundle, only), passing), retag);
-}
-
-/** Where a target may have what the bundle leaves out: to be told before it is asked what it has. */
-export function tellOfBases(
-  target: ImageTarget,
-  { document }: SignedBundle,
-  { retag = [] }: Pick<ImportOptions, 'retag'>,
-): void {
-  target.mayHave?.(imagesOfBases(document, retag));
 }
 
 /** A medium that is read once gives its images in the order in which they lie there. */

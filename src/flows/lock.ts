@@ -7,7 +7,8 @@ import { documentText } from '../bundle/document.ts';
 import { writeFileWhole } from '../bundle/files.ts';
 import { readFile } from '../pack/read-file.ts';
 import { lockSchema, lockSchemaId, type LockDocument } from '../schema/lock.ts';
-import { reportVersion, type LockReport } from '../schema/reports.ts';
+import { reportVersion } from '../schema/reports.ts';
+import type { LockReport } from '../schema/reports-lock.ts';
 import { throwUnresolved, type Resolved } from './resolve.ts';
 import type { Selection } from './selection.ts';
 

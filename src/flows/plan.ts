@@ -12,7 +12,8 @@ import {
   type BundledImage,
   type LeftOut,
 } from '../bundle/document.ts';
-import { reportVersion, type PlanReport } from '../schema/reports.ts';
+import { reportVersion } from '../schema/reports.ts';
+import type { PlanReport } from '../schema/reports-plan.ts';
 import type { PullCounts } from '../registry/source.ts';
 import type { Base } from './base/base.ts';
 import { carriedOf, leaveOut } from './base/leave-out.ts';

@@ -1,6 +1,6 @@
 import type { Emit } from '../core/events.ts';
 import type { PullCounts } from '../registry/source.ts';
-import type { PlanReport } from '../schema/reports.ts';
+import type { PlanReport } from '../schema/reports-plan.ts';
 
 type PullLimits = PlanReport['pullLimits'];
 

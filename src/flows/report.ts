@@ -4,14 +4,8 @@ import { blobsOf, totalSize, uniqueBlobs, type LockedImage } from '../core/image
 import type { PlannedVolume } from '../bundle/document.ts';
 import type { BundleDocument } from '../schema/bundle.ts';
 import type { DamageReport } from '../schema/damage.ts';
-import type {
-  ErrorReport,
-  FailureReport,
-  InspectReport,
-  PlanReport,
-  Totals,
-  VerifyReport,
-} from '../schema/reports.ts';
+import type { ErrorReport, FailureReport, InspectReport, Totals, VerifyReport } from '../schema/reports.ts';
+import type { PlanReport } from '../schema/reports-plan.ts';
 import type { FreshnessVerdict } from '../trust/freshness.ts';
 import type { VerifiedSigner } from '../trust/verify.ts';
 

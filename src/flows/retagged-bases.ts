@@ -1,5 +1,6 @@
 import type { Digest } from '../core/digest.ts';
 import { asPackferryError } from '../core/errors.ts';
+import type { ImageTarget } from '../core/ports.ts';
 import { parseReference, type ImageReference } from '../core/reference.ts';
 import type { BundleDocument } from '../schema/bundle.ts';
 import { newName, type RetagRule } from './retag.ts';
@@ -15,6 +16,15 @@ export function imagesOfBases(
   return new Map(
     requires.map(({ digest, image }) => [digest, image === undefined ? [] : namesOf(image, rules)]),
   );
+}
+
+/** Where a target may have what the bundle leaves out: to be told before it is asked what it has. */
+export function tellOfBases(
+  target: ImageTarget,
+  { document }: { readonly document: Pick<BundleDocument, 'requires'> },
+  { retag = [] }: { readonly retag?: readonly RetagRule[] },
+): void {
+  target.mayHave?.(imagesOfBases(document, retag));
 }
 
 /** A name that is none stands for nothing. */

@@ -134,7 +134,7 @@ export async function borrowLayers(
     ),
   );
   const needed = bundle.document.requires.filter(({ digest }) => !carried.has(digest));
-  const lent = new LentLayers(bundle, { with: lenders, signal });
+  const lent = new LentLayers([bundle], { with: lenders, signal });
   const missing = await lent.prepare(needed, emit);
   throwAll(
     [...missing].flatMap((digest) => lent.faultsOf(digest)),

@@ -3,7 +3,7 @@ import { size } from './parts.ts';
 import { errorReport } from './reports.ts';
 import { eventVersion } from './versions.ts';
 
-const task = z.enum(['scan', 'resolve', 'pull', 'sign', 'verify', 'build', 'deliver']);
+const task = z.enum(['scan', 'resolve', 'pull', 'sign', 'verify', 'lend', 'build', 'deliver']);
 
 /** A line of this type, with what every line has. */
 function line<Type extends string, Shape extends z.ZodRawShape>(type: Type, shape: Shape) {

@@ -3,7 +3,7 @@ import { bundleFinding } from './bundle.ts';
 import { bundleDamage } from './damage.ts';
 import { leftOut } from './left-out.ts';
 import { lentReport } from './lent.ts';
-import { descriptor, digest, imageUse, platform, size, utcTime } from './parts.ts';
+import { descriptor, digest, imageUse, platform, size } from './parts.ts';
 import { reportVersion } from './versions.ts';
 
 export { reportVersion };
@@ -16,7 +16,8 @@ export const errorReport = z.object({
   hint: z.string().exactOptional(),
 });
 
-const reportedImage = z.object({
+/** An image of a plan or a bundle. */
+export const reportedImage = z.object({
   reference: z.string(),
   manifest: descriptor,
   config: descriptor,
@@ -31,7 +32,7 @@ const reportedImage = z.object({
 });
 
 /** Of whole images, with what a bundle leaves out of them. */
-const totals = z.object({
+export const totals = z.object({
   images: size,
   /** Distinct blobs. */
   blobs: size,
@@ -39,83 +40,6 @@ const totals = z.object({
   bytes: size,
   /** Bytes that would be repeated if every image carried all its blobs. */
   bytesShared: size,
-});
-
-/** An image of a plan. */
-const plannedImage = z.object({
-  ...reportedImage.shape,
-  /** The endpoint that answered, e.g. `registry://docker.io` or one of its mirrors. */
-  source: z.string(),
-  /** Bytes of it that other images of the plan have too. */
-  bytesShared: size,
-  /** What an independent list of digests says of it, when one was asked. */
-  witness: z.enum(['agrees', 'disagrees', 'absent']).exactOptional(),
-});
-
-/** What `plan --json` prints; `export --dry-run --json` too. */
-export const planReport = z.object({
-  schemaVersion,
-  name: z.string(),
-  platform,
-  /** The sites that may import the bundle; absent: all. */
-  audience: z.array(z.string()).exactOptional(),
-  packs: z.array(
-    z.object({
-      id: z.string(),
-      version: z.string().exactOptional(),
-      /** For a pack that only others need: their ids, from the one that was asked for. */
-      requiredBy: z.array(z.string()).exactOptional(),
-      /** Where packs are carried: is this one? */
-      carried: z.boolean().exactOptional(),
-    }),
-  ),
-  images: z.array(plannedImage),
-  /** What the manifest leaves out. Sizes are absent where they were not asked for or could not be had. */
-  excluded: z.object({
-    images: z.array(z.object({ reference: z.string(), pattern: z.string(), bytes: size.exactOptional() })),
-    /** Bytes that leaving them out saves. */
-    bytes: size.exactOptional(),
-  }),
-  archives: z.array(z.object({ file: z.string(), bytes: size, images: z.array(z.string()) })),
-  totals,
-  leftOut,
-  /** What registries announce of the pulls that they still allow; empty when none of them does. */
-  pullLimits: z.array(
-    z.object({
-      registry: z.string(),
-      limit: size,
-      remaining: size,
-      /** Seconds in which so many pulls are allowed. */
-      window: size.exactOptional(),
-      /** Who is counted: an address or an account. */
-      source: z.string().exactOptional(),
-      /** Pulls that an export will need, at least: one for each manifest that is not kept from this plan or earlier runs. */
-      needed: size,
-    }),
-  ),
-  /** What leaving out the largest images would save. */
-  savings: z.array(z.object({ exclude: z.string(), images: size, bytes: size })),
-  errors: z.array(errorReport),
-});
-
-/** What `lock --json` prints. */
-export const lockReport = z.object({
-  schemaVersion,
-  file: z.string(),
-  changed: z.boolean(),
-  images: z.array(
-    z.object({
-      reference: z.string(),
-      status: z.enum(['new', 'moved', 'same', 'gone']),
-      manifest: digest,
-      /** The endpoint that answered; for an image that is gone, the one that did then. */
-      source: z.string(),
-      /** For a moved image: what it was before, and since when. */
-      before: z.object({ manifest: digest, lockedAt: utcTime }).exactOptional(),
-      /** What an independent list of digests says of it, when one was asked. */
-      witness: z.enum(['agrees', 'absent']).exactOptional(),
-    }),
-  ),
 });
 
 /** Which bundle a report is about. */
@@ -267,6 +191,8 @@ export const copyReport = z.object({
     }),
   ),
   targets: z.array(deliveredTo),
+  /** Bundles that were given to lend what the sources leave out; absent when none was given. */
+  lent: z.array(lentReport).exactOptional(),
   /** One for each bundle that is a source, and one for what comes from elsewhere. */
   receipts: z.array(writtenReceipt).exactOptional(),
 });
@@ -282,37 +208,6 @@ export const importReport = z.object({
   /** The zips of carried packs that were written out; absent when this was not asked for. */
   packs: z.array(z.string()).exactOptional(),
   receipt: writtenReceipt.exactOptional(),
-});
-
-const acceptance = z.object({
-  sequence: z.int(),
-  sumsSha256: z.string(),
-  createdAt: z.string(),
-  acceptedAt: z.string(),
-  signers: z.array(z.object({ principal: z.string(), fingerprint: z.string() })),
-  /** Present when a higher sequence had been accepted before. */
-  rollback: z.object({ from: z.int(), reason: z.string() }).exactOptional(),
-});
-
-/** What `history --json` prints. All records have been checked. */
-export const historyReport = z.object({
-  schemaVersion,
-  file: z.string(),
-  copy: z.string().exactOptional(),
-  records: size,
-  /** Of the last record, which stands for all before it; absent where there is no history. */
-  sha256: z.string().exactOptional(),
-  streams: z.array(
-    z.object({
-      stream: z.string(),
-      /** What newer bundles must not be older than; absent after a reset. */
-      highest: acceptance.exactOptional(),
-      accepted: size,
-      rollbacks: size,
-    }),
-  ),
-  /** Of the stream that was asked for: the latest ones, the last one last. */
-  latest: z.array(acceptance).exactOptional(),
 });
 
 /** What `keygen --json` prints. */
@@ -332,8 +227,6 @@ export const failureReport = z.object({
   damage: bundleDamage.exactOptional(),
 });
 
-export type PlanReport = z.infer<typeof planReport>;
-export type LockReport = z.infer<typeof lockReport>;
 export type ExportReport = z.infer<typeof exportReport>;
 export type VerifyReport = z.infer<typeof verifyReport>;
 export type InspectReport = z.infer<typeof inspectReport>;
@@ -341,7 +234,6 @@ export type ImportReport = z.infer<typeof importReport>;
 export type CopyReport = z.infer<typeof copyReport>;
 export type TargetReport = z.infer<typeof deliveredTo>;
 export type ImportedImage = z.infer<typeof importedImage>;
-export type HistoryReport = z.infer<typeof historyReport>;
 export type WrittenReceipt = z.infer<typeof writtenReceipt>;
 export type KeygenReport = z.infer<typeof keygenReport>;
 export type ErrorReport = z.infer<typeof errorReport>;

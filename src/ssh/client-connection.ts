@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import path from 'node:path';
 import type { Duplex } from 'node:stream';
 import pLimit from 'p-limit';
+import { onceAborted } from '../core/abort-with.ts';
 import { messageOf, PackferryError } from '../core/errors.ts';
 import { JoinedStream } from '../core/joined-stream.ts';
 import { limits } from '../core/limits.ts';
@@ -44,9 +45,7 @@ export class ClientConnection implements HostConnection {
     this.#options = options;
     void master.failed.then((fault) => (this.#lost ??= fault));
     const { signal } = options;
-    const onAbort = (): void => this.close();
-    signal?.addEventListener('abort', onAbort, { once: true });
-    this.#stopListening = () => signal?.removeEventListener('abort', onAbort);
+    this.#stopListening = onceAborted(signal, () => this.close());
   }
 
   get isOpen(): boolean {

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import type { Client, ClientChannel } from 'ssh2';
+import { onceAborted } from '../core/abort-with.ts';
 import { messageOf, PackferryError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { plainWords } from '../core/plain-words.ts';
@@ -46,9 +47,7 @@ export class SshConnection implements HostConnection {
       client.on('error', (fault) => (this.#lost ??= connectionLost(name, fault)));
       client.on('close', () => (this.#lost ??= connectionLost(name)));
     }
-    const onAbort = (): void => this.close();
-    signal?.addEventListener('abort', onAbort, { once: true });
-    this.#stopListening = () => signal?.removeEventListener('abort', onAbort);
+    this.#stopListening = onceAborted(signal, () => this.close());
   }
 
   get isOpen(): boolean {

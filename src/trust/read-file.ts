@@ -26,7 +26,7 @@ export async function readSmallFile(path: string, options: SmallFileOptions): Pr
       const what = stats.isDirectory() ? 'a folder, not a file' : 'not a regular file';
       throw new PackferryError(options.code, `${path}: ${what}`, { hint: options.hint });
     }
-    return { bytes: await readUpTo(handle, path, options), stats };
+    return { bytes: await readUpTo(handle, path, stats.size, options), stats };
   } catch (cause) {
     if (cause instanceof PackferryError) throw cause;
     const why = systemCodeOf(cause) === 'ENOENT' ? 'there is no such file' : messageOf(cause);
@@ -36,14 +36,29 @@ export async function readSmallFile(path: string, options: SmallFileOptions): Pr
   }
 }
 
-/** The size is not taken from `stat`: the file may grow, and some files report none. */
-async function readUpTo(handle: FileHandle, path: string, options: SmallFileOptions): Promise<Buffer> {
-  const buffer = Buffer.alloc(options.maxBytes + 1);
+/** Bytes that there is room for at first, where `stat` says less. */
+const leastRoom = 4096;
+
+/**
+ * The size that `stat` gives is only the first guess at the room that is needed: the file may grow, and some files report none.
+ * Room is doubled as long as there is more to read, up to the limit.
+ */
+async function readUpTo(
+  handle: FileHandle,
+  path: string,
+  size: number,
+  { maxBytes, code }: SmallFileOptions,
+): Promise<Buffer> {
+  // One byte more: whether that was all shows without more room.
+  let buffer = Buffer.alloc(Math.min(Math.max(size, leastRoom), maxBytes) + 1);
   let length = 0;
-  while (length < buffer.length) {
+  for (;;) {
     const { bytesRead } = await handle.read(buffer, length, buffer.length - length);
     if (bytesRead === 0) return buffer.subarray(0, length);
     length += bytesRead;
+    if (length > maxBytes) throw new PackferryError(code, `${path}: over the limit of ${maxBytes} bytes`);
+    if (length < buffer.length) continue;
+    const more = Buffer.alloc(Math.min(length, maxBytes + 1 - length));
+    buffer = Buffer.concat([buffer, more]);
   }
-  throw new PackferryError(options.code, `${path}: over the limit of ${options.maxBytes} bytes`);
 }

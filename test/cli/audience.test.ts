@@ -2,7 +2,8 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { bundleSchema } from '../../src/schema/bundle.ts';
-import { failureReport, inspectReport, planReport, verifyReport } from '../../src/schema/reports.ts';
+import { failureReport, inspectReport, verifyReport } from '../../src/schema/reports.ts';
+import { planReport } from '../../src/schema/reports-plan.ts';
 import { runCli, type Ran } from '../helpers/cli-run.ts';
 import { withSite, type Site } from '../helpers/cli-site.ts';
 

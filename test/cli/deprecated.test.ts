@@ -4,7 +4,7 @@ import test, { type ExecutionContext } from 'ava';
 import { serveContent } from '../../src/registry/server.ts';
 import { bundleSchema } from '../../src/schema/bundle.ts';
 import { lockSchema } from '../../src/schema/lock.ts';
-import { planReport } from '../../src/schema/reports.ts';
+import { planReport } from '../../src/schema/reports-plan.ts';
 import { runCli, type Ran } from '../helpers/cli-run.ts';
 import { writeKey } from '../helpers/cli-site.ts';
 import { folderWith } from '../helpers/pack-folder.ts';

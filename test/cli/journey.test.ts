@@ -6,10 +6,10 @@ import {
   importReport,
   inspectReport,
   keygenReport,
-  lockReport,
-  planReport,
   verifyReport,
 } from '../../src/schema/reports.ts';
+import { lockReport } from '../../src/schema/reports-lock.ts';
+import { planReport } from '../../src/schema/reports-plan.ts';
 import { runCli, type Ran, type RunOptions } from '../helpers/cli-run.ts';
 import { siteReferences, withSite } from '../helpers/cli-site.ts';
 

@@ -3,7 +3,7 @@ import path from 'node:path';
 import test from 'ava';
 import { composeImage, noise, type ComposedImage } from '../../bin/demo/sample-images.ts';
 import { receiptSchema } from '../../src/schema/receipt.ts';
-import { importReport } from '../../src/schema/reports.ts';
+import { copyReport, importReport } from '../../src/schema/reports.ts';
 import { MemoryInput, MemoryOutput, runCli, type RunOptions, type Ran } from '../helpers/cli-run.ts';
 import { withImportSite, type ImportSite, type MadeBundle } from '../helpers/import-site.ts';
 
@@ -108,25 +108,109 @@ test('a lender may be older than what was accepted, and is not accepted itself',
   });
 });
 
-test('copy from a bundle that leaves something out says what is missing and how to go on', async (t) => {
+test('copy from a bundle that leaves something out: refused with all that is missing, or lent as by import', async (t) => {
   await withDeltaSite(async ({ old, delta, at, run }) => {
-    const rollback = ['--allow-rollback', 'the base of the newer one'];
     const to = ['--to', `oci:${at('target')}`];
-    const lacking = await run(['copy', '--all', '--from', `bundle:${delta.dir}`, ...to]);
+    const copying = ['copy', '--all', '--from', `bundle:${delta.dir}`];
+    const lacking = await run([...copying, ...to]);
     t.is(lacking.status, 6, lacking.stderr);
     t.regex(
       lacking.stderr,
-      /error\[E_BASE_MISSING\]: .*one:1: blob .*leaves it out, since bundle test 1 has it/,
+      /error\[E_BASE_MISSING\]: nothing was sent: 2 images stand on 2 layers, .* that test 42 leaves out/,
     );
-    t.regex(lacking.stderr, /hint: .*packferry import \.\.\. --with BUNDLE/);
-    // Any other source that has the layers makes up for them.
+    t.regex(lacking.stderr, /hint: First import what it stands on \(bundle test 1\), or .* --with DIR\./);
+    await t.throwsAsync(readdir(at('target')), { code: 'ENOENT' });
+    const dry = await run([...copying, ...to, '--dry-run', '--with', old.dir]);
+    t.is(dry.status, 0, dry.stderr);
+    await t.throwsAsync(readdir(at('target')), { code: 'ENOENT' });
+
+    // By a path as people write it: the receipt tells of targets and lenders all the same.
+    const relative = `bundle:${path.relative(process.cwd(), delta.dir)}`;
+    const lending = ['copy', '--all', '--from', relative, '--with', old.dir, ...to];
+    const ran = await run([...lending, '--json']);
+    t.is(ran.status, 0, ran.stderr);
+    const { lent, receipts, targets } = copyReport.parse(JSON.parse(ran.stdout));
+    t.deepEqual(new Set(targets[0]?.images.map(({ status }) => status)), new Set(['loaded']));
+    t.like(lent, [{ dir: old.dir, name: 'test', sequence: 41, layers: 2 }]);
+    const receipt = receiptSchema.parse(JSON.parse(await readFile(receipts?.[0]?.file ?? '', 'utf8')));
+    t.deepEqual(receipt.lent, lent);
+    t.deepEqual(
+      receipt.targets.map(({ name, images }) => [name, images.length]),
+      [[`oci:${at('target')}`, 2]],
+    );
+    const { stdout } = await runCli(['history', 'test', '--state', at('state')]);
+    t.notRegex(stdout, /\b41\b/, 'who lends is not accepted');
+    // On a terminal too: there is nothing that --yes could answer.
+    const again = await run([...copying, ...to], {
+      stdin: new MemoryInput(true),
+      stderr: new MemoryOutput(true),
+    });
+    t.is(again.status, 0, 'what is there needs nobody who lends it');
+  });
+});
+
+test('copy: some images of a bundle that leaves layers out go on when others lack theirs', async (t) => {
+  await withDeltaSite(async ({ make, run, at }) => {
+    const first = await make('first', { 'docker.io/demisto/first:1': on(undefined, 'first') });
+    const images = {
+      'docker.io/demisto/lacks:1': on(on(undefined, 'first'), 'lacks'),
+      'docker.io/demisto/whole:1': on(undefined, 'whole'),
+    };
+    const { dir } = await make('some', images, { base: first, sequence: 43 });
+    const ran = await run([
+      'copy',
+      '--all',
+      '--from',
+      `bundle:${dir}`,
+      '--to',
+      `oci:${at('some-target')}`,
+      '--keep-going',
+      '--json',
+    ]);
+    t.is(ran.status, 3, ran.stderr);
+    const { targets } = copyReport.parse(JSON.parse(ran.stdout));
+    t.like(targets[0]?.images, [
+      { status: 'failed', error: { code: 'E_BASE_MISSING' } },
+      { status: 'loaded' },
+    ]);
+  });
+});
+
+test('copy: any other source that has the layers makes up for them, and is asked before anything is sent', async (t) => {
+  await withDeltaSite(async ({ old, delta, at, run }) => {
     const [elsewhere, source] = [`oci:${at('elsewhere')}`, `bundle:${delta.dir}`];
-    t.is(
-      (await run(['copy', '--all', '--from', `bundle:${old.dir}`, '--to', elsewhere, ...rollback])).status,
-      0,
-    );
-    const both = await run(['copy', 'demisto/one:1', '--from', source, '--from', elsewhere, ...to]);
+    const to = ['--to', `oci:${at('target')}`];
+    const rollback = ['--allow-rollback', 'the base of the newer one'];
+    const from = ['--from', source, '--from', elsewhere];
+    const whole = await run(['copy', '--all', '--from', `bundle:${old.dir}`, '--to', elsewhere]);
+    t.is(whole.status, 0, whole.stderr);
+    // Under another name: layers are found by their digests.
+    const both = await run(['copy', 'demisto/one:1', ...from, ...to, '--retag', 'demisto/*=soc/*']);
     t.is(both.status, 0, both.stderr);
+    t.notRegex(both.stderr, /warning/i);
+    // The other source may be a bundle, too, and is then judged as such.
+    const bundles = ['--from', source, '--from', `bundle:${old.dir}`, '--to', `oci:${at('other')}`];
+    const older = await run(['copy', 'demisto/two:1', ...bundles]);
+    t.is(older.status, 6, older.stderr);
+    t.regex(older.stderr, /E_BASE_MISSING/);
+    t.is((await run(['copy', 'demisto/two:1', ...bundles, ...rollback])).status, 0);
+  });
+});
+
+test('copy: --with is refused where no source is a bundle, and a lender that is not trusted anywhere', async (t) => {
+  await withDeltaSite(async ({ old, delta, at, run }) => {
+    const to = ['--to', `oci:${at('target')}`];
+    const idle = await run(['copy', 'demisto/one:1', '--from', `oci:${at('x')}`, '--with', old.dir, ...to]);
+    t.is(idle.status, 2, idle.stderr);
+    t.regex(idle.stderr, /error\[E_USAGE\]: --with lends what bundles leave out, and no source is a bundle/);
+    const copying = ['copy', '--all', '--from', `bundle:${delta.dir}`, ...to];
+    const nowhere = await run([...copying, '--with', at('nowhere')]);
+    t.is(nowhere.status, 4, nowhere.stderr);
+    t.regex(nowhere.stderr, /error\[E_BUNDLE_NOT_FOUND\]: --with: .*nowhere/);
+    await t.throwsAsync(readdir(at('target')), { code: 'ENOENT' });
+    const whole = await run(['copy', '--all', '--from', `bundle:${old.dir}`, '--with', delta.dir, ...to]);
+    t.is(whole.status, 0, whole.stderr);
+    t.regex(whole.stderr, /nothing is taken from what --with names: .*old leaves nothing out/);
   });
 });
 

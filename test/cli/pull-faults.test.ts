@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import test, { type ExecutionContext } from 'ava';
-import { failureReport, planReport } from '../../src/schema/reports.ts';
+import { failureReport } from '../../src/schema/reports.ts';
+import { planReport } from '../../src/schema/reports-plan.ts';
 import { runCli, type Ran } from '../helpers/cli-run.ts';
 import { siteReferences, withSite, type Site } from '../helpers/cli-site.ts';
 import {

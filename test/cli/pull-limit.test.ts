@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import test, { type ExecutionContext } from 'ava';
-import { planReport } from '../../src/schema/reports.ts';
+import { planReport } from '../../src/schema/reports-plan.ts';
 import { withFolder } from '../helpers/bundle-fixture.ts';
 import { runCli, type Ran } from '../helpers/cli-run.ts';
 import { writeKey } from '../helpers/cli-site.ts';

@@ -5,7 +5,8 @@ import { sampleImagesFor, writeOciLayout } from '../../bin/demo/sample-images.ts
 import { digestOf, hexOf } from '../../src/core/digest.ts';
 import { mediaTypes } from '../../src/core/media-types.ts';
 import type { BundleDocument } from '../../src/schema/bundle.ts';
-import type { ExportReport, PlanReport } from '../../src/schema/reports.ts';
+import type { ExportReport } from '../../src/schema/reports.ts';
+import type { PlanReport } from '../../src/schema/reports-plan.ts';
 import type { OutdatedReport } from '../../src/schema/reports-tags.ts';
 import { withFolder } from '../helpers/bundle-fixture.ts';
 import { runCli, type Ran, type RunOptions } from '../helpers/cli-run.ts';

@@ -1,14 +1,12 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
-import { openBundle, type VerifiedBundle } from '../../src/bundle/open.ts';
 import { PackferryError } from '../../src/core/errors.ts';
 import { silent } from '../../src/core/events.ts';
 import type { LockedImage } from '../../src/core/image.ts';
 import type { ImageTarget, Presence } from '../../src/core/ports.ts';
 import { EarlySurvey } from '../../src/flows/early-survey.ts';
-import { importBundle, imagesToBring } from '../../src/flows/import.ts';
-import type { FoundTarget } from '../../src/flows/targets.ts';
+import { importBundle, withOpenedImport, type FoundTarget } from '../../src/index.ts';
 import {
   fixtureTime,
   makeTrust,
@@ -39,34 +37,34 @@ function watched(answers: (time: number) => Promise<void> = () => Promise.resolv
   return { found: [opening], asked };
 }
 
-/** Opens target and bundle as an import does, and imports. Returns how often the target had been asked when it began. */
+/** Opens target and bundle, and imports. Returns how often the target had been asked when it began. */
 async function bring(
-  fixture: BundleFixture & { readonly dir: string },
+  { dir, allowed }: BundleFixture & { readonly dir: string },
   found: readonly FoundTarget[],
   asked: readonly unknown[],
   options: {
     readonly only?: readonly string[];
-    readonly early?: EarlySurvey;
+    readonly clock?: () => number;
     readonly wait?: () => void;
   } = {},
 ): Promise<number> {
-  const { only = [], early = new EarlySurvey(), wait } = options;
-  const [open] = early.over(found);
-  const target = await open?.(signal);
-  if (target === undefined) throw new Error('there is no target');
-  const onJudged = (bundle: Parameters<typeof imagesToBring>[0]): void => {
-    early.begin(() => imagesToBring(bundle, { only: [] }).images);
+  const { only = [], clock, wait } = options;
+  const opening = {
+    ...{ dir, found, only: [], signal },
+    ...(clock === undefined ? {} : { clock }),
+    judgement: { allowed, now: fixtureTime, emit: silent },
+    onTrouble: () => undefined,
   };
-  const { dir, allowed } = fixture;
-  const bundle: VerifiedBundle = await openBundle(dir, { allowed, now: fixtureTime, emit: silent, onJudged });
-  const before = asked.length;
-  wait?.();
-  const { errors } = await importBundle({
-    ...{ bundle, targets: [target], early, only, dryRun: false, keepGoing: false, jobs: 1 },
-    ...{ approve: () => Promise.resolve(true), emit: silent, signal },
+  return withOpenedImport(opening, async (opened) => {
+    const before = asked.length;
+    wait?.();
+    const { errors } = await importBundle({
+      ...{ ...opened, only, dryRun: false, keepGoing: false, jobs: 1 },
+      ...{ approve: () => Promise.resolve(true), emit: silent, signal },
+    });
+    if (errors[0] !== undefined) throw errors[0];
+    return before;
   });
-  if (errors[0] !== undefined) throw errors[0];
-  return before;
 }
 
 test('a target is asked once, while the bundle is still being verified', async (t) => {
@@ -91,9 +89,8 @@ test('a target that could not answer early is asked again, and its fault is told
 test('an answer that became old while a slow medium was read does not count', async (t) => {
   await withBundle(async (fixture) => {
     let time = 0;
-    const early = new EarlySurvey(1, () => time);
     const { found, asked } = watched();
-    await bring(fixture, found, asked, { early, wait: () => void (time = 10_001) });
+    await bring(fixture, found, asked, { clock: () => time, wait: () => void (time = 10_001) });
     t.is(asked.length, 2);
   });
 });

@@ -5,7 +5,7 @@ import test, { type ExecutionContext } from 'ava';
 import * as z from 'zod';
 import { sampleImagesFor } from '../../bin/demo/sample-images.ts';
 import { formatReference, parseReference } from '../../src/core/reference.ts';
-import { planReport } from '../../src/schema/reports.ts';
+import { planReport } from '../../src/schema/reports-plan.ts';
 import { withFolder } from '../helpers/bundle-fixture.ts';
 import { packferry, projectRoot } from '../helpers/cli.ts';
 import { pushImage } from '../helpers/push-image.ts';

@@ -4,7 +4,8 @@ import path from 'node:path';
 import test from 'ava';
 import { noHome } from '../../src/cli/context.ts';
 import { PackferryError } from '../../src/core/errors.ts';
-import { historyReport, importReport, verifyReport } from '../../src/schema/reports.ts';
+import { historyReport } from '../../src/schema/reports-history.ts';
+import { importReport, verifyReport } from '../../src/schema/reports.ts';
 import { MemoryOutput } from '../helpers/cli-run.ts';
 import { builtAt, days, recordsOf, withStream } from '../helpers/stream-site.ts';
 

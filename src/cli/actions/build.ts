@@ -20,7 +20,7 @@ import { allHosts } from '../hosts.ts';
 import type { HostsOptions } from '../hosts-options.ts';
 import { trustedKeys } from '../keys.ts';
 import type { RegistryOptions } from '../network.ts';
-import type { PatienceOptions } from '../options.ts';
+import type { PatienceOptions } from '../registry-options.ts';
 import { paceOf, type PaceOptions } from '../pace-options.ts';
 import type { Action, CommonOptions, Outcome, Session } from '../session.ts';
 import { sshAccess } from '../ssh.ts';

@@ -1,13 +1,14 @@
 import path from 'node:path';
 import { acceptBundle } from '../../bundle/accept.ts';
+import type { LendingBundle } from '../../bundle/lending-bundle.ts';
 import { openBundle, type VerifiedBundle } from '../../bundle/open.ts';
 import { BundleSource } from '../../bundle/source.ts';
 import { PackferryError } from '../../core/errors.ts';
 import { parsePlatform } from '../../core/platform.ts';
 import type { ImageSource } from '../../core/ports.ts';
-import { copyImages } from '../../flows/copy.ts';
+import { copyImages, type CopiedBundles } from '../../flows/copy.ts';
 import { parseRetag } from '../../flows/retag.ts';
-import { parseSource } from '../../flows/source-endpoint.ts';
+import { parseSource, type SourceEndpoint } from '../../flows/source-endpoint.ts';
 import { Sources } from '../../flows/sources.ts';
 import { closeTargets, openUsableTargets } from '../../flows/targets.ts';
 import type { CopyReport } from '../../schema/reports.ts';
@@ -17,6 +18,7 @@ import { tellUnknown, type SiteFreshness } from '../freshness.ts';
 import { trustedKeys } from '../keys.ts';
 import { allHosts } from '../hosts.ts';
 import { deliveryJobs } from '../delivery-jobs.ts';
+import { lentLines, openLenders, tellIdle } from '../lenders.ts';
 import { paceOf } from '../pace-options.ts';
 import type { Action, CommonOptions, Outcome, Session } from '../session.ts';
 import { sshAccess } from '../ssh.ts';
@@ -32,6 +34,7 @@ import { deliveryTargets, onExisting, type DeliveryOptions } from './targets.ts'
 export interface CopyOptions extends CommonOptions, DeliveryOptions, JudgementOptions, ReceiptOptions {
   readonly from?: readonly string[];
   readonly all?: boolean;
+  readonly with?: readonly string[];
   readonly platform: string;
 }
 
@@ -57,6 +60,8 @@ async function runCopy(
   const { context, emit, signal } = session;
   const names = namesOf(given, options);
   const from = (options.from ?? ['registry:']).map((url) => parseSource(url, (text) => path.resolve(text)));
+  if (options.with !== undefined && !from.some(({ scheme }) => scheme === 'bundle'))
+    throw usage('--with lends what bundles leave out, and no source is a bundle');
   const platform = parsePlatform(options.platform);
   const retag = (options.retag ?? []).map(parseRetag);
   const found = await deliveryTargets(session, options, await targetsOf(session, options));
@@ -82,14 +87,16 @@ async function runCopy(
         onExisting: onExisting(context, options.onExisting),
         dryRun: options.dryRun ?? false,
         keepGoing: options.keepGoing ?? false,
+        bundles: () => bundles.copied(),
         begin: async (images) => {
-          unsigned?.found(images.filter(({ source }) => bundles.evidenceOf(source) === undefined));
+          unsigned?.found(images.filter(({ source }) => elsewhere.includes(source)));
           await bundles.accept();
         },
         onBrought: (target, image, source) => (bundles.evidenceOf(source) ?? unsigned)?.image(target, image),
       });
       const what = count(report.images.length, 'image');
-      const summary = deliverySummary(what, report).map(visible).join('\n');
+      const lines = [...deliverySummary(what, report), ...lentLines(report.lent)];
+      const summary = lines.map(visible).join('\n');
       return { report, text: copyText(report), summary, errors: sumUp(errors, options, 'copied', report) };
     } finally {
       await closeTargets(targets);
@@ -101,16 +108,17 @@ async function runCopy(
 /** The bundles that images are taken from: verified as for an import, and remembered before anything leaves them. */
 class VerifiedBundles {
   readonly #session: Session;
-  readonly #options: JudgementOptions;
+  readonly #options: JudgementOptions & Pick<CopyOptions, 'with'>;
   readonly #begin: Begin;
-  readonly #opened: {
-    readonly bundle: VerifiedBundle;
-    readonly source: string;
-    readonly freshness: SiteFreshness;
-    readonly evidence: Evidence;
-  }[] = [];
+  /** By their absolute folders. */
+  readonly #opened = new Map<
+    string,
+    { readonly bundle: VerifiedBundle; readonly freshness: SiteFreshness; readonly evidence: Evidence }
+  >();
+  #lending: Promise<readonly LendingBundle[] | undefined> | undefined;
+  #lenders: readonly LendingBundle[] | undefined;
 
-  constructor(session: Session, options: JudgementOptions, begin: Begin) {
+  constructor(session: Session, options: JudgementOptions & Pick<CopyOptions, 'with'>, begin: Begin) {
     this.#session = session;
     this.#options = options;
     this.#begin = begin;
@@ -120,21 +128,30 @@ class VerifiedBundles {
     const evidence = await this.#begin(dir);
     const judgement = await judgementOf(this.#session, this.#options, evidence);
     const { freshness } = judgement;
+    // Judged alike, whichever of the sources leaves something out: opened once, before any of these is read.
+    this.#lenders = await (this.#lending ??= openLenders(this.#options.with, judgement));
     const bundle = await openBundle(dir, judgement);
     tellUnknown(bundle, freshness, 'warning', this.#session.emit);
-    const source = new BundleSource(bundle);
-    this.#opened.push({ bundle, source: source.name, freshness, evidence });
-    return source;
+    if (bundle.document.requires.length > 0) evidence.lenders(this.#lenders);
+    this.#opened.set(dir, { bundle, freshness, evidence });
+    return new BundleSource(bundle);
+  }
+
+  /** What images are copied from, and what may lend. */
+  copied(): CopiedBundles {
+    const opened = new Map([...this.#opened].map(([dir, { bundle }]) => [dir, bundle]));
+    tellIdle([...opened.values()], this.#lenders, this.#session.emit);
+    return { opened, with: this.#lenders };
   }
 
   /** What takes down how images of this source fare; undefined for one that is no bundle. */
-  evidenceOf(source: string): Evidence | undefined {
-    return this.#opened.find((one) => one.source === source)?.evidence;
+  evidenceOf(source: SourceEndpoint | undefined): Evidence | undefined {
+    return source?.scheme === 'bundle' ? this.#opened.get(source.rest)?.evidence : undefined;
   }
 
   async accept(): Promise<void> {
     const { owner, now } = this.#session.context;
-    for (const { bundle, freshness } of this.#opened) {
+    for (const { bundle, freshness } of this.#opened.values()) {
       await acceptBundle(bundle, { ...freshness, owner, now });
     }
   }

@@ -1,6 +1,6 @@
 import { PackferryError } from '../../core/errors.ts';
 import { recover, resetClock, resetStream, showHistory, type ChangeOptions } from '../../flows/history.ts';
-import type { HistoryReport } from '../../schema/reports.ts';
+import type { HistoryReport } from '../../schema/reports-history.ts';
 import { checkedReason, historyPlaceOf, type StateOptions } from '../freshness.ts';
 import type { Action, CommonOptions, Session } from '../session.ts';
 import { sitePolicy } from '../site-policy.ts';

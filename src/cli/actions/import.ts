@@ -1,25 +1,18 @@
 import { formatSize } from '../../core/size.ts';
 import { asPackferryError, PackferryError } from '../../core/errors.ts';
 import { totalSize } from '../../core/image.ts';
-import type { ImageTarget } from '../../core/ports.ts';
 import { formatReference, parseReference } from '../../core/reference.ts';
 import { acceptBundle } from '../../bundle/accept.ts';
 import { extractPacks } from '../../bundle/carried-packs.ts';
 import { checkFolderPlace } from '../../bundle/file-place.ts';
-import { openBundle } from '../../bundle/open.ts';
 import type { LendingBundle } from '../../bundle/lending-bundle.ts';
-import { openPassingBundle } from '../../bundle/passing-bundle.ts';
 import { onExistingFor, type AskedOnExisting } from '../../flows/on-existing.ts';
-import type { SignedBundle } from '../../bundle/signed-bundle.ts';
 import { parseRetag } from '../../flows/retag.ts';
-import { closeTargets, openMeanwhile, type FoundTarget } from '../../flows/targets.ts';
+import { withOpenedImport, type OpenedImport } from '../../flows/open-import.ts';
+import type { FoundTarget } from '../../flows/targets.ts';
 import { blobsToSend } from '../../flows/deliver.ts';
-import { EarlySurvey } from '../../flows/early-survey.ts';
 import { Evidence } from '../../flows/receipt/evidence.ts';
 import {
-  chooseImages,
-  imagesToBring,
-  tellOfBases,
   importBundle,
   type DeliverableBundle,
   type ImportOptions as FlowOptions,
@@ -91,39 +84,21 @@ async function runImport(
   const judgement = await judgementOf(session, options, evidence);
   const lenders = await openLenders(options.with, judgement);
   evidence.lenders(lenders);
-  const passing = options.singlePass === true ? await openPassingBundle(dir, judgement) : undefined;
-  try {
-    const early = new EarlySurvey(options.targetsAtOnce);
-    // Nobody hears of a bundle before its signature was found good.
-    let isJudged: () => void = () => undefined;
-    const after =
-      passing === undefined ? new Promise<void>((resolve) => (isJudged = resolve)) : Promise.resolve();
-    const open = async (): Promise<DeliverableBundle> => {
-      const onJudged = (signed: SignedBundle): void => {
-        const tell = (target: ImageTarget): void => tellOfBases(target, signed, asked);
-        early.begin(() => imagesToBring(signed, asked).images, tell);
-        isJudged();
-      };
-      const opened = passing ?? (await openBundle(dir, { ...judgement, onJudged }));
-      tellUnknown(opened, judgement.freshness, 'warning', emit);
-      tellIdle(opened, lenders, emit);
-      // Before a target's answers count: the bundle may not hold what is wanted.
-      chooseImages(opened, asked.only);
-      return opened;
-    };
-    const { done: bundle, targets } = await openMeanwhile(early.over(found), open, {
-      signal,
-      atOnce: options.targetsAtOnce,
-      after,
+  return withOpenedImport(
+    {
+      ...{ dir, found, judgement, signal, ...asked },
+      targetsAtOnce: options.targetsAtOnce,
+      singlePass: evidence.isSinglePass,
+      onOpened: (opened) => {
+        tellUnknown(opened, judgement.freshness, 'warning', emit);
+        tellIdle([opened], lenders, emit);
+      },
       onTrouble: (target, error, isTriedAgain) => {
         emit({ type: 'note', level: 'warning', message: troubleAhead(target, error, isTriedAgain) });
       },
-    });
-    const load = { bundle, lenders, judgement, early, ...asked };
-    return await loadInto(targets, session, load, options, evidence).finally(() => closeTargets(targets));
-  } finally {
-    await passing?.close();
-  }
+    },
+    (opened) => loadInto(session, { ...opened, lenders, judgement, ...asked }, options, evidence),
+  );
 }
 
 /** One reading serves all targets: those that would have to wait for others would come when it is over. */
@@ -135,16 +110,14 @@ function refuseTooMany(targets: number, atOnce: number): void {
   });
 }
 
-interface Load extends Pick<FlowOptions, 'bundle' | 'only' | 'retag' | 'jobs'> {
-  readonly early: EarlySurvey;
+interface Load extends OpenedImport, Pick<FlowOptions, 'only' | 'retag' | 'jobs'> {
   readonly lenders: readonly LendingBundle[] | undefined;
   readonly judgement: Judgement;
 }
 
 async function loadInto(
-  targets: readonly ImageTarget[],
   session: Session,
-  { bundle, lenders, early, only, retag = [], judgement, jobs }: Load,
+  { bundle, targets, lenders, early, only, retag = [], judgement, jobs }: Load,
   options: ImportOptions,
   evidence: Evidence,
 ): Promise<Outcome & { readonly report: ImportReport }> {

@@ -8,7 +8,7 @@ import { withResolvedFindings } from '../../flows/resolved-findings.ts';
 import { resolveAll } from '../../flows/resolve.ts';
 import { select, type Selection } from '../../flows/selection.ts';
 import { askWitness } from '../../flows/witness.ts';
-import type { LockReport } from '../../schema/reports.ts';
+import type { LockReport } from '../../schema/reports-lock.ts';
 import { timeToWrite } from '../context.ts';
 import type { Action, CommonOptions } from '../session.ts';
 import { count } from '../text/plural.ts';

@@ -5,7 +5,7 @@ import { noteSecret } from '../../core/redact.ts';
 import { login, logout } from '../../flows/login.ts';
 import { emptyManifest } from '../../flows/manifest.ts';
 import { authFilesOf, type RegistryOptions } from '../network.ts';
-import type { PatienceOptions } from '../options.ts';
+import type { PatienceOptions } from '../registry-options.ts';
 import { askSecret, isInteractive } from '../prompt.ts';
 import type { Action, CommonOptions, Session } from '../session.ts';
 import { registrySourceOptions } from './registries.ts';

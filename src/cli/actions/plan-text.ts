@@ -1,6 +1,6 @@
 import { parseReference } from '../../core/reference.ts';
 import { formatSize } from '../../core/size.ts';
-import type { PlanReport } from '../../schema/reports.ts';
+import type { PlanReport } from '../../schema/reports-plan.ts';
 import { leftOutColumn, leftOutLines } from '../text/left-out.ts';
 import { termLines } from '../text/terms.ts';
 import { count } from '../text/plural.ts';

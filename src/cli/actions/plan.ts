@@ -5,7 +5,7 @@ import { planExport } from '../../flows/plan.ts';
 import { policyErrors } from '../../flows/policy-errors.ts';
 import { unresolved } from '../../flows/resolve.ts';
 import { select } from '../../flows/selection.ts';
-import type { PlanReport } from '../../schema/reports.ts';
+import type { PlanReport } from '../../schema/reports-plan.ts';
 import type { Action, CommonOptions } from '../session.ts';
 import { count } from '../text/plural.ts';
 import { planNotes, planTable, planTree } from './plan-text.ts';

@@ -9,7 +9,7 @@ import type { TagSource } from '../../registry/tags.ts';
 import { cacheFolderOf } from '../context.ts';
 import { trustedKeys } from '../keys.ts';
 import { networkOf, type NetworkOptions, type RegistryOptions } from '../network.ts';
-import type { PatienceOptions } from '../options.ts';
+import type { PatienceOptions } from '../registry-options.ts';
 import type { Session } from '../session.ts';
 import { sshAccess } from '../ssh.ts';
 import type { SshOptions } from '../ssh-options.ts';

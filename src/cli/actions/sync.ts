@@ -49,7 +49,6 @@ export const syncCommand: Action<SyncOptions> = async (session, _, options) => {
 /** What a command line asks for: nothing of it was touched. */
 interface Asked {
   readonly patterns: readonly string[];
-  readonly hosts: readonly HostEndpoint[];
   readonly engines: readonly FoundEngine[];
   readonly authority: FoundEngine | undefined;
 }
@@ -63,12 +62,12 @@ async function readOptions(session: Session, options: SyncOptions): Promise<Aske
   const authority =
     options.from === undefined ? undefined : findEngine({ name: options.from, url: options.from }, access);
   await refuseNothingToStage(options, hosts, context.env);
-  return { patterns, hosts, engines: hosts.map((host) => findEngine(host, access)), authority };
+  return { patterns, engines: hosts.map((host) => findEngine(host, access)), authority };
 }
 
 async function runSync(
   session: Session,
-  { patterns, hosts, engines, authority }: Asked,
+  { patterns, engines, authority }: Asked,
   options: SyncOptions,
   evidence: Evidence,
 ): Promise<Outcome & { readonly report: SyncReport }> {

@@ -6,7 +6,7 @@ import { readPlace } from '../../registry/credentials/stored.ts';
 import type { Context } from '../context.ts';
 import type { HostsOptions } from '../hosts-options.ts';
 import type { RegistryOptions } from '../network.ts';
-import type { PatienceOptions } from '../options.ts';
+import type { PatienceOptions } from '../registry-options.ts';
 import type { PaceOptions } from '../pace-options.ts';
 import type { Session } from '../session.ts';
 import { sshAccess } from '../ssh.ts';

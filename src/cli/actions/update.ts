@@ -3,7 +3,7 @@ import { emptyManifest } from '../../flows/manifest.ts';
 import { updatePacks } from '../../flows/update.ts';
 import type { UpdateReport } from '../../schema/reports-tags.ts';
 import type { RegistryOptions } from '../network.ts';
-import type { PatienceOptions } from '../options.ts';
+import type { PatienceOptions } from '../registry-options.ts';
 import type { Action, CommonOptions, Session } from '../session.ts';
 import { count } from '../text/plural.ts';
 import { table } from '../text/table.ts';

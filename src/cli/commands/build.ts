@@ -1,14 +1,8 @@
 import { Option } from 'commander';
+import { stateOption } from '../judgement-options.ts';
 import { defaultBase } from '../../flows/build/recipe.ts';
 import { audienceOption, expiresAfterOption } from '../bundle-terms.ts';
-import {
-  collectValues,
-  passphrasesOption,
-  sequenceOption,
-  siteKeyOption,
-  stateOption,
-  toOption,
-} from '../options.ts';
+import { collectValues, passphrasesOption, sequenceOption, siteKeyOption, toOption } from '../options.ts';
 import { keysOption, volumeSizeOption } from '../signing-options.ts';
 import { stageDirOption, stageOption } from '../stage-options.ts';
 import type { AddCommand } from './command.ts';

@@ -7,6 +7,7 @@ import {
   siteKeyOption,
   toOption,
 } from '../options.ts';
+import { withOption } from '../base-options.ts';
 import { stageDirOption, stageOption } from '../stage-options.ts';
 import { deliveryJobsOption } from '../delivery-jobs.ts';
 import type { AddCommand } from './command.ts';
@@ -17,7 +18,7 @@ export const addCopy: AddCommand = (program, bind) =>
     .command('copy')
     .summary('bring images from one place to others')
     .description(
-      'Brings images from the first source that has them to targets, only what is missing there, every digest compared on the way. Bundles are verified in full first, as import does; what comes from elsewhere nobody has signed: the digest of each image and where it comes from are told.',
+      'Brings images from the first source that has them to targets, only what is missing there, every digest compared on the way. Bundles are verified in full first, as import does; what comes from elsewhere nobody has signed: the digest of each image and where it comes from are told. Nothing is asked before: --dry-run shows what would be done.',
     )
     .argument(
       '[image...]',
@@ -32,6 +33,7 @@ export const addCopy: AddCommand = (program, bind) =>
     .addOption(toOption(''))
     .addOption(siteKeyOption())
     .addOption(passphraseOption())
+    .addOption(withOption())
     .option('--all', 'all images of the engines, bundles, folders and archives that are sources')
     .addOption(retagOption())
     .addOption(onExistingOption())

@@ -1,14 +1,12 @@
+import { authFileOption, caFileOption, plainHttpOption } from '../registry-options.ts';
+import { collectValues } from '../options.ts';
 import {
-  authFileOption,
-  caFileOption,
-  collectValues,
-  plainHttpOption,
   policyOption,
   revokedKeysOption,
   siteOption,
   stateOption,
   trustedKeysOption,
-} from '../options.ts';
+} from '../judgement-options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */

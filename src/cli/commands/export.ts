@@ -2,14 +2,8 @@ import { Option } from 'commander';
 import { baseOption, repairOption } from '../base-options.ts';
 import { audienceOption, expiresAfterOption } from '../bundle-terms.ts';
 import { importerOption } from '../importer-option.ts';
-import {
-  collectValues,
-  jobsOption,
-  passphrasesOption,
-  sequenceOption,
-  sourceKeysOption,
-  witnessOption,
-} from '../options.ts';
+import { collectValues, jobsOption, passphrasesOption, sequenceOption, witnessOption } from '../options.ts';
+import { sourceKeysOption } from '../judgement-options.ts';
 import { keysOption, volumeSizeOption } from '../signing-options.ts';
 import type { AddCommand } from './command.ts';
 

@@ -1,4 +1,4 @@
-import { stateCopyOption, stateOption } from '../options.ts';
+import { stateCopyOption, stateOption } from '../judgement-options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */

@@ -1,4 +1,4 @@
-import { revokedKeysOption, trustedKeysOption } from '../options.ts';
+import { revokedKeysOption, trustedKeysOption } from '../judgement-options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */

@@ -1,5 +1,6 @@
 import { Option } from 'commander';
-import { collectValues, jobsOption, revokedKeysOption, trustedKeysOption } from '../options.ts';
+import { collectValues, jobsOption } from '../options.ts';
+import { revokedKeysOption, trustedKeysOption } from '../judgement-options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */

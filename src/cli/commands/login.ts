@@ -5,7 +5,7 @@ import {
   plainHttpOption,
   retriesOption,
   timeoutOption,
-} from '../options.ts';
+} from '../registry-options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */

@@ -1,4 +1,4 @@
-import { authFileOption } from '../options.ts';
+import { authFileOption } from '../registry-options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */

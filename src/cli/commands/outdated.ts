@@ -1,4 +1,5 @@
-import { jobsOption, sourceKeysOption } from '../options.ts';
+import { jobsOption } from '../options.ts';
+import { sourceKeysOption } from '../judgement-options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */

@@ -1,5 +1,6 @@
 import { baseOption } from '../base-options.ts';
-import { jobsOption, sourceKeysOption, witnessOption } from '../options.ts';
+import { jobsOption, witnessOption } from '../options.ts';
+import { sourceKeysOption } from '../judgement-options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */

@@ -1,5 +1,5 @@
 import { Option, type Command } from 'commander';
-import { stateOption } from '../options.ts';
+import { stateOption } from '../judgement-options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the group; its commands are added to it. */

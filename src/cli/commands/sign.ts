@@ -1,5 +1,6 @@
 import { Option } from 'commander';
-import { passphraseOption, revokedKeysOption, siteWitnessOption, trustedKeysOption } from '../options.ts';
+import { passphraseOption } from '../options.ts';
+import { revokedKeysOption, siteWitnessOption, trustedKeysOption } from '../judgement-options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the command to the program. */

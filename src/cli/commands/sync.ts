@@ -1,13 +1,7 @@
 import { Option } from 'commander';
-import {
-  collectValues,
-  jobsOption,
-  onExistingOption,
-  passphraseOption,
-  retriesOption,
-  siteKeyOption,
-  stateOption,
-} from '../options.ts';
+import { stateOption } from '../judgement-options.ts';
+import { collectValues, jobsOption, onExistingOption, passphraseOption, siteKeyOption } from '../options.ts';
+import { retriesOption } from '../registry-options.ts';
 import { stageDirOption, stageOption } from '../stage-options.ts';
 import type { AddCommand } from './command.ts';
 

@@ -1,4 +1,6 @@
-import { addPlaceOptions, collectValues, passphraseOption, stateOption } from '../options.ts';
+import { addPlaceOptions } from '../place-options.ts';
+import { collectValues, passphraseOption } from '../options.ts';
+import { stateOption } from '../judgement-options.ts';
 import type { AddCommand } from './command.ts';
 
 /** Adds the group; its commands are added to it. */

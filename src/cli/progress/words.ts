@@ -9,6 +9,7 @@ export const taskWords: Readonly<Record<Task, { readonly running: string; readon
   pull: { running: 'Pulling', done: 'pulled' },
   sign: { running: 'Signing', done: 'signed' },
   verify: { running: 'Verifying', done: 'verified' },
+  lend: { running: 'Verifying', done: 'verified' },
   build: { running: 'Building', done: 'built' },
   deliver: { running: 'Loading', done: 'loaded' },
 };
@@ -24,6 +25,8 @@ function nounOf(task: Task): string {
       return 'blob';
     case 'verify':
       return 'archive';
+    case 'lend':
+      return 'lent layer';
     case 'scan':
     case 'sign':
       return 'file';

@@ -3,14 +3,13 @@ import { PackferryError } from '../../core/errors.ts';
 import type { Emit } from '../../core/events.ts';
 import { totalSize } from '../../core/image.ts';
 import { formatSize } from '../../core/size.ts';
-import type { BundleDocument, RequiredBlob } from '../../schema/bundle.ts';
+import type { RequiredBlob } from '../../schema/bundle.ts';
 import type { SurveyedImage } from '../deliver.ts';
 import type { SurveyedTarget } from '../delivery.ts';
 import { isToBeSent, type OnExisting } from '../on-existing.ts';
 import type { LentLayers } from './lent-layers.ts';
 
 export interface BaseCheckOptions {
-  readonly document: Pick<BundleDocument, 'name' | 'sequence'>;
   readonly dryRun: boolean;
   readonly keepGoing: boolean;
   /** Default: `error`. */
@@ -19,8 +18,8 @@ export interface BaseCheckOptions {
 }
 
 /**
- * Compares what a bundle leaves out with what each target says that it has, and has the rest read and hashed by bundles that
- * lend it, before anything is sent. What neither has is thrown, for all targets and images at once (`E_BASE_MISSING`); with
+ * Compares what bundles leave out with what each target says that it has, and has the rest read and hashed by bundles that
+ * lend it, before anything is sent. What nobody has is thrown, for all targets and images at once (`E_BASE_MISSING`); with
  * `keepGoing` and in a dry run these images are refused, and the others go on.
  */
 export async function checkBases(
@@ -36,19 +35,27 @@ export async function checkBases(
     return lent.requiredOf(image).filter(({ digest }) => held?.has(digest) !== true);
   };
   const wanted = targets.flatMap((one) => one.images.flatMap((surveyed) => lackingOf(one, surveyed)));
-  const missing = await lent.prepare(onceEach(wanted), emit);
-  if (missing.size === 0) return targets;
-  const checked = targets.map((one) => ({
-    ...one,
-    images: one.images.map((surveyed): SurveyedImage => {
-      const layers = lackingOf(one, surveyed).filter(({ digest }) => missing.has(digest));
-      if (layers.length === 0) return surveyed;
-      return { ...surveyed, refusal: lacking(one.target.name, surveyed.image.reference, layers, lent) };
-    }),
-  }));
-  if (options.dryRun || options.keepGoing) return checked;
+  const unlent = await lent.prepare(onceEach(wanted), emit);
+  if (unlent.size === 0) return targets;
+  const missing = new Map<Digest, RequiredBlob>();
+  const check = async (one: SurveyedTarget, surveyed: SurveyedImage): Promise<SurveyedImage> => {
+    const layers: RequiredBlob[] = [];
+    for (const layer of lackingOf(one, surveyed)) {
+      if (!unlent.has(layer.digest) || (await lent.isElsewhere(surveyed.image, layer))) continue;
+      layers.push(layer);
+      missing.set(layer.digest, layer);
+    }
+    if (layers.length === 0) return surveyed;
+    return { ...surveyed, refusal: lacking(one.target.name, surveyed.image.reference, layers, lent) };
+  };
+  const checked: SurveyedTarget[] = [];
+  for (const one of targets) {
+    const images = await Promise.all(one.images.map((surveyed) => check(one, surveyed)));
+    checked.push({ ...one, images });
+  }
   const refusals = checked.flatMap(({ images }) => images.flatMap(({ refusal }) => refusal ?? []));
-  throw refused(refusals, onceEach(wanted), missing, options);
+  if (refusals.length === 0 || options.dryRun || options.keepGoing) return checked;
+  throw refused(refusals, [...missing.values()], lent);
 }
 
 function lacking(
@@ -71,14 +78,13 @@ function wordsFor({ digest, size, base }: RequiredBlob, lent: LentLayers): strin
 
 function refused(
   refusals: readonly PackferryError[],
-  wanted: readonly RequiredBlob[],
-  missing: ReadonlySet<Digest>,
-  { document }: BaseCheckOptions,
+  layers: readonly RequiredBlob[],
+  { names }: LentLayers,
 ): PackferryError {
   const [first] = refusals;
   if (first !== undefined && refusals.length === 1) return first.with(`nothing was sent: ${first.message}`);
-  const layers = wanted.filter(({ digest }) => missing.has(digest));
-  const message = `nothing was sent: ${refusals.length} images stand on ${countOf(layers)} that ${document.name} ${document.sequence} leaves out and the targets lack`;
+  const who = `${names.join(' and ')} ${names.length === 1 ? 'leaves' : 'leave'} out`;
+  const message = `nothing was sent: ${refusals.length} images stand on ${countOf(layers)} that ${who} and the targets lack`;
   return new PackferryError('E_BASE_MISSING', message, { hint: hintFor(layers), errors: refusals });
 }
 

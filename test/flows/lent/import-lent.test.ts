@@ -147,9 +147,15 @@ test('a bundle that lends the layers makes up for them, and the report says whic
   await withDelta(async ({ at, into, full, images, requires, python }) => {
     const lender = await full('base', [python]);
     const target = await targetAt(at('target'));
-    const imported = await into([target], { with: [lender] });
+    const events: Event[] = [];
+    const imported = await into([target], { with: [lender], events });
     t.deepEqual(new Set(statuses(imported)[0]), new Set(['loaded']));
     t.is(sent(imported), totalSize(uniqueBlobs(images)));
+    const lending = events.filter((event) => 'task' in event && event.task === 'lend');
+    const [items, bytes] = [requires.length, totalSize(requires)];
+    t.deepEqual(lending[0], { type: 'planned', task: 'lend', items, bytes });
+    t.is(lending.filter(({ type }) => type === 'done').length, items);
+    t.is(lending.at(-1)?.type, 'finished');
     t.like(imported.report.lent, {
       0: { dir: at('base'), layers: requires.length, bytes: totalSize(requires) },
     });

@@ -8,7 +8,7 @@ import { firstOf } from '../../configured.ts';
 import type { Action, CommonOptions } from '../../session.ts';
 import { rightsOf, secondsOf } from '../../text/trust.ts';
 import { visible } from '../../text/visible.ts';
-import type { PlaceOptions } from '../../options.ts';
+import type { PlaceOptions } from '../../place-options.ts';
 import { checkTrustFiles, otherLists, trustFolder } from '../../trust-place.ts';
 import { compareFingerprint } from './fingerprint.ts';
 

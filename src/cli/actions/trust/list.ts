@@ -5,7 +5,7 @@ import type { Action, CommonOptions } from '../../session.ts';
 import { count } from '../../text/plural.ts';
 import { table } from '../../text/table.ts';
 import { rightsOf, secondsOf } from '../../text/trust.ts';
-import type { PlaceOptions } from '../../options.ts';
+import type { PlaceOptions } from '../../place-options.ts';
 import { trustFolders } from '../../trust-place.ts';
 
 export interface TrustListOptions extends CommonOptions, PlaceOptions {}

@@ -7,7 +7,7 @@ import { configurationFolders } from '../../configured.ts';
 import { confirm, isInteractive } from '../../prompt.ts';
 import type { Action, CommonOptions, Session } from '../../session.ts';
 import { visible } from '../../text/visible.ts';
-import type { PlaceOptions } from '../../options.ts';
+import type { PlaceOptions } from '../../place-options.ts';
 import { knownSigners, otherLists, trustFolder } from '../../trust-place.ts';
 
 export interface TrustRevokeOptions extends CommonOptions, PlaceOptions {

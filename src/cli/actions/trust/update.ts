@@ -6,7 +6,7 @@ import type { Action, CommonOptions, Session } from '../../session.ts';
 import { stateFolderOf } from '../../state-folder.ts';
 import { changeLines } from '../../text/trust.ts';
 import { visible } from '../../text/visible.ts';
-import type { PlaceOptions } from '../../options.ts';
+import type { PlaceOptions } from '../../place-options.ts';
 import { checkTrustFiles, otherLists, trustFolder } from '../../trust-place.ts';
 
 export interface TrustUpdateOptions extends CommonOptions, PlaceOptions {
