@@ -19,6 +19,9 @@ const common: BuildOptions = {
   bundle: true,
   platform: 'node',
   target: 'node20',
+  // The result depends on no tsconfig.json of this folder or one above it, nor on where a node_modules that is a link leads to.
+  tsconfigRaw: {},
+  preserveSymlinks: true,
   legalComments: 'none',
   logLevel: 'warning',
 };

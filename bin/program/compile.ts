@@ -10,10 +10,10 @@ import type * as Program from '../../src/cli/main.ts';
 import { serveContent } from '../../src/registry/server.ts';
 import { sampleImagesFor, writeOciLayout } from '../demo/sample-images.ts';
 
-/** What bin/load-program.js gives. */
-interface Loaded {
-  readonly program: typeof Program;
-  readonly script: Script;
+/** bin/load-program.js. */
+interface Loader {
+  readonly loadProgram: (file: string) => { readonly program: typeof Program; readonly script: Script };
+  readonly keepCompiled: (file: string, script: Script) => void;
 }
 
 const reference = 'demisto/python3:3.12.13.1';
@@ -24,7 +24,7 @@ const reference = 'demisto/python3:3.12.13.1';
  */
 export async function compileProgram(root: string, file: string): Promise<void> {
   const loader = pathToFileURL(path.join(root, 'bin', 'load-program.js')).href;
-  const { loadProgram } = (await import(loader)) as { loadProgram: (file: string) => Loaded };
+  const { loadProgram, keepCompiled } = (await import(loader)) as Loader;
   const { program, script } = loadProgram(file);
   const folder = await mkdtemp(path.join(tmpdir(), 'packferry-build-'));
   try {
@@ -32,7 +32,7 @@ export async function compileProgram(root: string, file: string): Promise<void> 
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-  await writeFile(`${file}.compiled`, script.createCachedData());
+  keepCompiled(file, script);
 }
 
 async function runUsual(run: typeof Program.run, folder: string): Promise<void> {

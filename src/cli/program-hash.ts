@@ -6,14 +6,16 @@ import type { Receipt } from '../schema/receipt.ts';
 
 /**
  * The hash of what runs. Of the self-contained importer it is that of its one file, as a bundle's SHA256SUMS names it; of
- * an installation, that of the list of its JavaScript files and of what was compiled of them, as `sha256sum` prints it, sorted
- * by name. Packages beside them and Node itself are not in it. Undefined where the files cannot be read: evidence, not a condition.
+ * an installation, that of the list of its JavaScript files, as `sha256sum` prints it, sorted by name: two builds of one commit have
+ * the same. What V8 had compiled of them is not in it: no two runs of V8 compile to the same bytes, and bin/load-program.js takes
+ * them for the very file only that they were made of. Nor are packages beside them and Node itself. Undefined where the files
+ * cannot be read: evidence, not a condition.
  */
 export async function programHash(program: string): Promise<Receipt['tool']['program']> {
   try {
     if ((await stat(program)).isFile()) return { path: program, files: 1, sha256: await hashOf(program) };
     const names = (await readdir(program, { recursive: true }))
-      .filter((name) => /\.(?:js|cjs|compiled)$/.test(name))
+      .filter((name) => /\.(?:js|cjs)$/.test(name))
       .map((name) => name.split(path.sep).join('/'))
       .sort();
     const list = createHash('sha256');

@@ -4,7 +4,14 @@ import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { bundleNamespace } from '../../src/trust/verify.ts';
 import { makeTrust } from '../helpers/bundle-fixture.ts';
-import { loaderMachines, putTool, withLoaderSite, type LoaderSite } from '../helpers/loader.ts';
+import {
+  loaderMachines,
+  putTool,
+  shellMachines,
+  withLoaderSite,
+  type LoaderMachine,
+  type LoaderSite,
+} from '../helpers/loader.ts';
 import { execOk, type ExecResult } from '../helpers/system-exec.ts';
 import { needing } from '../helpers/system-tools.ts';
 
@@ -29,25 +36,19 @@ async function sealAgain({ dir, trust }: LoaderSite, list: string): Promise<void
   );
 }
 
-for (const machine of loaderMachines) {
-  const on = (title: string, body: (t: ExecutionContext, site: LoaderSite) => Promise<void>): void => {
+type Body = (t: ExecutionContext, site: LoaderSite) => Promise<void>;
+
+const onMachine =
+  (machine: LoaderMachine) =>
+  (title: string, body: Body): void => {
     test(
       `load.sh (${machine.title}): ${title}`,
       needing(machine.needs, (t) => withLoaderSite(machine, (site) => body(t, site))),
     );
   };
 
-  on('a good bundle is good, with packs, importer and litter', async (t, site) => {
-    await mkdir(path.join(site.dir, 'System Volume Information'));
-    await mkdir(path.join(site.dir, '.Trash-1000'));
-    await writeFile(path.join(site.dir, 'packs', '._HelloWorld.zip'), 'x');
-    await writeFile(path.join(site.dir, '._x\nThe bundle is good: signed by builder'), 'x');
-    good(t, await site.check());
-    const stranger = await site.check('somebody-else');
-    t.is(stranger.status, 4);
-    t.true(stranger.stderr.includes('no signature is by a key'));
-    t.false(stranger.stdout.split('\n').includes('The bundle is good: signed by builder'));
-  });
+for (const machine of shellMachines) {
+  const on = onMachine(machine);
 
   on('folders with odd names, and a medium that cannot be written to', async (t, site) => {
     const odd = path.join(site.folder, "-e it's\nodd\n");
@@ -200,6 +201,52 @@ for (const machine of loaderMachines) {
     refused(t, await says({ images: [] }), 'version 1');
   });
 
+  on('what is called wrongly ends with 2, and says how it goes', async (t, site) => {
+    const rows: readonly (readonly [readonly string[], Record<string, string>, string])[] = [
+      [[], {}, 'usage:'],
+      [['allowed_signers'], {}, 'usage:'],
+      [['allowed_signers', 'a b', 'a bundle'], {}, 'no name of a signer'],
+      [['nowhere', 'builder', 'a bundle'], {}, 'nowhere: no such file'],
+      [['allowed_signers', 'builder', 'a bundle'], { THRESHOLD: '0' }, 'THRESHOLD'],
+      [['allowed_signers', 'builder', 'a bundle'], { ENGINE: 'nerdctl' }, 'ENGINE'],
+      [['allowed_signers', 'builder', 'a bundle'], { PODMAN_USER: '-x' }, 'PODMAN_USER'],
+      [['allowed_signers', 'builder', 'a bundle'], { REVOKED_KEYS: 'nowhere' }, 'REVOKED_KEYS'],
+      [['allowed_signers', 'builder', 'a bundle'], { VERIFY_WITH: 'nothing' }, 'VERIFY_WITH'],
+      [['a bundle/README.txt', 'builder', 'a bundle'], {}, 'lies in the bundle'],
+      [
+        ['allowed_signers', 'builder', 'a bundle'],
+        { REVOKED_KEYS: 'a bundle/load.sh' },
+        'lies in the bundle',
+      ],
+    ];
+    for (const [args, env, words] of rows) {
+      const { status, stderr } = await site.run({ args: args.length < 2 ? args : ['--check', ...args], env });
+      t.is(status, 2, stderr);
+      t.true(stderr.includes(words), stderr);
+    }
+    refused(
+      t,
+      await site.run({ args: ['--check', 'allowed_signers', 'builder', 'no bundle'] }),
+      'cannot be entered',
+    );
+  });
+}
+
+for (const machine of loaderMachines) {
+  const on = onMachine(machine);
+
+  on('a good bundle is good, with packs, importer and litter', async (t, site) => {
+    await mkdir(path.join(site.dir, 'System Volume Information'));
+    await mkdir(path.join(site.dir, '.Trash-1000'));
+    await writeFile(path.join(site.dir, 'packs', '._HelloWorld.zip'), 'x');
+    await writeFile(path.join(site.dir, '._x\nThe bundle is good: signed by builder'), 'x');
+    good(t, await site.check());
+    const stranger = await site.check('somebody-else');
+    t.is(stranger.status, 4);
+    t.true(stranger.stderr.includes('no signature is by a key'));
+    t.false(stranger.stdout.split('\n').includes('The bundle is good: signed by builder'));
+  });
+
   on('signature files that hold more or less than one good signature', async (t, site) => {
     const file = path.join(site.dir, 'SHA256SUMS.sig');
     const text = await readFile(file, 'utf8');
@@ -239,36 +286,6 @@ for (const machine of loaderMachines) {
     good(t, await site.check());
     await rm(file);
     refused(t, await site.check(), 'SHA256SUMS.sig is missing');
-  });
-
-  on('what is called wrongly ends with 2, and says how it goes', async (t, site) => {
-    const rows: readonly (readonly [readonly string[], Record<string, string>, string])[] = [
-      [[], {}, 'usage:'],
-      [['allowed_signers'], {}, 'usage:'],
-      [['allowed_signers', 'a b', 'a bundle'], {}, 'no name of a signer'],
-      [['nowhere', 'builder', 'a bundle'], {}, 'nowhere: no such file'],
-      [['allowed_signers', 'builder', 'a bundle'], { THRESHOLD: '0' }, 'THRESHOLD'],
-      [['allowed_signers', 'builder', 'a bundle'], { ENGINE: 'nerdctl' }, 'ENGINE'],
-      [['allowed_signers', 'builder', 'a bundle'], { PODMAN_USER: '-x' }, 'PODMAN_USER'],
-      [['allowed_signers', 'builder', 'a bundle'], { REVOKED_KEYS: 'nowhere' }, 'REVOKED_KEYS'],
-      [['allowed_signers', 'builder', 'a bundle'], { VERIFY_WITH: 'nothing' }, 'VERIFY_WITH'],
-      [['a bundle/README.txt', 'builder', 'a bundle'], {}, 'lies in the bundle'],
-      [
-        ['allowed_signers', 'builder', 'a bundle'],
-        { REVOKED_KEYS: 'a bundle/load.sh' },
-        'lies in the bundle',
-      ],
-    ];
-    for (const [args, env, words] of rows) {
-      const { status, stderr } = await site.run({ args: args.length < 2 ? args : ['--check', ...args], env });
-      t.is(status, 2, stderr);
-      t.true(stderr.includes(words), stderr);
-    }
-    refused(
-      t,
-      await site.run({ args: ['--check', 'allowed_signers', 'builder', 'no bundle'] }),
-      'cannot be entered',
-    );
   });
 
   if (!machine.keygen) {

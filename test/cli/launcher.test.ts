@@ -1,6 +1,5 @@
 import { copyFile, mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { pathToFileURL } from 'node:url';
 import test from 'ava';
 import { withFolder } from '../helpers/bundle-fixture.ts';
 import { projectRoot } from '../helpers/cli.ts';
@@ -77,30 +76,4 @@ test('what an engine is asked by loads neither gRPC nor ssh2, which dockerode wo
     // The modules that are packferry's own load ssh2 as modules do, and run only where they are needed.
     t.notRegex(text, /(?<!__toESM\()require\d*\("ssh2|require\d*\("(?:@grpc|protobufjs|dockerode)/, name);
   }
-});
-
-test('what V8 compiled of the program is used, and passed over where it is of another V8', async (t) => {
-  await withFolder(async (folder) => {
-    const file = path.join(folder, 'main.cjs');
-    const program = path.join(projectRoot, 'dist/program/cli/main.cjs');
-    await copyFile(program, file);
-    const loader = pathToFileURL(path.join(projectRoot, 'bin/load-program.js')).href;
-    const work = `
-      const { loadProgram } = await import(${JSON.stringify(loader)});
-      const { program, script } = loadProgram(${JSON.stringify(file)});
-      console.log(typeof program.main, script.cachedDataRejected);
-    `;
-    const load = async (...flags: string[]): Promise<string> => {
-      const args = [...flags, '--input-type=module', '--eval', work];
-      return (await execTool(process.execPath, args)).stdout.trim();
-    };
-    t.is(await load(), 'function undefined');
-    const compiled = await readFile(`${program}.compiled`);
-    await writeFile(`${file}.compiled`, compiled);
-    t.is(await load(), 'function false');
-    // V8 compiles otherwise with other flags.
-    t.is(await load('--no-lazy'), 'function true');
-    await writeFile(`${file}.compiled`, compiled.subarray(0, 100_000));
-    t.is(await load(), 'function true');
-  });
 });

@@ -1,10 +1,13 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import ssh2 from 'ssh2';
 import { sampleImagesFor, writeOciLayout } from '../../bin/demo/sample-images.ts';
 import { ociLayoutContent } from '../../src/archive/oci-content.ts';
 import type { ServedContent } from '../../src/core/served.ts';
 import { generateSigningKey } from '../../src/flows/keygen.ts';
 import { serveContent } from '../../src/registry/server.ts';
+import { allowedSignersLine } from '../../src/trust/allowed-signers-line.ts';
+import { bundleNamespace } from '../../src/trust/verify.ts';
 import { withFolder } from './bundle-fixture.ts';
 import { writePack } from './write-pack.ts';
 
@@ -80,6 +83,19 @@ export async function withSite<T>(use: (site: Site) => Promise<T>): Promise<T> {
 
 /** Makes a key, and a file that trusts it. */
 export async function writeKey(file: string, trusted: string, passphrase?: string): Promise<void> {
-  const made = await generateSigningKey({ file, type: 'ed25519', principal: 'builder', passphrase });
-  await writeFile(trusted, `${made.allowedSigners}\n`);
+  if (passphrase === undefined) {
+    const made = await generateSigningKey({ file, type: 'ed25519', principal: 'builder', passphrase });
+    await writeFile(trusted, `${made.allowedSigners}\n`);
+    return;
+  }
+  // One round of bcrypt in place of 64, which would take a second each time that the key is opened.
+  const encryption = { passphrase, cipher: 'aes256-ctr', rounds: 1 };
+  const pair = ssh2.utils.generateKeyPairSync('ecdsa', { bits: 256, comment: 'builder', ...encryption });
+  await writeFile(file, pair.private, { mode: 0o600 });
+  const line = allowedSignersLine({
+    principal: 'builder',
+    publicKey: pair.public,
+    namespace: bundleNamespace,
+  });
+  await writeFile(trusted, `${line}\n`);
 }

@@ -1,8 +1,8 @@
-import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { openImporter } from '../../src/bundle/importer-file.ts';
 import { loaderText } from '../../src/bundle/loader.ts';
-import { makeTrust, withBundleFixture, type BundleFixture } from './bundle-fixture.ts';
+import { makeTrust, withBundleFixture, withFolder } from './bundle-fixture.ts';
 import { writeStandIn } from './importer-file.ts';
 import { execOk, execTool, writeExecutable, type ExecOptions, type ExecResult } from './system-exec.ts';
 import { systemTools, type Need } from './system-tools.ts';
@@ -39,6 +39,11 @@ export const loaderMachines: readonly LoaderMachine[] = [
   },
 ];
 
+/** Every shell, either way of checking and bare tools, but not every pair of them: for what comes before or after the signatures. */
+export const shellMachines: readonly LoaderMachine[] = loaderMachines.filter(({ title }) =>
+  ['dash, ssh-keygen', 'bash, openssl', 'busybox sh, ssh-keygen', 'busybox alone, openssl'].includes(title),
+);
+
 /** What load.sh uses, beside what checks signatures and loads images. */
 const commonTools = [
   'awk',
@@ -57,6 +62,27 @@ const commonTools = [
 ];
 const moreTools = ['runuser', 'sed', 'sha256sum', 'sha512sum', 'su', 'tee', 'tr', 'wc'];
 
+/** Makes it when it is asked for first, and never again. */
+function memo<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => (made ??= make());
+}
+
+/** Where these tools are, each behind its name. */
+const installedTools = memo(async (): Promise<(readonly [string, string])[]> => {
+  const places = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`;
+  const look = 'PATH=$1; shift; for tool; do echo "$tool $(command -v "$tool")"; done';
+  const found = await execOk('sh', ['-c', look, 'sh', places, ...commonTools, ...moreTools]);
+  return [...found.matchAll(/^(\S+) (.+)$/gm)].map(([, tool = '', file = '']) => [tool, file]);
+});
+
+const busyboxTools = memo(async (): Promise<(readonly [string, string])[]> => {
+  const busybox = systemTools().path('busybox');
+  const applets = (await execOk(busybox, ['--list'])).split('\n');
+  const tools = [...commonTools, ...moreTools].filter((tool) => applets.includes(tool));
+  return tools.map((tool) => [tool, busybox]);
+});
+
 /** A folder with links to these programs alone, for PATH. */
 export async function toolFolder(
   folder: string,
@@ -64,15 +90,8 @@ export async function toolFolder(
 ): Promise<string> {
   const tools = path.join(folder, 'tools');
   await mkdir(tools);
-  const places = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`;
-  const applets = machine.bare === true ? await execOk(systemTools().path('busybox'), ['--list']) : '';
-  for (const tool of [...commonTools, ...moreTools]) {
-    const { status, stdout } = await execTool('sh', ['-c', `PATH="$1"; command -v "$2"`, 'sh', places, tool]);
-    if (machine.bare === true) {
-      if (!applets.split('\n').includes(tool)) continue;
-      await symlink(systemTools().path('busybox'), path.join(tools, tool));
-    } else if (status === 0) await symlink(stdout.trim(), path.join(tools, tool));
-  }
+  const found = await (machine.bare === true ? busyboxTools() : installedTools());
+  for (const [tool, file] of found) await symlink(file, path.join(tools, tool));
   await symlink(
     systemTools().path(machine.keygen ? 'ssh-keygen' : 'openssl'),
     path.join(tools, machine.keygen ? 'ssh-keygen' : 'openssl'),
@@ -87,7 +106,6 @@ export interface LoaderRun extends Pick<ExecOptions, 'cwd' | 'uid'> {
 
 /** A bundle on such a machine, signed with a P-256 key, which both ways can check. */
 export interface LoaderSite {
-  readonly fixture: BundleFixture;
   readonly folder: string;
   /** The bundle; its name has a blank. */
   readonly dir: string;
@@ -102,20 +120,40 @@ export interface LoaderSite {
   check(names?: string, env?: LoaderRun['env']): Promise<ExecResult>;
 }
 
-/** Runs with a bundle that has packs and an importer in it. */
-export async function withLoaderSite(
-  machine: LoaderMachine,
-  use: (site: LoaderSite) => Promise<void>,
-): Promise<void> {
-  await withBundleFixture(async (fixture) => {
-    const { folder } = fixture;
-    const dir = path.join(folder, 'a bundle');
+/** A bundle that has packs and an importer in it: every site gets a copy. */
+const sample = memo(() =>
+  withBundleFixture(async ({ folder, content, write }) => {
+    const dir = path.join(folder, 'bundle');
     const trust = await makeTrust('builder', 'ecdsa-p256');
     const zip = path.join(folder, 'HelloWorld.zip');
     await writeFile(zip, 'the bytes of a pack');
     const importer = await openImporter(await writeStandIn(path.join(folder, 'importer')));
     const packs = [{ id: 'HelloWorld', version: '1.2.3', zip }];
-    await fixture.write(dir, { content: { ...fixture.content(), packs, importer }, signers: [trust.signer] });
+    await write(dir, { content: { ...content(), packs, importer }, signers: [trust.signer] });
+    const entries = await readdir(dir, { recursive: true, withFileTypes: true });
+    const files = entries
+      .filter((entry) => entry.isFile())
+      .map(async (entry) => {
+        const file = path.join(entry.parentPath, entry.name);
+        const { mode } = await stat(file);
+        return { name: path.relative(dir, file), mode, bytes: await readFile(file) };
+      });
+    return { trust, files: await Promise.all(files) };
+  }),
+);
+
+/** Runs with a bundle that has packs and an importer in it. */
+export async function withLoaderSite(
+  machine: LoaderMachine,
+  use: (site: LoaderSite) => Promise<void>,
+): Promise<void> {
+  const { trust, files } = await sample();
+  await withFolder(async (folder) => {
+    const dir = path.join(folder, 'a bundle');
+    for (const { name, mode, bytes } of files) {
+      await mkdir(path.dirname(path.join(dir, name)), { recursive: true });
+      await writeFile(path.join(dir, name), bytes, { mode });
+    }
     const allowed = path.join(folder, 'allowed_signers');
     await writeFile(allowed, trust.allowedLine);
     const script = path.join(folder, 'load.sh');
@@ -131,7 +169,7 @@ export async function withLoaderSite(
       });
     const check: LoaderSite['check'] = (names = 'builder', env = {}) =>
       run({ args: ['--check', 'allowed_signers', names, 'a bundle'], env });
-    await use({ fixture, folder, dir, trust, allowed, tools, run, check });
+    await use({ folder, dir, trust, allowed, tools, run, check });
   });
 }
 

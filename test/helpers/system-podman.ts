@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { inEngineRoot, newerPodman, type Command } from './system-engine-root.ts';
 import { engineAnswers } from './engine-answers.ts';
@@ -53,6 +53,11 @@ export async function startPodman(options: PodmanOptions = {}): Promise<Podman> 
     ...['--root', data, '--runroot', path.join(folder, 'run')],
     ...['--storage-driver', options.driver ?? 'vfs'],
   ];
+  // Each time that it is asked for its version, it has dpkg look up the packages of what it runs: half of its work in tests.
+  const noPackages = path.join(folder, 'no-packages');
+  await mkdir(noPackages);
+  await symlink('/bin/false', path.join(noPackages, 'dpkg-query'));
+  const commands = `${noPackages}:${process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin'}`;
   // Containers are not to ask for more than a test machine may give.
   const settings = path.join(folder, 'containers.conf');
   const modest = ['default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]', 'pids_limit = 0'];
@@ -63,7 +68,10 @@ export async function startPodman(options: PodmanOptions = {}): Promise<Podman> 
   const commandOf: Podman['commandOf'] = (args, folders = []) => {
     // Builds of the newer one run their commands without the container runtime, which refuses some test machines.
     const isolation = options.newer === true ? ['BUILDAH_ISOLATION=chroot'] : [];
-    const environment = [`TMPDIR=${spool}`, `CONTAINERS_CONF=${settings}`, ...isolation, ...chosen];
+    const environment = [
+      ...[`PATH=${commands}`, `TMPDIR=${spool}`, `CONTAINERS_CONF=${settings}`],
+      ...[...isolation, ...chosen],
+    ];
     const program = options.newer === true ? newerPodman : systemTools().path('podman');
     const line = { command: 'env', args: [...environment, program, ...storage, ...args] };
     return options.newer === true ? inEngineRoot([folder, ...folders], line) : line;

@@ -8,9 +8,10 @@
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { openSync } from 'node:fs';
-import { readFile, rm } from 'node:fs/promises';
+import { readFile, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 import { execTool } from './system-exec.ts';
 
 const patience = 15_000;
@@ -60,13 +61,32 @@ for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
 }
 
 await released;
+const before = await stat(path.join(folder, 'log')).then(
+  ({ size }) => size,
+  () => 0,
+);
 daemon.process.kill('SIGTERM');
-const hard = setTimeout(() => daemon.process.kill('SIGKILL'), patience);
+const end = (): boolean => daemon.process.kill('SIGKILL');
+const hard = setTimeout(end, patience);
+await Promise.race([daemon.exited, dockerIsDone(before)]);
+end();
 await daemon.exited;
 clearTimeout(hard);
 await unmountBelow(folder);
 // What is still ending there may write once more.
 await rm(folder, { recursive: true, force: true, maxRetries: 10 });
+
+/**
+ * Resolves when dockerd has written, behind the first `before` bytes of the log, that it has nothing left to do: what follows is
+ * a second of sleep until its containerd is gone, which the kernel ends as soon as dockerd is.
+ */
+async function dockerIsDone(before: number): Promise<void> {
+  const saysSo = async (): Promise<boolean> => {
+    const said = await readFile(path.join(folder ?? '', 'log')).catch(() => Buffer.alloc(0));
+    return said.includes('Daemon shutdown complete', before);
+  };
+  while (!(await saysSo())) await delay(20, undefined, { ref: false });
+}
 
 async function unmountBelow(root: string): Promise<void> {
   const mounts = (await readFile('/proc/self/mountinfo', 'utf8'))

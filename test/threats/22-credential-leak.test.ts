@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import process from 'node:process';
@@ -60,21 +61,21 @@ async function withStage(t: ExecutionContext, use: (stage: Stage) => Promise<voi
     const run: Stage['run'] = async (secrets, args, { env = {}, stdin } = {}) => {
       let status = 0;
       for (const way of ways) {
-        const running = packferry([...args, '--debug', ...way], {
-          ...(stdin === undefined ? {} : { input: stdin }),
-          env: {
-            ...{ PATH: process.env['PATH'], HOME: site.at('home'), TMPDIR: site.at('tmp') },
-            ...{ XDG_CACHE_HOME: site.at('cache'), PACKFERRY_STATE: site.state },
-            ...env,
-          },
-        });
-        const seen = watchCommandLines(running);
-        const ran = await running;
+        const ran = await watched(
+          packferry([...args, '--debug', ...way], {
+            ...(stdin === undefined ? {} : { input: stdin }),
+            env: {
+              ...{ PATH: process.env['PATH'], HOME: site.at('home'), TMPDIR: site.at('tmp') },
+              ...{ XDG_CACHE_HOME: site.at('cache'), PACKFERRY_STATE: site.state },
+              ...env,
+            },
+          }),
+        );
         ({ status } = ran);
         const texts = new Map([
           ['stdout', ran.stdout],
           ['stderr', ran.stderr],
-          ['command lines', await seen],
+          ['command lines', [...commandLines].join('\n')],
           ...(await readTree(site.folder, inputs)),
         ]);
         for (const [where, text] of texts) {
@@ -89,20 +90,37 @@ async function withStage(t: ExecutionContext, use: (stage: Stage) => Promise<voi
   });
 }
 
+/** Every command line that any process had while packferry ran; secrets are of one test only, so one watch does for all. */
+const commandLines = new Set<string>();
+let running = 0;
+let isWatching = false;
+
 /** The arguments and the environment are all that other users of a machine can see of a process; these are the former. */
-async function watchCommandLines(running: Promise<unknown>): Promise<string> {
-  const seen = new Set<string>();
-  const ended = running.then(
-    () => true,
-    () => true,
-  );
-  // Looks every few milliseconds; nothing waits for it.
-  while (!(await Promise.race([ended, setTimeout(15, false)]))) {
-    for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
-      seen.add(await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => ''));
-    }
+async function watched<T>(run: Promise<T>): Promise<T> {
+  running += 1;
+  if (!isWatching) void watch();
+  try {
+    return await run;
+  } finally {
+    running -= 1;
   }
-  return [...seen].join('\n');
+}
+
+async function watch(): Promise<void> {
+  isWatching = true;
+  // Looks every few milliseconds; nothing waits for it.
+  while (running > 0) {
+    for (const pid of readdirSync('/proc')) {
+      if (!/^\d+$/.test(pid)) continue;
+      try {
+        commandLines.add(readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
+      } catch {
+        // It has ended.
+      }
+    }
+    await setTimeout(15);
+  }
+  isWatching = false;
 }
 
 /** Everything below a folder as text, but what is meant to hold secrets. */
