@@ -82,3 +82,19 @@ for (const { name: maker, needs, start, write } of kinds)
       });
     }),
   );
+
+test.serial(
+  'zot as it is delivered takes no manifests of Docker’s own kind: told as such, with what to set',
+  needing(['docker-registry', 'zot'], async (t) => {
+    await withSite(async (site) => {
+      t.is((await runCli(site.exporting)).status, 0);
+      const asDelivered = { takesDocker: false };
+      await withZot(async ({ host }) => {
+        const ran = await runCli([...site.importing, '--to', `registry://${host}`]);
+        t.is(ran.status, 6, ran.stderr);
+        t.regex(ran.stderr, /E_TARGET_UNWRITABLE.*takes no manifests of Docker's own kind/);
+        t.regex(ran.stderr, /hint: .*"compat": \["docker2s2"\]/);
+      }, asDelivered);
+    });
+  }),
+);

@@ -2,8 +2,10 @@ import { collect } from '../../core/collect.ts';
 import { digestOf, isDigest, type Digest } from '../../core/digest.ts';
 import { PackferryError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
+import { mediaTypes } from '../../core/media-types.ts';
 import { manifestAccept } from '../documents.ts';
 import { discard, headerOf } from '../transport.ts';
+import { refusedWith } from './fault.ts';
 import type { Place } from './place.ts';
 import { otherDigest, type Writer } from './writer.ts';
 
@@ -59,22 +61,42 @@ export async function getManifest(
   });
 }
 
-/** Puts a manifest under a name, its bytes unchanged. Throws `E_NOT_CONFIRMED` when the registry makes another one of it. */
+/**
+ * Puts a manifest under a name, its bytes unchanged. Throws `E_NOT_CONFIRMED` when the registry makes another one of it,
+ * `E_TARGET_UNWRITABLE` when it takes none of Docker's own kind.
+ */
 export async function putManifest(
   { path, name }: Pick<Place, 'path' | 'name'>,
   { digest, mediaType, bytes }: ManifestBytes,
   { writer, what, signal }: ManifestAsking,
 ): Promise<void> {
-  const answer = await writer.ask(writer.repository(path), {
+  const asked = writer.ask(writer.repository(path), {
     ...{ path: `manifests/${name}`, method: 'PUT', expects: [200, 201, 202, 204], what, signal },
     headers: { 'content-type': mediaType },
     content: { bytes },
+  });
+  const answer = await asked.catch((fault: unknown) => {
+    throw wantsOther(fault, mediaType);
   });
   const other = otherDigest(answer, digest);
   if (other === undefined) return;
   throw new PackferryError('E_NOT_CONFIRMED', `${what}: the registry took its manifest as ${other}`, {
     hint: 'This registry changes what it is given, so the image there is not the one that was signed.',
   });
+}
+
+/** What to throw when a manifest was refused: some registries (zot, as it is delivered) take only those of the OCI. */
+function wantsOther(fault: unknown, mediaType: string): unknown {
+  const isOther = mediaType === mediaTypes.dockerManifest && fault instanceof PackferryError;
+  if (!isOther || refusedWith(fault) !== 415) return fault;
+  return new PackferryError(
+    'E_TARGET_UNWRITABLE',
+    `${fault.message}: it takes no manifests of Docker's own kind`,
+    {
+      hint: 'Have the registry take them: zot does with "compat": ["docker2s2"] in the "http" part of its settings. They cannot be made into others: the digest of the manifest is signed.',
+      cause: fault,
+    },
+  );
 }
 
 /** Takes a tag away. Not every registry can. */

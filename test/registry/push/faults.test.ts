@@ -211,6 +211,20 @@ test('push: a mount that is denied is done without', async (t) => {
   t.deepEqual(await made.target.confirm(other), { confirmed: true, id: image.manifest.digest });
 });
 
+test('push: a registry that takes no manifests of Docker’s own kind is told as such, with what to set there', async (t) => {
+  const made = await bench(t, ({ method, url, headers, response }) => {
+    if (method !== 'PUT' || !url.pathname.includes('/manifests/')) return false;
+    if (headers['content-type'] !== image.manifest.mediaType) return false;
+    response.writeHead(415).end('{"errors":[{"code":"MANIFEST_INVALID","message":"manifest invalid"}]}');
+    return true;
+  });
+  t.is(image.manifest.mediaType, 'application/vnd.docker.distribution.manifest.v2+json');
+  const error = await t.throwsAsync(made.target.deliver(image, made.source), { instanceOf: PackferryError });
+  t.is(error?.code, 'E_TARGET_UNWRITABLE');
+  t.regex(error?.message ?? '', /demisto\/sample:1.*415.*takes no manifests of Docker's own kind/);
+  t.regex(error?.hint ?? '', /"compat": \["docker2s2"\]/);
+});
+
 test('push: an upload that goes on at another host is not shown the account', async (t) => {
   const elsewhere = await pushRegistry(t);
   elsewhere.uploads.set('there', Buffer.alloc(0));
