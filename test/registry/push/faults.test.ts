@@ -220,9 +220,9 @@ test('push: a registry that takes no manifests of Docker’s own kind is told as
   });
   t.is(image.manifest.mediaType, 'application/vnd.docker.distribution.manifest.v2+json');
   const error = await t.throwsAsync(made.target.deliver(image, made.source), { instanceOf: PackferryError });
-  t.is(error?.code, 'E_TARGET_UNWRITABLE');
-  t.regex(error?.message ?? '', /demisto\/sample:1.*415.*takes no manifests of Docker's own kind/);
-  t.regex(error?.hint ?? '', /"compat": \["docker2s2"\]/);
+  t.is(error.code, 'E_TARGET_UNWRITABLE');
+  t.regex(error.message, /demisto\/sample:1.*415.*takes no manifests of Docker's own kind/);
+  t.regex(error.hint ?? '', /"compat": \["docker2s2"\]/);
 });
 
 test('push: an upload that goes on at another host is not shown the account', async (t) => {
