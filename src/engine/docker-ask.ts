@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import * as z from 'zod';
 import { collect } from '../core/collect.ts';
 import { messageOf, PackferryError } from '../core/errors.ts';
@@ -17,11 +18,10 @@ export async function askDocker<T>(
   schema: z.ZodType<T>,
 ): Promise<T | undefined> {
   const asking: ApiRequest = { ...request, method: 'GET' };
-  const { status, content } = await exchange(api, asking);
-  if (status === 404) return undefined;
-  if (status !== 200) throw refused(api, asking, status, content);
+  const answer = await found(api, asking);
+  if (answer === undefined) return undefined;
   try {
-    return parseAnswer(content, schema);
+    return parseAnswer(answer.content, schema);
   } catch (fault) {
     const why = fault instanceof z.ZodError ? z.prettifyError(fault) : messageOf(fault);
     throw new PackferryError(
@@ -35,20 +35,39 @@ export async function askDocker<T>(
   }
 }
 
+/** Asks for what stands in the head of an answer. Resolves and throws as `askDocker` does. */
+export async function askHead(
+  api: DockerApi,
+  request: Omit<ApiRequest, 'method' | 'body'>,
+): Promise<IncomingHttpHeaders | undefined> {
+  return (await found(api, { ...request, method: 'GET' }))?.headers;
+}
+
 /** Has an engine do something that gives no answer worth reading. Throws as `askDocker` does; `E_ENGINE_PROTOCOL` also for 404. */
 export async function tellDocker(api: DockerApi, request: ApiRequest): Promise<void> {
   const { status, content } = await exchange(api, request);
   if (status === undefined || status < 200 || status > 299) throw refused(api, request, status, content);
 }
 
-async function exchange(
-  api: DockerApi,
-  request: ApiRequest,
-): Promise<{ readonly status: number | undefined; readonly content: Buffer }> {
+interface Answer {
+  readonly status: number | undefined;
+  readonly headers: IncomingHttpHeaders;
+  readonly content: Buffer;
+}
+
+async function found(api: DockerApi, request: ApiRequest): Promise<Answer | undefined> {
+  const answer = await exchange(api, request);
+  if (answer.status === 404) return undefined;
+  if (answer.status !== 200) throw refused(api, request, answer.status, answer.content);
+  return answer;
+}
+
+async function exchange(api: DockerApi, request: ApiRequest): Promise<Answer> {
   try {
     const answer = await api.send(request);
     const what = `the answer to ${wordsFor(request)}`;
-    return { status: answer.statusCode, content: await collect(answer, limits.engineAnswer, what) };
+    const content = await collect(answer, limits.engineAnswer, what);
+    return { status: answer.statusCode, headers: answer.headers, content };
   } catch (fault) {
     request.signal?.throwIfAborted();
     throw engineFault(fault, api.name);

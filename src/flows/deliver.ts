@@ -86,16 +86,16 @@ export async function deliverImages(
     return image;
   };
   const postponed = new Map<SurveyedImage, Outcome>();
-  let hadFull = false;
+  const full: SurveyedImage[] = [];
   const one = async (next: SurveyedImage, bases?: Bases<SurveyedImage>): Promise<ImportedImage> => {
     signal.throwIfAborted();
     if (errors.length > 0 && !keepGoing && !dryRun)
       return pending(target, next.image, next.presence, options);
     const onto = bases && { images: bases.values.map(({ image }) => image), wait: bases.wait };
     const outcome = await attempt(next, onto);
-    const hadCompany = (options.jobs > 1 && surveyed.length > 1) || hadFull;
-    if (isFull(outcome)) hadFull = true;
-    if (!isFull(outcome) || !keepGoing || !hadCompany) return close(outcome);
+    const hadCompany = (options.jobs > 1 && surveyed.length > 1) || full.length > 0;
+    if (isFull(outcome)) full.push(next);
+    if (!mayLackRoom(outcome) || !keepGoing || !hadCompany) return close(outcome);
     postponed.set(next, outcome);
     return outcome.image;
   };
@@ -113,7 +113,7 @@ export async function deliverImages(
     asGiven: options.asGiven ?? false,
     ahead: target.sendsAhead === true && !dryRun,
   });
-  const later = await deliverAlone(postponed, attempt, signal);
+  const later = full.length > 0 ? await deliverAlone(postponed, attempt, signal) : postponed;
   return images.map((image, at) => {
     const value = surveyed[at];
     const outcome = value === undefined ? undefined : later.get(value);
@@ -123,8 +123,8 @@ export async function deliverImages(
 
 /**
  * An image may only have failed because of the room that another one took while both were loaded, and gave back when it
- * failed. So all that met a full disk are tried once more, one by one, the smallest first, up to the first that fails
- * again. The first has more tries, with pauses in between (milliseconds): Docker's containerd store gives the room back a moment
+ * failed. So all that met a full disk, or were refused beside one that did, are tried once more, one by one, the smallest first, up to
+ * the first that meets it again. The first has more tries, with pauses in between (milliseconds): Docker's containerd store gives the room back a moment
  * after it has told of the failure.
  */
 async function deliverAlone(
@@ -146,6 +146,11 @@ async function deliverAlone(
     if (isFull(outcome)) break;
   }
   return outcomes;
+}
+
+/** Engines do not always say that it was the room: what Docker has written by half may look malformed to it. */
+function mayLackRoom(outcome: Outcome): boolean {
+  return isFull(outcome) || ('error' in outcome && outcome.error.code === 'E_LOAD_FAILED');
 }
 
 function isFull(outcome: Outcome): boolean {

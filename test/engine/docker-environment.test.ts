@@ -16,7 +16,7 @@ test.serial('DOCKER_HOST never leads away from the connection that is asked for'
     process.env['DOCKER_TLS_VERIFY'] = '1';
     process.env['DOCKER_CLIENT_TIMEOUT'] = '1';
     const target = await openDockerTarget({ name: 'docker:', kind: 'unix', path: socket });
-    t.deepEqual(requests, ['GET /version', 'GET /info']);
+    t.deepEqual(requests, ['GET /_ping', 'GET /info']);
     await target.close();
   });
 });

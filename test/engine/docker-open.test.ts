@@ -29,11 +29,11 @@ const failsToOpen = test.macro(async (t, answers: FakeAnswers, code: ErrorCode, 
 
 const silent = (): void => undefined;
 
-test('an engine that never answers', failsToOpen, { version: silent }, 'E_ENGINE_UNREACHABLE', 100);
+test('an engine that never answers', failsToOpen, { ping: silent }, 'E_ENGINE_UNREACHABLE', 100);
 test('an engine that falls silent', failsToOpen, { info: silent }, 'E_ENGINE_UNREACHABLE', 100);
-test('a proxy that denies', failsToOpen, { version: json({ message: 'no' }, 403) }, 'E_ENGINE_DENIED');
-test('a server without this API', failsToOpen, { version: json({}, 404) }, 'E_ENGINE_PROTOCOL');
-test('a server of something else', failsToOpen, { version: json(['hello']) }, 'E_ENGINE_PROTOCOL');
+test('a proxy that denies', failsToOpen, { ping: json({ message: 'no' }, 403) }, 'E_ENGINE_DENIED');
+test('a server without this API', failsToOpen, { ping: json({}, 404) }, 'E_ENGINE_PROTOCOL');
+test('a server of something else', failsToOpen, { ping: json(['hello']) }, 'E_ENGINE_PROTOCOL');
 test('an engine in trouble', failsToOpen, { info: json({ message: 'oh' }, 500) }, 'E_ENGINE_PROTOCOL');
 
 for (const location of ['http://127.0.0.1:1/', 'nowhere://x', '/version']) {
@@ -41,7 +41,7 @@ for (const location of ['http://127.0.0.1:1/', 'nowhere://x', '/version']) {
     `a redirect to ${location}`,
     failsToOpen,
     {
-      version: (_, response) => void response.writeHead(301, { location }).end(),
+      ping: (_, response) => void response.writeHead(301, { location }).end(),
     },
     'E_ENGINE_PROTOCOL',
   );
@@ -51,7 +51,7 @@ test(
   'an answer without end',
   failsToOpen,
   {
-    version: (_, response) => {
+    ping: (_, response) => {
       const more = (): void => {
         while (response.write('x'.repeat(65_536)));
       };
@@ -65,7 +65,7 @@ test(
   'an answer that is cut',
   failsToOpen,
   {
-    version: (_, response) => {
+    ping: (_, response) => {
       response.writeHead(200, { 'content-length': 100 }).write('{"Version":', () => response.destroy());
     },
   },
@@ -127,7 +127,7 @@ test('an engine is reached over TCP', async (t) => {
   const asked: string[] = [];
   const server = createHttpServer((request, response) => {
     asked.push(request.url ?? '');
-    response.end('{"Version":"28.5.2","ApiVersion":"1.51"}');
+    response.setHeader('api-version', '1.51').end('{"ServerVersion":"28.5.2"}');
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -135,7 +135,7 @@ test('an engine is reached over TCP', async (t) => {
   if (address === null || typeof address === 'string') throw new Error('no port');
   const { port } = address;
   const target = await openDockerTarget({ name: 'docker:tcp', kind: 'tcp', host: '127.0.0.1', port });
-  t.deepEqual(asked, ['/version', '/info']);
+  t.deepEqual(asked, ['/_ping', '/info']);
   await target.close();
   server.close();
 });
@@ -143,7 +143,7 @@ test('an engine is reached over TCP', async (t) => {
 test('opening is abandoned on abort, with its reason', async (t) => {
   const abort = new AbortController();
   const reason = new PackferryError('E_INTERRUPTED', 'interrupted');
-  await withFakeDocker({ version: () => abort.abort(reason) }, async ({ socket }) => {
+  await withFakeDocker({ ping: () => abort.abort(reason) }, async ({ socket }) => {
     t.is(await t.throwsAsync(openDockerTarget(at(socket), { signal: abort.signal })), reason);
   });
 });

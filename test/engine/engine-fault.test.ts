@@ -45,7 +45,7 @@ test('what an engine refuses begins with the engine, and ends with the request f
   await new Promise<void>((resolve) => server.listen(socket, resolve));
   try {
     const { message } = await faultOf(findDocker, `docker:unix://${socket}`);
-    t.is(message, `docker:unix://${socket}: status 500; the engine said: on fire (GET /version)`);
+    t.is(message, `docker:unix://${socket}: status 500; the engine said: on fire (GET /_ping)`);
   } finally {
     server.close();
   }

@@ -14,7 +14,7 @@ export interface FakeDocker {
 
 /** What the API answers, by `METHOD /path`; for images the path ends after their names. */
 export interface FakeAnswers {
-  readonly version?: Handler;
+  readonly ping?: Handler;
   readonly info?: Handler;
   readonly inspect?: Handler;
   readonly load?: Handler;
@@ -28,12 +28,10 @@ export function json(value: unknown, status = 200): Handler {
   };
 }
 
-/** A version as Docker 28 gives it. */
-export const dockerVersion = json({
-  Version: '28.5.2',
-  ApiVersion: '1.51',
-  Components: [{ Name: 'Engine' }],
-});
+/** What Docker 28 answers when it is asked whether it is there. */
+const dockerPing: Handler = (_, response) => {
+  response.writeHead(200, { 'api-version': '1.51', ostype: 'linux' }).end('OK');
+};
 /** The state of an engine with the classic store. */
 export const classicInfo = json({ Driver: 'overlay2', DriverStatus: [['Backing Filesystem', 'extfs']] });
 /** The state of an engine with the containerd store. */
@@ -74,7 +72,7 @@ export async function withFakeDocker<T>(
 }
 
 function handlerFor(answers: FakeAnswers, url: string): Handler {
-  if (url === '/version') return answers.version ?? dockerVersion;
+  if (url === '/_ping') return answers.ping ?? dockerPing;
   if (url === '/info') return answers.info ?? classicInfo;
   if (url.startsWith('/images/json')) return json([]);
   if (url.startsWith('/images/load')) return answers.load ?? json({ message: 'unexpected' }, 500);

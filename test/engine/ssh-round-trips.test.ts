@@ -52,8 +52,7 @@ function throughLine(line: SlowLine, far: Duplex): Duplex {
 
 const answers = new Map<string, unknown>([
   ['/_ping', 'OK'],
-  ['/version', { ApiVersion: '1.41', Version: '20.10.24', Os: 'linux', Arch: 'amd64' }],
-  ['/info', { Driver: 'overlay2', DockerRootDir: '/var/lib/docker', Name: 'far' }],
+  ['/info', { Driver: 'overlay2', DockerRootDir: '/var/lib/docker', Name: 'far', OSType: 'linux' }],
   ['/images/json', []],
 ]);
 
@@ -61,6 +60,7 @@ test('to find an engine over SSH, learn what it is, and what it has and has room
   const line = new SlowLine();
   const server = createServer((request, response) => {
     const answer = answers.get((request.url ?? '').replace(/\?.*$/, ''));
+    response.setHeader('api-version', '1.41');
     response.statusCode = answer === undefined ? 404 : 200;
     response.end(JSON.stringify(answer ?? { message: 'no such image' }));
   });

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { PackferryError } from '../../src/core/errors.ts';
+import { PackferryError, type ErrorCode } from '../../src/core/errors.ts';
 import { blobsOf, totalSize, type LockedImage } from '../../src/core/image.ts';
 import type { Event } from '../../src/core/events.ts';
 import type { ImageTarget } from '../../src/core/ports.ts';
@@ -18,8 +18,10 @@ const small = image('small', 1000);
 const large = image('large', 50_000);
 const huge = image('huge', 90_000);
 
+const codeOfFull: (image: LockedImage) => ErrorCode = () => 'E_TARGET_FULL';
+
 /** An engine that has room for the small image, as long as no other one is being loaded, and from a certain try on. */
-function crampedTarget(tried: string[], roomFrom: number): ImageTarget {
+function crampedTarget(tried: string[], roomFrom: number, codeOf = codeOfFull): ImageTarget {
   let loading = 0;
   const held = new Set<string>();
   return {
@@ -34,7 +36,7 @@ function crampedTarget(tried: string[], roomFrom: number): ImageTarget {
       await new Promise((resolve) => setImmediate(resolve));
       loading -= 1;
       if (!isAlone || wanted !== small || tried.length < roomFrom) {
-        throw new PackferryError('E_TARGET_FULL', `${wanted.reference}: not loaded`);
+        throw new PackferryError(codeOf(wanted), `${wanted.reference}: not loaded`);
       }
       held.add(wanted.reference);
       return { bytesSent: totalSize(blobsOf(wanted)), bytesSkipped: 0 };
@@ -52,6 +54,7 @@ function crampedTarget(tried: string[], roomFrom: number): ImageTarget {
 async function deliver(
   options: Partial<DeliveryOptions>,
   roomFrom = 0,
+  codeOf = codeOfFull,
 ): Promise<{
   readonly tried: readonly string[];
   readonly statuses: readonly string[];
@@ -65,10 +68,16 @@ async function deliver(
   }));
   const { signal } = new AbortController();
   const all = { dryRun: false, keepGoing: true, jobs: 3, emit: (event: Event) => events.push(event), signal };
-  const images = await deliverImages(crampedTarget(tried, roomFrom), surveyed, composedSource([]), errors, {
-    ...all,
-    ...options,
-  });
+  const images = await deliverImages(
+    crampedTarget(tried, roomFrom, codeOf),
+    surveyed,
+    composedSource([]),
+    errors,
+    {
+      ...all,
+      ...options,
+    },
+  );
   return {
     tried: tried.map((reference) => reference.slice('docker.io/demisto/'.length, -2)),
     statuses: images.map(({ status }) => status),
@@ -99,6 +108,22 @@ test('an engine that gives room back a moment after it has told of a full disk',
   const { tried, statuses } = await deliver({ jobs: 1 }, 6);
   t.deepEqual(tried, ['huge', 'large', 'small', 'small', 'small', 'small', 'large']);
   t.deepEqual(statuses, ['failed', 'failed', 'loaded']);
+});
+
+test('an image that is refused for what looks like another reason, beside one that met a full disk, is tried again, too', async (t) => {
+  const codeOf = (one: LockedImage): ErrorCode => (one === small ? 'E_LOAD_FAILED' : 'E_TARGET_FULL');
+  const { tried, statuses, codes } = await deliver({}, 0, codeOf);
+  t.deepEqual(tried.slice(3), ['small', 'large']);
+  t.deepEqual(statuses, ['failed', 'failed', 'loaded']);
+  t.deepEqual(codes, ['E_TARGET_FULL', 'E_TARGET_FULL']);
+});
+
+test('where no disk is full, images that are refused are tried once, and each is told once', async (t) => {
+  const { tried, statuses, codes, events } = await deliver({}, 0, () => 'E_LOAD_FAILED');
+  t.deepEqual([...tried].sort(), ['huge', 'large', 'small']);
+  t.deepEqual(statuses, ['failed', 'failed', 'failed']);
+  t.deepEqual(codes, ['E_LOAD_FAILED', 'E_LOAD_FAILED', 'E_LOAD_FAILED']);
+  t.is(events.filter(({ type }) => type === 'failed').length, 3);
 });
 
 test('without --keep-going a full disk ends it', async (t) => {

@@ -50,7 +50,12 @@ function engineThatSays(input: Buffer): DockerApi {
   return {
     name: 'docker',
     send: () =>
-      Promise.resolve(Object.assign(stream(input), { statusCode: 200 }) as unknown as IncomingMessage),
+      Promise.resolve(
+        Object.assign(stream(input), {
+          statusCode: 200,
+          headers: { 'api-version': '1.43' },
+        }) as unknown as IncomingMessage,
+      ),
     close: () => undefined,
   };
 }
@@ -60,8 +65,7 @@ export const engineAnswers: Target = {
   valid: () => [
     jsonInput({
       ...{
-        ApiVersion: '1.43',
-        Components: [{ Name: 'Engine' }],
+        ServerVersion: '24.0.5',
         DriverStatus: [['Backing Filesystem', 'extfs']],
       },
       ...{ Id: image.config.digest, Os: 'linux', Architecture: 'amd64', Variant: '', Size: 12345 },
