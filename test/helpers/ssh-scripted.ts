@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import ssh2, { type Connection } from 'ssh2';
@@ -37,8 +38,9 @@ export async function withScriptedHost<T>(
   host: ScriptedHost,
   use: (scripted: Scripted) => Promise<T>,
 ): Promise<T> {
-  // ssh2 wants a key of its own, which is never shown.
-  const hostKeys = [ssh2.utils.generateKeyPairSync('ed25519').private];
+  // ssh2 wants a key of its own, which is never shown; of those of Ed25519 that it makes it cannot read some.
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const hostKeys = [privateKey.export({ type: 'sec1', format: 'pem' })];
   const asked: string[] = [];
   const server = new ssh2.Server({ hostKeys }, (connection) => {
     play(connection, host);
