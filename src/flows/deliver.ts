@@ -123,9 +123,9 @@ export async function deliverImages(
 
 /**
  * An image may only have failed because of the room that another one took while both were loaded, and gave back when it
- * failed. So all that met a full disk, or were refused beside one that did, are tried once more, one by one, the smallest first, up to
- * the first that meets it again. The first has more tries, with pauses in between (milliseconds): Docker's containerd store gives the room back a moment
- * after it has told of the failure.
+ * failed. So all that met a full disk, or were refused beside one that did, are tried once more, one by one, the smallest
+ * first, up to the first that meets it again. The first has more tries, with pauses in between (milliseconds): Docker's
+ * containerd store gives the room back a moment after it has told of the failure.
  */
 async function deliverAlone(
   postponed: ReadonlyMap<SurveyedImage, Outcome>,

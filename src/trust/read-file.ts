@@ -56,7 +56,11 @@ async function readUpTo(
     const { bytesRead } = await handle.read(buffer, length, buffer.length - length);
     if (bytesRead === 0) return buffer.subarray(0, length);
     length += bytesRead;
-    if (length > maxBytes) throw new PackferryError(code, `${path}: over the limit of ${maxBytes} bytes`);
+    if (length > maxBytes) {
+      throw new PackferryError(code, `${path}: over the limit of ${maxBytes} bytes`, {
+        hint: 'Is it the right file? What belongs there is far smaller.',
+      });
+    }
     if (length < buffer.length) continue;
     const more = Buffer.alloc(Math.min(length, maxBytes + 1 - length));
     buffer = Buffer.concat([buffer, more]);
