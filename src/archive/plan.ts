@@ -45,6 +45,11 @@ export interface PlanOptions {
   readonly commitRecord: 'first' | 'last';
   /** Blobs that stay out because the receiver has them: the archive is then good for that receiver alone. */
   readonly without?: ReadonlySet<Digest>;
+  /**
+   * The sizes in bytes of layers that stand in it decompressed, by the digests of their blobs: for Docker's classic store, which goes by
+   * `manifest.json` and compares layers with their diff IDs. As an OCI image layout the archive is no good then.
+   */
+  readonly plainSizes?: ReadonlyMap<Digest, number>;
 }
 
 /**
@@ -58,7 +63,13 @@ export function planArchive(images: readonly ArchiveImage[], options: PlanOption
     documentEntry('index.json', indexOf(images)),
     documentEntry('manifest.json', saveDocument(images)),
   ];
-  const blobs = blobEntries(images).filter(({ blob }) => options.without?.has(blob.digest) !== true);
+  const { without, plainSizes } = options;
+  const blobs = blobEntries(images)
+    .filter(({ blob }) => without?.has(blob.digest) !== true)
+    .map((entry): BlobEntry => {
+      const size = plainSizes?.get(entry.blob.digest);
+      return size === undefined ? entry : { ...entry, plain: { size } };
+    });
   return layOut(
     options.commitRecord === 'first' ? [layout, ...commit, ...blobs] : [layout, ...blobs, ...commit],
   );

@@ -1,4 +1,5 @@
 import { planArchive, type ArchivePlan } from '../archive/plan.ts';
+import { planStubArchive } from '../archive/stub-archive.ts';
 import type { Digest } from '../core/digest.ts';
 import { asPackferryError, messageOf, PackferryError, type ErrorCode } from '../core/errors.ts';
 import { blobsOf, totalSize, type LockedImage } from '../core/image.ts';
@@ -11,11 +12,14 @@ import type { Comparison } from './held-image.ts';
 import { nameImage, removeNameless } from './image-names.ts';
 import { inTime } from './patience.ts';
 import { relayImage } from './relay-image.ts';
-import { sendStubs } from './send-stubs.ts';
+import { sendPlain, type PlainSizes } from './send-plain.ts';
 import type { Staging } from './staging.ts';
 
 /** Milliseconds that clearing away may take after a fault. */
 const clearWithin = 10_000;
+
+/** Decompressed bytes of an image; with fewer than this the engine is done so soon that the traffic may stay small. */
+const leastPlain = 32 * 1024 * 1024;
 
 const gone: ReadonlySet<ErrorCode> = new Set(['E_ENGINE_UNREACHABLE', 'E_SSH_UNREACHABLE']);
 
@@ -69,10 +73,8 @@ export class ImageSending {
       const saved = totalSize(blobsOf(image).filter(({ digest }) => without.has(digest)));
       return { bytesSent: bytes - saved, bytesSkipped: saved, ...thin };
     }
-    const plan = planArchive([this.#asSent(image)], { commitRecord: 'last' });
-    // What the engine has by the name of the content it takes for good, without looking at the layer that comes.
-    const sending = this.#send(image, plan, source, { ...options, onto: undefined, unread: without });
-    await sending.catch(this.#blaming(thin?.sentInFull));
+    const sending = this.#sendPlain('full', image, without, source, { ...options, onto: undefined });
+    const sentPacked = await sending.catch(this.#blaming(thin?.sentInFull));
     const fault = this.#namesLast ? await this.#nameSent(image, options.signal) : undefined;
     if (fault !== undefined) {
       const what = `${image.reference}: ${this.#engine.name} said that it loaded it, but ${fault}`;
@@ -80,7 +82,8 @@ export class ImageSending {
         hint: 'Nothing stands under its name. Look into the log of the engine, then run again.',
       });
     }
-    return { bytesSent: bytes, bytesSkipped: 0, ...thin };
+    const packed = sentPacked === undefined ? {} : { sentPacked };
+    return { bytesSent: bytes, bytesSkipped: 0, ...thin, ...packed };
   }
 
   /** Where nobody else has the layers that the engine has, people need to know why those did not do. */
@@ -100,15 +103,11 @@ export class ImageSending {
     options: DeliverOptions,
   ): Promise<Pick<Delivery, 'sentInFull' | 'sentPacked'>> {
     const { signal } = options;
-    const unpack = !this.#isRemote && this.#staging === undefined;
-    const send = (plan: ArchivePlan): Promise<void> => this.#send(image, plan, source, options);
     let sentPacked: string | undefined;
     const sentInFull = await this.#whyNot(
       image,
       async () => {
-        if (this.#engine.facts.product === 'podman')
-          sentPacked = await sendStubs(image, source, { without, unpack, signal, send });
-        else await send(planArchive([this.#asSent(image)], { commitRecord: 'last', without }));
+        sentPacked = await this.#sendPlain('thin', image, without, source, options);
       },
       signal,
     );
@@ -116,6 +115,35 @@ export class ImageSending {
       ...(sentInFull === undefined ? {} : { sentInFull }),
       ...(sentPacked === undefined ? {} : { sentPacked }),
     };
+  }
+
+  /**
+   * Sends what the engine has not, or all of an image; layers that it reads are decompressed where that is worth it. Resolves
+   * with the reason where they had to be sent as they are after all.
+   */
+  #sendPlain(
+    how: 'thin' | 'full',
+    image: LockedImage,
+    without: ReadonlySet<Digest>,
+    source: ImageSource,
+    options: DeliverOptions,
+  ): Promise<string | undefined> {
+    const { product, idOf } = this.#engine.facts;
+    const stubs = how === 'thin' && product === 'podman';
+    const left = how === 'thin' ? { without } : {};
+    const plan = (plainSizes: PlainSizes): ArchivePlan =>
+      stubs
+        ? planStubArchive(image, without, plainSizes)
+        : planArchive([this.#asSent(image)], { commitRecord: 'last', plainSizes, ...left });
+    // What the engine has by the name of the content it takes for good, without looking at the layer that comes.
+    const unread = how === 'thin' ? {} : { unread: without };
+    const send = (planned: ArchivePlan): Promise<void> =>
+      this.#send(image, planned, source, { ...options, ...unread });
+    // The containerd store keeps blobs as they come, Podman the digest of a manifest that comes with its blobs.
+    const isKept = idOf === 'manifest' || (product === 'podman' && !stubs);
+    const isFar = this.#isRemote || this.#staging !== undefined;
+    const plainFrom = isKept || isFar ? Infinity : leastPlain;
+    return sendPlain(image, source, { without, plainFrom, signal: options.signal, plan, send });
   }
 
   /** Sends some of an image. Undefined when the engine now has exactly this image; else why it does not. Other faults are thrown. */

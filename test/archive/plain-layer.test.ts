@@ -74,6 +74,18 @@ test('what comes out is the tar; what was read is counted as it is kept', async 
   t.is(read, packed.length);
 });
 
+test('where the receiver compares the content, only its size is looked at', async (t) => {
+  const bare = (size: number, kept = packed): Promise<Buffer> => {
+    const options = { name: 'image', openBlob: () => Promise.resolve(Readable.from([kept])) };
+    const { signal } = new AbortController();
+    return buffer(readPlain(layerOf(packed), { size }, options, signal, () => undefined));
+  };
+  t.true((await bare(tar.length)).equals(tar));
+  await t.throwsAsync(bare(tar.length - 512), { instanceOf: UnexpectedContent });
+  await t.throwsAsync(bare(tar.length + 512), { instanceOf: UnexpectedContent });
+  await t.throwsAsync(bare(tar.length, gzipSync(tar, { level: 1 })), { instanceOf: PackferryError });
+});
+
 async function unexpected(t: ExecutionContext, bytes: Buffer, words: RegExp, as?: Expected): Promise<void> {
   await t.throwsAsync(reading(bytes, as), { instanceOf: UnexpectedContent, message: words }, String(words));
 }

@@ -91,6 +91,26 @@ test('offsets and size of the plan are those of the bytes', async (t) => {
   }
 });
 
+test('a layer that leaves decompressed has its place by that size, and keeps its name', (t) => {
+  const { images } = smallFamily();
+  const [layer] = images[0]?.layers ?? [];
+  if (layer === undefined) throw new TypeError('the image has a layer');
+  const size = 10 * 512;
+  const packed = planArchive(images, { commitRecord: 'last' });
+  const plain = planArchive(images, { commitRecord: 'last', plainSizes: new Map([[layer.digest, size]]) });
+  t.deepEqual(
+    plain.entries.map(({ name }) => name),
+    packed.entries.map(({ name }) => name),
+  );
+  t.deepEqual(
+    plain.entries
+      .filter((entry) => entry.kind === 'blob' && entry.plain !== undefined)
+      .map((entry) => entry.size),
+    [size],
+  );
+  t.is(plain.size - packed.size, size - Math.ceil(layer.size / 512) * 512);
+});
+
 test('the same images give the same bytes', async (t) => {
   t.deepEqual(await archiveBytes(smallFamily()), await archiveBytes(smallFamily()));
 });

@@ -7,7 +7,7 @@ import { PackferryError } from '../../src/core/errors.ts';
 import { totalSize, type LockedImage } from '../../src/core/image.ts';
 import { mediaTypes } from '../../src/core/media-types.ts';
 import type { ImageSource, ImageTarget } from '../../src/core/ports.ts';
-import { findPodman } from '../../src/engine/docker-connection.ts';
+import { findDocker, findPodman } from '../../src/engine/docker-connection.ts';
 import { openDockerTarget } from '../../src/engine/docker-target.ts';
 import { lockComposed } from '../helpers/compose.ts';
 import { withCountingSocket } from '../helpers/counting-socket.ts';
@@ -18,18 +18,28 @@ import { engineTest, savedLayers, type EngineBench } from '../helpers/system-eng
 import { assertHolds, endpointOf, importBundleInto } from '../helpers/system-import.ts';
 import { composedSource } from '../helpers/system-images.ts';
 
-// Podman decompresses the layers of an archive twice. So where it is on this machine and has some of an image, the others are
-// sent decompressed.
+// Docker decompresses layers while it unpacks them, Podman twice. So where one is on this machine, layers are sent to it decompressed: to Podman
+// once it has some of an image, never to Docker's containerd store.
 
 const podmans = engineKinds.filter(({ product }) => product === 'podman');
+const classics = engineKinds.filter(
+  ({ name, product }) => product === 'docker' && !name.includes('containerd'),
+);
+const all = [...classics, ...podmans];
 const repository = 'docker.io/demisto/sample';
-const plainBytes = 1024 * 1024;
+/** From 32 MiB on it is worth it. */
+const plainBytes = 33 * 1024 * 1024;
 
 const base = composeImage({ files: [{ path: 'os', content: noise('os', 20_000) }] });
 
 /** On the base, a layer that shrinks to a few KB. */
-function onBase(name: string, pack = (tar: Buffer): Buffer => gzipSync(tar), below = base): ComposedImage {
-  const content = Buffer.concat([Buffer.from(name), Buffer.alloc(plainBytes)]);
+function onBase(
+  name: string,
+  pack = (tar: Buffer): Buffer => gzipSync(tar),
+  below = base,
+  bytes = plainBytes,
+): ComposedImage {
+  const content = Buffer.concat([Buffer.from(name), Buffer.alloc(bytes)]);
   const image = composeImage({ base: below, files: [{ path: name, content }] });
   return repacked(image, { pack, kept: below.layers.length });
 }
@@ -44,12 +54,14 @@ function nearSource(images: readonly ComposedImage[]): ImageSource {
 
 /** Calls `use` with a target behind a socket that counts what goes to the engine. */
 async function counting(
-  { engine }: EngineBench,
+  { engine, kind }: EngineBench,
   use: (target: ImageTarget, sent: () => number) => Promise<void>,
 ): Promise<void> {
   const counted = path.join(engine.folder, 'counted.sock');
   await withCountingSocket(counted, engine.socket, async ({ sent }) => {
-    const target = await openDockerTarget(await findPodman(`podman:unix://${counted}`, {}));
+    const endpoint = endpointOf(kind, counted);
+    const find = kind.product === 'podman' ? findPodman : findDocker;
+    const target = await openDockerTarget(await find(endpoint, {}));
     try {
       await use(target, sent);
     } finally {
@@ -61,7 +73,7 @@ async function counting(
 const diffIds = ({ layers }: LockedImage): string[] => layers.map(({ diffId }) => diffId);
 
 engineTest(
-  'plain layers: what is missing of an image goes to it decompressed, once, and lends itself to the next image',
+  'plain layers: what is missing of an image goes to the engine decompressed, once, and lends itself to the next image; little goes as it is',
   async (t, bench) => {
     const middle = onBase('middle');
     const tops = ['a', 'b', 'c'].map((name) => onBase(name, undefined, middle));
@@ -81,6 +93,11 @@ engineTest(
       t.is(delivery.sentInFull, undefined);
       t.deepEqual(await savedLayers(bench, lockedMiddle), diffIds(lockedMiddle));
 
+      const little = onBase('little', undefined, base, 1024 * 1024);
+      sent();
+      await target.deliver(lockComposed(`${repository}:little`, little), nearSource([base, little]));
+      t.true(sent() < 1024 * 1024, 'not worth it');
+
       // Several at a time, on a layer that came decompressed.
       const locked = tops.map((image, at) => lockComposed(`${repository}:${at}`, image));
       sent();
@@ -94,7 +111,7 @@ engineTest(
       for (const image of locked) t.deepEqual(await savedLayers(bench, image), diffIds(image));
     });
   },
-  podmans,
+  all,
 );
 
 engineTest(
@@ -112,7 +129,7 @@ engineTest(
     t.is(delivery.sentInFull, undefined);
     t.deepEqual(await savedLayers(bench, locked), diffIds(locked));
   },
-  podmans,
+  all,
 );
 
 engineTest(
@@ -220,4 +237,27 @@ engineTest(
     });
   },
   podmans,
+);
+
+engineTest(
+  'plain layers: an image of which a classic Docker has nothing comes decompressed; it compares the content itself',
+  async (t, bench) => {
+    const whole = onBase('whole');
+    const honest = onBase('honest');
+    const other = onBase('other');
+    const lied = honest.layers.map((own, at) => ({ ...(other.layers[at] ?? own), diffId: own.diffId }));
+    const liar: ComposedImage = { ...honest, layers: lied };
+    await counting(bench, async (target, sent) => {
+      const locked = lockComposed(`${repository}:whole`, whole);
+      const delivery = await target.deliver(locked, nearSource([whole]));
+      t.true(sent() > plainBytes, 'decompressed');
+      t.true(delivery.bytesSent < plainBytes, 'counted as the source keeps them');
+      t.true((await target.confirm(locked)).confirmed);
+      t.deepEqual(await savedLayers(bench, locked), diffIds(locked));
+      const lockedLiar = lockComposed(`${repository}:liar`, liar);
+      await t.throwsAsync(target.deliver(lockedLiar, nearSource([liar])), { code: 'E_LOAD_FAILED' });
+      t.false((await target.confirm(lockedLiar)).confirmed);
+    });
+  },
+  classics,
 );

@@ -1,39 +1,46 @@
 import type { ArchivePlan } from '../archive/plan.ts';
 import { plainSizeOf, trailerSize, UnexpectedContent } from '../archive/plain-layer.ts';
-import { planStubArchive } from '../archive/stub-archive.ts';
 import { collect } from '../core/collect.ts';
 import type { Digest } from '../core/digest.ts';
 import type { LockedImage } from '../core/image.ts';
 import type { ImageSource } from '../core/ports.ts';
 
-export interface StubOptions {
-  /** The blobs of layers that Podman has. */
+/** The sizes in bytes of the layers that leave decompressed, by the digests of their blobs. */
+export type PlainSizes = ReadonlyMap<Digest, number>;
+
+export interface PlainOptions {
+  /** The blobs of layers that stay out, or leave as they are. */
   readonly without: ReadonlySet<Digest>;
-  /** Is each byte on the way to the engine cheaper than the engine's time? */
-  readonly unpack: boolean;
+  /** Decompressed bytes of an image from which on it is worth it; infinite where every byte on the way is dearer than the engine's time. */
+  readonly plainFrom: number;
   readonly signal: AbortSignal | undefined;
+  /** The archive with these layers decompressed. */
+  readonly plan: (sizes: PlainSizes) => ArchivePlan;
   readonly send: (plan: ArchivePlan) => Promise<void>;
 }
 
+const none: PlainSizes = new Map();
+
 /**
- * Sends Podman the layers of an image that it lacks, decompressed where that can be: it decompresses those of an archive
- * twice, once only to learn their size, and here that is done once anyway, to compare them with their diff IDs. Where a
- * layer turns out to have another content than its size told, nothing of the image is kept, and all is sent as it is;
- * resolves with the reason then. Throws what `send` and reading throw.
+ * Sends an archive with its layers decompressed, where that can be and is worth it: engines do it slower, Docker while it
+ * unpacks, Podman twice, once only to learn their size. Where a layer turns out to have another content than its size
+ * told, nothing of the image is kept, and all is sent as it is; resolves with the reason then. Throws what `send` and
+ * reading throw.
  */
-export async function sendStubs(
+export async function sendPlain(
   image: LockedImage,
   source: ImageSource,
-  { without, unpack, signal, send }: StubOptions,
+  { without, plainFrom, signal, plan, send }: PlainOptions,
 ): Promise<string | undefined> {
-  const sizes =
-    unpack && source.isNear === true ? await plainSizes(image, source, without, signal) : undefined;
+  const isAsked = source.isNear === true && plainFrom < Infinity;
+  const sizes = isAsked ? await plainSizes(image, source, without, signal) : none;
+  const total = [...sizes.values()].reduce((sum, size) => sum + size, 0);
   try {
-    await send(planStubArchive(image, without, sizes));
+    await send(plan(total < plainFrom ? none : sizes));
     return undefined;
   } catch (fault) {
     if (!(fault instanceof UnexpectedContent)) throw fault;
-    await send(planStubArchive(image, without));
+    await send(plan(none));
     return fault.message;
   }
 }
@@ -43,7 +50,7 @@ async function plainSizes(
   source: ImageSource,
   without: ReadonlySet<Digest>,
   signal: AbortSignal | undefined,
-): Promise<ReadonlyMap<Digest, number>> {
+): Promise<PlainSizes> {
   const sizes = new Map<Digest, number>();
   for (const layer of image.layers) {
     if (without.has(layer.digest) || layer.size < trailerSize) continue;
