@@ -129,20 +129,18 @@ export class ImageSending {
     options: DeliverOptions,
   ): Promise<string | undefined> {
     const { product, idOf } = this.#engine.facts;
-    const stubs = how === 'thin' && product === 'podman';
-    const left = how === 'thin' ? { without } : {};
+    const left: ReadonlySet<Digest> = how === 'thin' ? without : new Set();
     const plan = (plainSizes: PlainSizes): ArchivePlan =>
-      stubs
-        ? planStubArchive(image, without, plainSizes)
-        : planArchive([this.#asSent(image)], { commitRecord: 'last', plainSizes, ...left });
+      product === 'podman' && left.size + plainSizes.size > 0
+        ? planStubArchive(image, left, plainSizes)
+        : planArchive([this.#asSent(image)], { commitRecord: 'last', plainSizes, without: left });
     // What the engine has by the name of the content it takes for good, without looking at the layer that comes.
     const unread = how === 'thin' ? {} : { unread: without };
     const send = (planned: ArchivePlan): Promise<void> =>
       this.#send(image, planned, source, { ...options, ...unread });
-    // The containerd store keeps blobs as they come, Podman the digest of a manifest that comes with its blobs.
-    const isKept = idOf === 'manifest' || (product === 'podman' && !stubs);
-    const isFar = this.#isRemote || this.#staging !== undefined;
-    const plainFrom = isKept || isFar ? Infinity : leastPlain;
+    // The containerd store keeps blobs as they come.
+    const isPacked = this.#isRemote || this.#staging !== undefined || idOf === 'manifest';
+    const plainFrom = isPacked ? Infinity : leastPlain;
     return sendPlain(image, source, { without, plainFrom, signal: options.signal, plan, send });
   }
 
