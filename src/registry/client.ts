@@ -43,6 +43,8 @@ export interface RepositoryRequest extends Omit<RepositoryGet, 'path' | 'method'
   readonly expects: readonly number[];
   /** Sent no second time after a fault: whoever asks has to see first what came of it. */
   readonly once?: boolean;
+  /** Repeated at most so often. Default: as often as the policy says. */
+  readonly retries?: number;
 }
 
 /** Milliseconds for which an endpoint that could not be reached gets only one try per request. */
@@ -121,7 +123,7 @@ export class RegistryClient {
     read: (answer: Answer) => Promise<T>,
   ): Promise<{ value: T } | { challenge: string; refusal: PackferryError }> {
     const { endpoint } = repository;
-    const { what, signal, path, expects, once = false } = request;
+    const { what, signal, path, expects, once = false, retries = this.policy.retries } = request;
     const url = urlOf(repository, path);
     const isForeign = url.origin !== endpoint.origin;
     const asked: Asked = {
@@ -131,7 +133,7 @@ export class RegistryClient {
     };
     const asks = kindOf(request);
     const isDown = performance.now() < (this.#down.get(url.origin) ?? 0);
-    const policy = isDown || once ? { ...this.policy, retries: 0 } : this.policy;
+    const policy = { ...this.policy, retries: isDown || once ? 0 : Math.min(retries, this.policy.retries) };
     try {
       const outcome = await withRetries(
         async () => {
