@@ -39,7 +39,7 @@ export interface RepositoryRequest extends Omit<RepositoryGet, 'path' | 'method'
   /** Default: GET. */
   readonly method?: Method;
   readonly content?: Content;
-  /** The statuses of success. */
+  /** The statuses of success; with 401 among them nobody logs in. */
   readonly expects: readonly number[];
   /** Sent no second time after a fault: whoever asks has to see first what came of it. */
   readonly once?: boolean;
@@ -141,7 +141,7 @@ export class RegistryClient {
           const answer = isForeign ? { ...sent, elsewhere: true } : sent;
           if (asks !== 'all') this.pulls.note(endpoint.name, answer, asks === 'pulls');
           if (authorization !== undefined) this.#tokens.note(repository, answer);
-          if (answer.status === 401 && !answer.elsewhere) {
+          if (answer.status === 401 && !answer.elsewhere && !expects.includes(401)) {
             return {
               challenge: challengeOf(answer),
               refusal: await this.#refusalOf(answer, repository, what),

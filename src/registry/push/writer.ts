@@ -60,7 +60,7 @@ export class Writer {
     try {
       await this.ask(
         { endpoint, path },
-        { path: url, expects: [200], retries: 2, what: `registry://${endpoint.name}`, signal },
+        { path: url, expects: [200, 401], retries: 2, what: `registry://${endpoint.name}`, signal },
       );
     } catch (fault) {
       signal?.throwIfAborted();
