@@ -65,6 +65,12 @@ async function revokedKeys(context: Context, file: string, named: readonly strin
   return Promise.all(files.map(readRevokedKeys));
 }
 
+/** What the options are called that name a key and the file of its passphrase, for hints. */
+interface KeyOptionNames {
+  readonly key?: string;
+  readonly passphrase?: string;
+}
+
 /**
  * Opens what signs: a key file, which asks for its passphrase where somebody can answer, an agent, or ssh-keygen. The
  * passphrase file may be a function, which is asked for it only when there is need.
@@ -73,6 +79,7 @@ export async function signingKey(
   session: Session,
   file: string,
   passphraseFile: string | (() => string) | undefined,
+  { key = '--key', passphrase: option = '--passphrase-file' }: KeyOptionNames = {},
 ): Promise<Signer> {
   const { context, pause, signal } = session;
   const passphrase = async (): Promise<string> => {
@@ -86,7 +93,7 @@ export async function signingKey(
       'E_KEY_PASSPHRASE',
       `${file} is encrypted and there is no terminal to ask for the passphrase`,
       {
-        hint: 'Give --passphrase-file FILE, or add the key to an ssh-agent and give its public key: --key FILE.pub.',
+        hint: `Give ${option} FILE, or add the key to an ssh-agent and give its public key: ${key} FILE.pub.`,
       },
     );
   };

@@ -115,13 +115,21 @@ export function passphraseOption(): Option {
 }
 
 /** `--passphrase-file FILE`, where several keys may sign. */
-export function passphrasesOption(): Option {
+export function passphrasesOption(when = ''): Option {
   return new Option(
     '--passphrase-file <file>',
-    'file whose first line is the passphrase of the key; without it an encrypted key is asked for on the terminal (repeatable: with several keys once for each, in the same order, unless only one of them is encrypted)',
+    `file whose first line is the passphrase of the key; without it an encrypted key is asked for on the terminal (repeatable: with several keys once for each, in the same order, unless only one of them is encrypted)${when}`,
   )
     .argParser(collectValues)
     .env('PACKFERRY_PASSPHRASE_FILE');
+}
+
+/** `--site-passphrase-file FILE`, where `--passphrase-file` is that of other keys. */
+export function sitePassphraseOption(): Option {
+  return new Option(
+    '--site-passphrase-file <file>',
+    'file whose first line is the passphrase of --site-key; without it an encrypted one is asked for on the terminal',
+  ).env('PACKFERRY_SITE_PASSPHRASE_FILE');
 }
 
 /** `--witness FOLDER`. */

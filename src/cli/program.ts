@@ -5,6 +5,7 @@ import type { Bind } from './commands/command.ts';
 import type { Context } from './context.ts';
 import { addHostsOptions } from './hosts-options.ts';
 import { exitStatusTable } from './exit-status.ts';
+import { helpItem } from './help-item.ts';
 import { addCommonOptions } from './options.ts';
 import { addJudgementOptions } from './judgement-options.ts';
 import { addRegistryOptions, addRegistryTargetOptions } from './registry-options.ts';
@@ -20,8 +21,9 @@ export function makeProgram(context: Context, ended: (status: ExitStatus) => voi
     .showSuggestionAfterError(true)
     .exitOverride()
     // Without "[options]", which all have, descriptions have room on a terminal of 80 columns.
-    .configureHelp({ subcommandTerm: termOf })
+    .configureHelp({ subcommandTerm: termOf, minWidthToWrap: 24, formatItem: helpItem })
     .configureOutput({
+      getOutHelpWidth: () => (context.stdout.isTTY === true ? context.stdout.columns : undefined) ?? 80,
       writeOut: (text) => context.stdout.write(text),
       writeErr: (text) => context.stderr.write(text),
       // main prints usage errors like all others.

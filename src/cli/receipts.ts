@@ -20,6 +20,8 @@ export interface ReceiptOptions {
   readonly state?: string;
   readonly siteKey?: string;
   readonly passphraseFile?: string;
+  /** The option that names it. Default: `--passphrase-file`. */
+  readonly passphraseOption?: string;
 }
 
 /** What such a command does, with its report as an object to which the receipt is added. */
@@ -199,14 +201,17 @@ async function openStore(session: Session, { action, options }: Run): Promise<St
 /** What signs receipts: the key that was named, else the machine's, else the user's; undefined without one. */
 async function siteSigner(
   session: Session,
-  { siteKey, passphraseFile }: ReceiptOptions,
+  { siteKey, passphraseFile, passphraseOption }: ReceiptOptions,
 ): Promise<Signer | undefined> {
   const hint = 'Make it readable for whoever imports, or name the key that signs receipts: --site-key FILE.';
   const file = siteKey ?? (await firstOf(placesOf('site_key', session.context), 'E_KEY_UNREADABLE', hint));
   if (file === undefined) return undefined;
   // A run that was interrupted still signs its receipt.
   const { signal } = new AbortController();
-  return signingKey({ ...session, signal }, file, passphraseFile);
+  return signingKey({ ...session, signal }, file, passphraseFile, {
+    key: '--site-key',
+    ...(passphraseOption === undefined ? {} : { passphrase: passphraseOption }),
+  });
 }
 
 async function contentOf(

@@ -158,6 +158,11 @@ export interface ImageTarget {
   /** Can an image be sent while those that it stands on are still on the way? See `DeliverOptions`. */
   readonly sendsAhead?: boolean;
   /**
+   * Asks, before there is any image to ask about, whether the target answers, and with a name whether it takes who asks there. Sends
+   * nothing. Throws when it does not. Absent where that is known from opening it.
+   */
+  greet?(name: ImageReference | undefined, signal?: AbortSignal): Promise<void>;
+  /**
    * Tells, before a survey, of layers that images may have there besides those which are surveyed. For registries, which
    * know a layer by the repositories of the images that have it. Absent where layers are found without.
    */

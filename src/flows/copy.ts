@@ -77,6 +77,8 @@ export async function copyImages(options: CopyOptions): Promise<Copied> {
   const unsaved = linksBy(withoutSaving);
   const isStraight = takeStraight(options.targets, options.targetsAtOnce);
   const chain = new Chain(isStraight ? unsaved : linksBy(asItIs), tellingOnce(emit));
+  checkNames(options.names);
+  await greetOnly(options);
   const references = await namedImages(options);
   const there = isStraight
     ? new Map<string, LockedImage>()
@@ -190,8 +192,6 @@ function reported({
 async function namedImages({ names, from, sources }: CopyOptions): Promise<readonly ImageReference[]> {
   const references = new Map<string, ImageReference>();
   let listed: readonly ImageReference[] | undefined;
-  // All of them, before a source is opened.
-  for (const name of names) checkName(name);
   for (const name of names) {
     if (isGlob(name)) {
       listed ??= await listAll(from, sources, name);
@@ -202,6 +202,22 @@ async function namedImages({ names, from, sources }: CopyOptions): Promise<reado
     }
   }
   return [...references.values()];
+}
+
+/**
+ * A target that takes nothing from this account is known by the first name, before time is spent on sources. Of several, the
+ * others go on, and it is told in the end.
+ */
+async function greetOnly({ names, targets, retag, signal }: CopyOptions): Promise<void> {
+  const [only, ...others] = targets;
+  const name = names.find((each) => !isGlob(each));
+  if (only === undefined || others.length > 0 || retag.length > 0 || name === undefined) return;
+  await only.greet?.(parseReference(name), signal);
+}
+
+/** Throws what is wrong with references and patterns. */
+function checkNames(names: readonly string[]): void {
+  for (const name of names) checkName(name);
 }
 
 /** Throws what is wrong with a reference or a pattern. */

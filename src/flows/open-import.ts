@@ -3,7 +3,7 @@ import { openPassingBundle } from '../bundle/passing-bundle.ts';
 import type { SignedBundle } from '../bundle/signed-bundle.ts';
 import type { ImageTarget } from '../core/ports.ts';
 import { EarlySurvey } from './early-survey.ts';
-import { chooseImages, imagesToBring, type DeliverableBundle, type ImportOptions } from './import.ts';
+import { imagesToBring, type DeliverableBundle, type ImportOptions } from './import.ts';
 import { tellOfBases } from './retagged-bases.ts';
 import { closeTargets, openMeanwhile, type FoundTarget, type MeanwhileOptions } from './targets.ts';
 
@@ -49,8 +49,8 @@ export async function withOpenedImport<T>(
     const open = async (): Promise<DeliverableBundle> => {
       const opened = passing ?? (await openBundle(dir, { ...judgement, onJudged }));
       onOpened?.(opened);
-      // Before a target's answers count: the bundle may not hold what is wanted.
-      chooseImages(opened, options.only);
+      // Before a target's answers count: the bundle may not hold what is wanted, or what is to be renamed.
+      imagesToBring(opened, options);
       return opened;
     };
     const meanwhile = { signal, atOnce: targetsAtOnce, after, onTrouble };

@@ -67,12 +67,13 @@ export async function openTargets(
 /**
  * Opens targets, `atOnce` at a time. Of several, those that cannot be used are there all the same, and throw what they
  * said when they are asked for images: so the others can go on, and the failure is told with theirs. Of those that turn
- * out to be one and the same, one is left.
+ * out to be one and the same, one is left. `onTrouble` hears of those that cannot be used, before there is work for the others.
  */
 export async function openUsableTargets(
   found: readonly NamedTarget[],
   signal: AbortSignal,
   atOnce = usualTargetsAtOnce,
+  onTrouble?: (target: string, error: PackferryError) => void,
 ): Promise<readonly ImageTarget[]> {
   if (found.length === 1) return openTargets(found, signal);
   const limit = pLimit(atOnce);
@@ -81,7 +82,9 @@ export async function openUsableTargets(
       signal.throwIfAborted();
       return await one(signal);
     } catch (fault) {
-      return unusable(one.url, asPackferryError(fault));
+      const error = asPackferryError(fault);
+      if (!signal.aborted) onTrouble?.(one.url, error);
+      return unusable(one.url, error);
     }
   };
   const opened = await Promise.all(found.map((one) => limit(open, one)));
@@ -212,7 +215,16 @@ async function findRegistry(base: string, options: RegistrySourceOptions = {}): 
     });
   }
   const { openRegistryTarget } = await import('../registry/push/target.ts');
-  return () => Promise.resolve(openRegistryTarget(base, options));
+  return async (signal) => {
+    const target = openRegistryTarget(base, options);
+    try {
+      await target.greet?.(undefined, signal);
+      return target;
+    } catch (fault) {
+      await target.close();
+      throw fault;
+    }
+  };
 }
 
 /** Waits for all; what failed is told together. */

@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
@@ -28,6 +29,21 @@ export async function readHostCertificates(
     if (files !== undefined) return readFolder(folder, files);
   }
   return undefined;
+}
+
+/**
+ * Does the folder that counts for this host, see `readHostCertificates`, hold any? Waits for the disk: it is asked for hosts of this
+ * machine only.
+ */
+export function hasHostCertificates(folders: readonly string[], names: readonly string[]): boolean {
+  for (const folder of folders.flatMap((parent) => names.map((name) => path.join(parent, name)))) {
+    try {
+      return readdirSync(folder).some((name) => /\.(crt|cert)$/.test(name));
+    } catch {
+      // Not there, or not to be read: the next one counts.
+    }
+  }
+  return false;
 }
 
 async function readFolder(folder: string, files: readonly string[]): Promise<HostCertificates> {

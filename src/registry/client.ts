@@ -39,10 +39,12 @@ export interface RepositoryRequest extends Omit<RepositoryGet, 'path' | 'method'
   /** Default: GET. */
   readonly method?: Method;
   readonly content?: Content;
-  /** The statuses of success. */
+  /** The statuses of success; with 401 among them nobody logs in. */
   readonly expects: readonly number[];
   /** Sent no second time after a fault: whoever asks has to see first what came of it. */
   readonly once?: boolean;
+  /** Repeated at most so often. Default: as often as the policy says. */
+  readonly retries?: number;
 }
 
 /** Milliseconds for which an endpoint that could not be reached gets only one try per request. */
@@ -121,7 +123,7 @@ export class RegistryClient {
     read: (answer: Answer) => Promise<T>,
   ): Promise<{ value: T } | { challenge: string; refusal: PackferryError }> {
     const { endpoint } = repository;
-    const { what, signal, path, expects, once = false } = request;
+    const { what, signal, path, expects, once = false, retries = this.policy.retries } = request;
     const url = urlOf(repository, path);
     const isForeign = url.origin !== endpoint.origin;
     const asked: Asked = {
@@ -131,7 +133,7 @@ export class RegistryClient {
     };
     const asks = kindOf(request);
     const isDown = performance.now() < (this.#down.get(url.origin) ?? 0);
-    const policy = isDown || once ? { ...this.policy, retries: 0 } : this.policy;
+    const policy = { ...this.policy, retries: isDown || once ? 0 : Math.min(retries, this.policy.retries) };
     try {
       const outcome = await withRetries(
         async () => {
@@ -139,7 +141,7 @@ export class RegistryClient {
           const answer = isForeign ? { ...sent, elsewhere: true } : sent;
           if (asks !== 'all') this.pulls.note(endpoint.name, answer, asks === 'pulls');
           if (authorization !== undefined) this.#tokens.note(repository, answer);
-          if (answer.status === 401 && !answer.elsewhere) {
+          if (answer.status === 401 && !answer.elsewhere && !expects.includes(401)) {
             return {
               challenge: challengeOf(answer),
               refusal: await this.#refusalOf(answer, repository, what),

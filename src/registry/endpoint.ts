@@ -1,6 +1,7 @@
 import { PackferryError } from '../core/errors.ts';
 import { isLoopback } from '../core/hosts.ts';
 import { isRegistryHost, isRepositoryPath, type ImageReference } from '../core/reference.ts';
+import { hasHostCertificates } from './certificate-folder.ts';
 import type { RegistrySettings } from './options.ts';
 
 /** A place where repositories of a registry can be read: the registry itself, its location, or one of its mirrors. */
@@ -36,11 +37,12 @@ const hubHost = 'registry-1.docker.io';
 /**
  * Where to ask for an image, in order: the mirrors of its registry, then the registry or the location that takes its
  * place. Of the keys of `registries` that are the image's name or stand above it, the longest counts, as in
- * containers-registries.conf(5). Throws `E_ENDPOINT_INVALID`.
+ * containers-registries.conf(5). `certificateFolders`: see `endpointAt`. Throws `E_ENDPOINT_INVALID`.
  */
 export function repositoriesOf(
   reference: Pick<ImageReference, 'registry' | 'repository'>,
   registries: Registries,
+  certificateFolders: readonly string[] = [],
 ): Repository[] {
   const { registry, repository } = reference;
   const name = `${registry}/${repository}`;
@@ -54,7 +56,7 @@ export function repositoriesOf(
   ];
   const rest = name.slice(key.length + 1);
   return [...replaced.map((base) => ({ base, rest })), ...own].map(({ base, rest: below }) => {
-    const endpoint = endpointAt(base, registries, settings);
+    const endpoint = endpointAt(base, { registries, settings, certificateFolders });
     return { endpoint, path: pathBelow(endpoint, below, name) };
   });
 }
@@ -65,20 +67,34 @@ export function repositoriesOf(
  */
 export function configuredEndpoints(
   registries: Registries,
+  certificateFolders: readonly string[] = [],
 ): { readonly endpoint: Endpoint; readonly isMirror: boolean; readonly settings: RegistrySettings }[] {
   return [...registries].flatMap(([key, settings]) => {
     const { mirrors = [], location = key } = settings;
     return [...mirrors, location].map((base, at) => {
-      return { endpoint: endpointAt(base, registries, settings), isMirror: at < mirrors.length, settings };
+      const endpoint = endpointAt(base, { registries, settings, certificateFolders });
+      return { endpoint, isMirror: at < mirrors.length, settings };
     });
   });
 }
 
-/** Reads `host[:port][/path-prefix]`; what is set for that host itself wins over what is set where it is named. */
+/** What decides how a host is spoken to. */
+export interface EndpointContext {
+  readonly registries?: Registries;
+  /** Of where the host is named, e.g. as a mirror. */
+  readonly settings?: RegistrySettings;
+  /** Folders as /etc/docker/certs.d. */
+  readonly certificateFolders?: readonly string[];
+}
+
+/**
+ * Reads `host[:port][/path-prefix]`; what is set for that host itself wins over what is set where it is named. This machine is spoken
+ * to by HTTP, unless certificates are set for the host, or lie in one of the folders: docker tries HTTPS there first, podman
+ * HTTPS alone. There is no way back to HTTP after a fault of HTTPS: whoever put certificates there wants them to count.
+ */
 export function endpointAt(
   name: string,
-  registries: Registries = new Map(),
-  settings: RegistrySettings = {},
+  { registries = new Map(), settings = {}, certificateFolders = [] }: EndpointContext = {},
 ): Endpoint {
   const slash = name.indexOf('/');
   const host = slash < 0 ? name : name.slice(0, slash);
@@ -94,13 +110,20 @@ export function endpointAt(
   const { plainHttp } = own.findLast((one) => one.plainHttp !== undefined) ?? settings;
   // Certificates are set for what speaks HTTPS, also on this machine.
   const isTls = own.some(({ ca, client }) => ca !== undefined || client !== undefined);
-  const plain = plainHttp ?? (!isTls && isLoopback(new URL(`http://${address}`).hostname));
+  const { hostname } = new URL(`http://${address}`);
+  const names = hasPort(host) ? [host] : [host, `${host}:443`];
+  const plain =
+    plainHttp ?? (!isTls && isLoopback(hostname) && !hasHostCertificates(certificateFolders, names));
   return {
     name,
     host,
     origin: new URL(`${plain ? 'http' : 'https'}://${address}`).origin,
     prefix: path === undefined ? '' : `${path}/`,
   };
+}
+
+function hasPort(host: string): boolean {
+  return /:[0-9]+$/.test(host);
 }
 
 /** The keys that are this name or stand above it, the shortest first. */

@@ -24,7 +24,10 @@ export class OriginTrust {
   /** Throws `E_ENDPOINT_INVALID` when the settings name no usable host, or two client certificates for one. */
   constructor(options: FilledOptions) {
     this.#options = options;
-    for (const { endpoint, isMirror, settings } of configuredEndpoints(options.registries)) {
+    for (const { endpoint, isMirror, settings } of configuredEndpoints(
+      options.registries,
+      options.certificateFolders,
+    )) {
       const known = this.#configured.get(endpoint.origin) ?? { ca: new Set() };
       this.#configured.set(endpoint.origin, known);
       if (settings.ca !== undefined) known.ca.add(settings.ca);

@@ -40,7 +40,7 @@ export async function probeRegistry(
   { what, manifest, signal }: ProbeOptions,
 ): Promise<Probed> {
   const filled = fillOptions(options);
-  const endpoint = endpointAt(host, filled.registries);
+  const endpoint = endpointAt(host, filled);
   const transport = new Transport(filled);
   const { retries, retryDelay, maxWait, emit, credentials } = filled;
   const policy = { retries, retryDelay, maxWait, waits: new HostWaits(maxWait, emit) };

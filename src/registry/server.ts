@@ -112,19 +112,24 @@ function whereOf(host: string, port: number): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
+/** Why a server may not listen somewhere, in words. */
+const cannotListen: Readonly<Record<string, { readonly why: string; readonly hint: string }>> = {
+  EADDRINUSE: { why: 'another program listens there', hint: 'End that one, or choose another port.' },
+  EADDRNOTAVAIL: {
+    why: 'this machine has no such address',
+    hint: 'Give one that "ip address" shows, or 0.0.0.0 for all of them.',
+  },
+  EACCES: { why: 'this user may not', hint: 'Ports below 1024 are for root: choose a higher one.' },
+  ENOTFOUND: { why: 'there is no host of this name', hint: 'Give an address of this machine.' },
+};
+
 async function listen(server: PlainServer, host: string, port: number, where: string): Promise<AddressInfo> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', (fault) => {
-      const taken = systemCodeOf(fault) === 'EADDRINUSE';
-      const hint = taken
-        ? 'Another program listens there. Choose another port.'
-        : 'Choose another address or port.';
-      reject(
-        new PackferryError('E_ENDPOINT_INVALID', `${where}: cannot listen: ${messageOf(fault)}`, {
-          hint,
-          cause: fault,
-        }),
-      );
+      const { why = messageOf(fault), hint = 'Choose another address or port.' } =
+        cannotListen[systemCodeOf(fault) ?? ''] ?? {};
+      const message = `${where}: cannot listen: ${why}`;
+      reject(new PackferryError('E_ENDPOINT_INVALID', message, { hint, cause: fault }));
     });
     server.listen(port, host, resolve);
   });

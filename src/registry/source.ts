@@ -125,7 +125,7 @@ class RegistrySource implements ImageSource, TagSource, PullCounts {
   }
 
   #repositoriesOf(reference: ImageReference): Repository[] {
-    return repositoriesOf(reference, this.#options.registries);
+    return repositoriesOf(reference, this.#options.registries, this.#options.certificateFolders);
   }
 }
 

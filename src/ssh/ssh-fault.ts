@@ -1,4 +1,5 @@
 import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
+import { connectionReasons } from '../core/http-faults.ts';
 import { plainWords } from '../core/plain-words.ts';
 
 /** The error for a host that cannot be reached, or was lost. `name` is `ssh://HOST`. */
@@ -24,7 +25,12 @@ export function connectFault(name: string, fault: Error): PackferryError {
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN')
     return unreachable(name, `no such host: ${words}`, 'Check its name, or give its address.', fault);
   if (code !== undefined)
-    return unreachable(name, words, 'Is the host up, does sshd listen there, is the port right?', fault);
+    return unreachable(
+      name,
+      inWords(code, words),
+      'Is the host up, does sshd listen there, is the port right?',
+      fault,
+    );
   if (/no matching|handshake failed/i.test(words)) {
     return unreachable(
       name,
@@ -36,6 +42,12 @@ export function connectFault(name: string, fault: Error): PackferryError {
     );
   }
   return unreachable(name, words, 'Is that an SSH server? Look at its log.', fault);
+}
+
+/** A fault of the network as people understand it, with its code for those who search for that. */
+function inWords(code: string, words: string): string {
+  const known = connectionReasons[code];
+  return known === undefined ? words : `${known} (${code})`;
 }
 
 /** The way for what the client in packferry cannot do. */

@@ -5,6 +5,8 @@ import test, { type ExecutionContext } from 'ava';
 import type * as z from 'zod';
 import { exportReport, failureReport, importReport } from '../../src/schema/reports.ts';
 import { planReport } from '../../src/schema/reports-plan.ts';
+import { composeImage, noise } from '../../bin/demo/sample-images.ts';
+import { withImportSite } from '../helpers/import-site.ts';
 import { runCli } from '../helpers/cli-run.ts';
 import { siteReferences, withSite, type Site } from '../helpers/cli-site.ts';
 import { indexOf, serveFiles, type FakePack, type MarketplaceServer } from '../helpers/marketplace-server.ts';
@@ -270,5 +272,22 @@ test('xsoar_config.json: custom packs are scanned, those behind an address must 
     t.true(
       error.message.includes('shop.yml:4:18') && error.message.includes('https://packs.example/Own.zip'),
     );
+  });
+});
+
+test('--packs-to with a bundle that carries no packs says so, and speaks of no upload', async (t) => {
+  await withImportSite(async (site) => {
+    const image = composeImage({ files: [{ path: 'data', content: noise('data', 100) }] });
+    const { dir } = await site.make('bundle', { 'docker.io/demisto/sample:1': image });
+    const to = [
+      '--to',
+      `oci:${path.join(site.folder, 'images')}`,
+      '--packs-to',
+      path.join(site.folder, 'packs'),
+    ];
+    const ran = await runCli(['import', dir, '--trusted-keys', site.trusted, '--yes', ...to]);
+    t.is(ran.status, 0, ran.stderr);
+    t.regex(ran.stderr, /^The bundle carries no packs: nothing was written to /m);
+    t.false(ran.stderr.includes('upload'), ran.stderr);
   });
 });

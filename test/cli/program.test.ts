@@ -23,13 +23,14 @@ test('every option is explained, and says in the same words that it can be given
 });
 
 test('help is wrapped at the width of the terminal', (t) => {
-  for (const width of [80, 120, 200]) {
+  for (const width of [40, 60, 80, 120, 200]) {
     for (const command of commandsBelow(program)) {
       const tooLong = command
         .configureHelp({ ...command.configureHelp(), helpWidth: width })
         .helpInformation()
         .split('\n')
-        .filter((line) => line.length > width);
+        // A usage line and what has no space in it can be no shorter.
+        .filter((line) => line.length > width && !/^Usage:|^\s*\S+$/.test(line));
       t.deepEqual(tooLong, [], command.name());
     }
   }

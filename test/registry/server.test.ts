@@ -269,7 +269,13 @@ test('server: an address outside the form of HTTP is refused', async (t) => {
 test('server: a port that is taken is told', async (t) => {
   const { url } = await serve(t);
   const port = Number(new URL(url).port);
-  await failure(t, 'E_ENDPOINT_INVALID', async () => serveContent(content(), { host: '127.0.0.1', port }));
+  const taken = await failure(t, 'E_ENDPOINT_INVALID', async () =>
+    serveContent(content(), { host: '127.0.0.1', port }),
+  );
+  t.is(taken.message, `127.0.0.1:${port}: cannot listen: another program listens there`);
+  // RFC 5737: an address of nobody.
+  const away = await failure(t, 'E_ENDPOINT_INVALID', () => checkAddress({ host: '192.0.2.1', port }));
+  t.is(away.message, `192.0.2.1:${port}: cannot listen: this machine has no such address`);
   await failure(t, 'E_ENDPOINT_INVALID', () => checkAddress({ host: '127.0.0.1', port }));
   await t.notThrowsAsync(checkAddress({ host: '127.0.0.1', port: 0 }));
 });

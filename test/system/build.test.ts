@@ -63,9 +63,22 @@ engineTest(
       const read = await runCli([...args, '--dry-run']);
       t.is(read.status, 0, read.stderr);
       t.is(await api.inspect(name), undefined);
-      const ran = await runCli([...args, '--json']);
+      const [siteKey, words] = [path.join(dir, '..', 'site_key'), path.join(dir, '..', 'words')];
+      await writeKey(siteKey, path.join(dir, '..', 'ignored'), 'open sesame');
+      await writeFile(words, 'open sesame\n');
+      const locked = await runCli([...args, '--site-key', siteKey, '--passphrase-file', words]);
+      t.regex(
+        locked.stderr,
+        /E_KEY_PASSPHRASE.*\nhint: Give --site-passphrase-file FILE.*--site-key FILE\.pub/,
+      );
+      const ran = await runCli([...args, '--json', '--site-key', siteKey, '--site-passphrase-file', words]);
       t.is(ran.status, 0, ran.stderr);
-      const report = JSON.parse(ran.stdout) as { id: string; dockerfile: string };
+      const report = JSON.parse(ran.stdout) as {
+        id: string;
+        dockerfile: string;
+        receipt: { signed: boolean };
+      };
+      t.true(report.receipt.signed);
       t.is(report.dockerfile, read.stdout);
       const held = await api.inspect(name);
       t.is(held?.Id, report.id);

@@ -57,6 +57,7 @@ export interface BuildCommandOptions
   readonly to?: readonly string[];
   readonly state?: string;
   readonly siteKey?: string;
+  readonly sitePassphraseFile?: string;
 }
 
 /** `build NAME --from BASE` */
@@ -85,10 +86,12 @@ export const buildCommand: Action<BuildCommandOptions> = async (session, [name =
     runBuild(session, { recipe, engine, found, writeBundle }, options, evidence);
   try {
     if (dryRun) return await run(new Evidence());
-    const { state, siteKey } = options;
+    const { state, siteKey, sitePassphraseFile } = options;
     const receipts = {
       ...(state === undefined ? {} : { state }),
       ...(siteKey === undefined ? {} : { siteKey }),
+      ...(sitePassphraseFile === undefined ? {} : { passphraseFile: sitePassphraseFile }),
+      passphraseOption: '--site-passphrase-file',
     };
     return await withReceipt(session, { action: 'build', options: receipts }, run);
   } finally {

@@ -22,7 +22,7 @@ import { lentLines, openLenders, tellIdle } from '../lenders.ts';
 import { paceOf } from '../pace-options.ts';
 import type { Action, CommonOptions, Outcome, Session } from '../session.ts';
 import { sshAccess } from '../ssh.ts';
-import { deliverySummary, deliveryTable, sumUp } from '../text/delivery.ts';
+import { deliverySummary, deliveryTable, sumUp, unusableTarget } from '../text/delivery.ts';
 import { count } from '../text/plural.ts';
 import { table } from '../text/table.ts';
 import { visible } from '../text/visible.ts';
@@ -79,7 +79,9 @@ async function runCopy(
       ssh: sshAccess(session, options),
       openBundle: (dir) => bundles.open(dir),
     });
-    const targets = await openUsableTargets(found, signal, options.targetsAtOnce);
+    const targets = await openUsableTargets(found, signal, options.targetsAtOnce, (target, error) => {
+      emit({ type: 'note', level: 'warning', message: unusableTarget(target, error) });
+    });
     try {
       const { report, errors } = await copyImages({
         ...{ names, from, sources, platform, targets, retag, emit, signal, jobs },

@@ -197,6 +197,7 @@ function packsSummary(
     const hint = `The bundle carries ${carried}: --packs-to DIR writes them out for upload.`;
     return document.packs.length === 0 ? [] : [hint];
   }
+  if (packs?.length === 0) return [`The bundle carries no packs: nothing was written to ${packsTo}.`];
   if (packs !== undefined) return [`${count(packs.length, 'pack')} written to ${packsTo}, ready for upload.`];
   return [
     dryRun === true ? `${carried} would be written to ${packsTo}.` : `No pack was written to ${packsTo}.`,

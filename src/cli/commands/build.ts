@@ -2,7 +2,14 @@ import { Option } from 'commander';
 import { stateOption } from '../judgement-options.ts';
 import { defaultBase } from '../../flows/build/recipe.ts';
 import { audienceOption, expiresAfterOption } from '../bundle-terms.ts';
-import { collectValues, passphrasesOption, sequenceOption, siteKeyOption, toOption } from '../options.ts';
+import {
+  collectValues,
+  passphrasesOption,
+  sequenceOption,
+  siteKeyOption,
+  sitePassphraseOption,
+  toOption,
+} from '../options.ts';
 import { keysOption, volumeSizeOption } from '../signing-options.ts';
 import { stageDirOption, stageOption } from '../stage-options.ts';
 import type { AddCommand } from './command.ts';
@@ -73,12 +80,13 @@ export const addBuild: AddCommand = (program, bind) =>
       'the stream of bundles that this one belongs to (default: by the image, as acme-tool)',
     )
     .addOption(keysOption(' (with --export)'))
-    .addOption(passphrasesOption())
+    .addOption(passphrasesOption(' (with --export)'))
     .addOption(volumeSizeOption())
     .addOption(sequenceOption())
     .addOption(audienceOption(''))
     .addOption(expiresAfterOption(''))
     .addOption(stateOption())
     .addOption(siteKeyOption())
+    .addOption(sitePassphraseOption())
     .option('--dry-run', 'print the Dockerfile, build nothing')
     .action(bind(async () => (await import('../actions/build.ts')).buildCommand));

@@ -24,6 +24,12 @@ export function troubleAhead(
   return [`${named}.`, hint, until].filter((part) => part !== '').join(' ');
 }
 
+/** A target of several that cannot be used, while the others are brought their images. */
+export function unusableTarget(target: string, { message, hint = '' }: PackferryError): string {
+  const named = message.includes(target) ? message : `${target}: ${message}`;
+  return [`${named}.`, hint, 'The other targets go on.'].filter((part) => part !== '').join(' ');
+}
+
 /** How every image fared at every target: what was sent, what was saved since it is there, and why an image failed. */
 export function deliveryTable({ targets, dryRun }: DeliveryReport): string {
   return targets

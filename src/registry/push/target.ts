@@ -40,7 +40,7 @@ const questions = 6;
 export function openRegistryTarget(base: string, options: RegistryTargetOptions = {}): ImageTarget {
   const { pieceSize = 8 * 1024 * 1024, ...rest } = options;
   const filled = fillOptions(rest);
-  const endpoint = endpointAt(base, filled.registries);
+  const endpoint = endpointAt(base, filled);
   return new RegistryTarget(new Writer(new RegistryClient(filled), endpoint), new PieceSize(pieceSize));
 }
 
@@ -61,6 +61,13 @@ class RegistryTarget implements ImageTarget {
 
   nameOf(image: LockedImage): string {
     return this.#placeOf(image).text;
+  }
+
+  /** Without a name only a host that is out of reach counts: which account it wants may depend on the repository. */
+  async greet(name: ImageReference | undefined, signal?: AbortSignal): Promise<void> {
+    if (name === undefined) return this.#writer.reach(signal);
+    const place = placeNamed(this.#writer.endpoint, name);
+    await holderOf(place, { writer: this.#writer, what: place.text, signal });
   }
 
   mayHave(layers: ReadonlyMap<Digest, readonly ImageReference[]>): void {

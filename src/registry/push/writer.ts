@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { PackferryError } from '../../core/errors.ts';
+import { asPackferryError, type PackferryError } from '../../core/errors.ts';
 import type { Descriptor } from '../../core/image.ts';
 import type { RegistryClient, RepositoryRequest } from '../client.ts';
 import type { Endpoint, Repository } from '../endpoint.ts';
@@ -50,6 +50,23 @@ export class Writer {
       await discard(answer);
       return answer;
     });
+  }
+
+  /** Throws `E_TARGET_UNREACHABLE` when nobody answers there, after a few seconds: whoever mistyped the host wants to hear of it. */
+  async reach(signal?: AbortSignal): Promise<void> {
+    const { endpoint } = this;
+    const path = endpoint.prefix.replace(/\/$/, '');
+    const url = new URL('/v2/', endpoint.origin);
+    try {
+      await this.ask(
+        { endpoint, path },
+        { path: url, expects: [200, 401], retries: 2, what: `registry://${endpoint.name}`, signal },
+      );
+    } catch (fault) {
+      signal?.throwIfAborted();
+      const error = asPackferryError(fault);
+      if (error.code === 'E_TARGET_UNREACHABLE') throw error;
+    }
   }
 
   /** Opens a blob of a repository, to be read; its digest is not checked. A connection that breaks is made anew. Throws `E_TARGET_...`. */
