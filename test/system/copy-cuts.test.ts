@@ -68,7 +68,7 @@ test.serial(
             t.is(cuts(), 10);
             t.deepEqual(sentTwice, []);
             const again = events.filter(
-              (event) => event.type === 'note' && /brought again$/.test(event.message),
+              (event) => event.type === 'note' && event.message.endsWith('brought again'),
             );
             t.true(again.length > 0);
             const brought = report.targets[0]?.images ?? [];

@@ -5,7 +5,7 @@ import test, { type ExecutionContext } from 'ava';
 import { composeImage, noise } from '../../bin/demo/sample-images.ts';
 import { formatReference } from '../../src/core/reference.ts';
 import { withFolder } from '../helpers/bundle-fixture.ts';
-import { runCli } from '../helpers/cli-run.ts';
+import { MemoryOutput, runCli } from '../helpers/cli-run.ts';
 import { withCuttingProxy, type CuttingProxy } from '../helpers/cutting-proxy.ts';
 import { runImport } from '../helpers/import-process.ts';
 import { settled } from '../helpers/settled.ts';
@@ -179,13 +179,17 @@ linesTest('a limit for each target is kept on its line, at every moment', async 
   await withEngine(podman, async (other) => {
     await chmod(other.folder, 0o755);
     const rate = 4_000_000;
-    const began = performance.now();
     const marks = [markedEvery(to, 500_000), markedEvery(also, 500_000)];
-    const all = [...argv, '--to', urlOfAlso(other), '--limit-rate-per-target', '4MB'];
-    const { targets } = reportOf(
-      t,
-      await runCli(all, { env: { XDG_CACHE_HOME: path.join(folder, 'cache') } }),
-    );
+    const limited = ['--limit-rate-per-target', '4MB', '--progress', 'json'];
+    // It is told before anything is sent.
+    const stderr = new MemoryOutput();
+    const told = '"started","task":"deliver"';
+    const began = stderr.shows(told).then(() => performance.now());
+    const env = { XDG_CACHE_HOME: path.join(folder, 'cache') };
+    const ran = await runCli([...argv, '--to', urlOfAlso(other), ...limited], { env, stderr });
+    const { targets } = reportOf(t, ran);
+    t.true(ran.stderr.includes(told), ran.stderr);
+    const start = await began;
     t.deepEqual(
       targets.map(({ images }) => images.map(({ status }) => status)),
       [['loaded'], ['loaded']],
@@ -195,8 +199,8 @@ linesTest('a limit for each target is kept on its line, at every moment', async 
       for (const { bytes, at } of marked) {
         // A busy machine may be slower. A tenth of a second is granted at once, and as much waits for nobody at the end; SSH
         // adds less than a fiftieth, and what is asked and agreed upon beforehand.
-        const most = (rate * (at - began + 200) * 1.02) / 1000 + 200_000;
-        t.true(bytes <= most, `${bytes} bytes after ${at - began} ms, at most ${most}`);
+        const most = (rate * (at - start + 200) * 1.02) / 1000 + 200_000;
+        t.true(bytes <= most, `${bytes} bytes after ${at - start} ms, at most ${most}`);
       }
     }
     for (const engine of [target, other]) t.deepEqual(await layersOn(engine, name), wholeOf(image));
