@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, chown, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, readFile, readlink, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import path from 'node:path';
 import { execOk } from './system-exec.ts';
@@ -176,6 +176,18 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
 /** Calls `use` with a server that is stopped afterwards. */
 export async function withSshd<T>(use: (sshd: Sshd) => Promise<T>, options: SshdOptions = {}): Promise<T> {
   return usingService(await startSshd(options), use);
+}
+
+/** The processes that it has started and that are still there: all that see what is mounted as it does, but for itself. */
+export async function sessionsOf({ folder }: Sshd): Promise<readonly string[]> {
+  const own = (await readFile(path.join(folder, 'pid'), 'utf8')).trim();
+  const viewOf = (pid: string): Promise<string | undefined> =>
+    readlink(`/proc/${pid}/ns/mnt`).catch(() => undefined);
+  const view = await viewOf(own);
+  if (view === undefined) throw new Error(`${folder}: the server is gone`);
+  const others = (await readdir('/proc')).filter((name) => /^\d+$/.test(name) && name !== own);
+  const views = await Promise.all(others.map(viewOf));
+  return others.filter((_, at) => views[at] === view);
 }
 
 /** How known_hosts names this address. */
