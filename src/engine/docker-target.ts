@@ -142,6 +142,8 @@ class DockerTarget implements ImageTarget {
   }
 
   wayBroke(error: PackferryError): boolean {
+    // Where images are staged the connection was made anew by then as often as makes sense.
+    if (this.#staging !== undefined && error.code === 'E_SSH_UNREACHABLE') return false;
     return this.#isRemote && connectionBroke(error);
   }
 

@@ -5,7 +5,7 @@ import type { EngineConnection } from './connect-engine.ts';
 import { renewed } from './renewed-connection.ts';
 import { sourceFault } from './source-fault.ts';
 import type { ImageTarget } from '../core/ports.ts';
-import { openStagedTarget, type StageFolder } from './stage/staged-target.ts';
+import { openStagedTarget, type StagedOptions, type StageFolder } from './stage/staged-target.ts';
 import { connectEngineOverSsh } from './ssh-connection.ts';
 import { Answers } from './ssh-answers.ts';
 import type { SshEndpoint } from './ssh-endpoint.ts';
@@ -47,10 +47,10 @@ export async function sshTarget(
 /** The same by way of a folder there, for links that break often. Throws what `openStagedTarget` throws. */
 export async function stagedTarget(
   endpoint: SshEndpoint,
-  options: EngineOverSshOptions & { readonly stage: StageFolder },
+  options: EngineOverSshOptions & Pick<StagedOptions, 'loadIdle'> & { readonly stage: StageFolder },
 ): Promise<ImageTarget> {
-  const { emit, signal, stage } = options;
-  return openStagedTarget(endpoint, { ...prepared(endpoint, options.ssh), emit, signal, ...stage });
+  const { emit, signal, stage, loadIdle } = options;
+  return openStagedTarget(endpoint, { ...prepared(endpoint, options.ssh), emit, signal, loadIdle, ...stage });
 }
 
 /** What is set for SSH. Throws `E_ENDPOINT_INVALID` where nothing is. */

@@ -198,7 +198,8 @@ function overSsh(
   const access = (quietly = false): typeof ssh =>
     quietly && ssh !== undefined ? { ...ssh, ask: undefined } : ssh;
   if (stage !== undefined)
-    return (signal, quietly) => stagedTarget(endpoint, { ssh: access(quietly), stage, emit, signal });
+    return (signal, quietly) =>
+      stagedTarget(endpoint, { ssh: access(quietly), stage, loadIdle, emit, signal });
   const engine = loadIdle === undefined ? {} : { loadIdle };
   return async (signal, quietly) =>
     openDockerTarget(await sshTarget(endpoint, { ssh: access(quietly), emit, signal }), {

@@ -7,6 +7,7 @@ import { messageOf, PackferryError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { plainWords } from '../core/plain-words.ts';
 import { ChannelStream } from './channel-stream.ts';
+import { endClient } from './end-client.ts';
 import { ChannelRefused, runBy, Words, type HostConnection, type RemoteExit } from './host-connection.ts';
 import { shellCommand } from './shell-quote.ts';
 import { connectionLost } from './ssh-fault.ts';
@@ -130,10 +131,7 @@ export class SshConnection implements HostConnection {
     this.#lost ??= new PackferryError('E_SSH_UNREACHABLE', `${this.name}: the connection was closed`, {
       hint: 'Run the same command again: what is there already is not sent twice.',
     });
-    for (const client of [...this.#clients].reverse()) {
-      client.end();
-      client.destroy();
-    }
+    for (const client of [...this.#clients].reverse()) endClient(client);
   }
 
   /** `use` is called at once: the next packets may have come along, and what nobody listens for is lost. */

@@ -25,6 +25,8 @@ export class LastingConnection {
   readonly #options: LastingOptions;
   #connection: HostConnection;
   #connecting: Promise<void> | undefined;
+  /** Fires with the error once nothing more is tried. */
+  readonly #givenUp = new AbortController();
   #failures = 0;
   #isClosed = false;
 
@@ -51,6 +53,7 @@ export class LastingConnection {
       } catch (fault) {
         // The streams on a connection end before it does.
         await nextTurn();
+        this.#givenUp.signal.throwIfAborted();
         if (isUnreachable(fault)) connection.close();
         if (connection.isOpen || this.#isClosed) throw fault;
       }
@@ -62,8 +65,18 @@ export class LastingConnection {
     this.#failures = 0;
   }
 
-  /** Work at the end, also after the run was stopped: on a new connection if need be, but for no more than 15 seconds. */
+  /** Ends the connection, and makes no other: whatever is asked of it from now on fails with this. */
+  giveUp(error: PackferryError): void {
+    this.#givenUp.abort(error);
+    this.#connection.close();
+  }
+
+  /**
+   * Work at the end, also after the run was stopped: on a new connection if need be, but for no more than 15 seconds. Not
+   * where the host was given up.
+   */
   async finish(work: (connection: HostConnection) => Promise<void>): Promise<void> {
+    this.#givenUp.signal.throwIfAborted();
     const patience = AbortSignal.timeout(lastWork);
     if (!this.#connection.isOpen)
       this.#connection = await connect(this.#destination, this.#options, patience);
@@ -77,6 +90,10 @@ export class LastingConnection {
     }
   }
 
+  get isOpen(): boolean {
+    return this.#connection.isOpen;
+  }
+
   close(): void {
     this.#isClosed = true;
     this.#connection.close();
@@ -84,7 +101,9 @@ export class LastingConnection {
 
   /** One that stands serves also after the run was stopped, but none is made then. */
   async #current(): Promise<HostConnection> {
-    while (!this.#connection.isOpen) {
+    for (;;) {
+      this.#givenUp.signal.throwIfAborted();
+      if (this.#connection.isOpen) return this.#connection;
       this.#options.signal.throwIfAborted();
       if (this.#isClosed)
         throw new PackferryError('E_SSH_UNREACHABLE', `${this.#connection.name}: it was closed`, {
@@ -93,16 +112,20 @@ export class LastingConnection {
       this.#connecting ??= this.#reconnect().finally(() => (this.#connecting = undefined));
       await this.#connecting;
     }
-    return this.#connection;
   }
 
   async #reconnect(): Promise<void> {
-    const { signal, emit, pauses = usualPauses } = this.#options;
+    const { emit, pauses = usualPauses } = this.#options;
+    const signal = AbortSignal.any([this.#options.signal, this.#givenUp.signal]);
     const name = `ssh://${formatDestination(this.#destination)}`;
     let why = 'the connection was lost';
     for (;;) {
       const pause = pauses[this.#failures];
-      if (pause === undefined) throw givenUp(name, pauses.length, why);
+      if (pause === undefined) {
+        const error = lostTooOften(name, pauses.length, why);
+        this.giveUp(error);
+        throw error;
+      }
       this.#failures += 1;
       emit({ type: 'note', level: 'info', message: `${name}: ${why}; connecting again` });
       tellWait(emit, name, why, pause);
@@ -123,7 +146,7 @@ function isUnreachable(fault: unknown): boolean {
   return fault instanceof PackferryError && fault.code === 'E_SSH_UNREACHABLE';
 }
 
-function givenUp(name: string, times: number, why: string): PackferryError {
+function lostTooOften(name: string, times: number, why: string): PackferryError {
   const message = `${name}: the connection was lost, and made anew ${times} times without getting any further: ${why}`;
   return new PackferryError('E_SSH_UNREACHABLE', message, {
     hint: 'Run the same command again when the link is better: it goes on where it stopped.',

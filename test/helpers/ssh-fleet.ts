@@ -9,14 +9,16 @@ export interface FleetHost {
   readonly server?: Sshd;
   /** Of 127.0.0.1, where something stands before the server. */
   readonly port?: number;
+  /** Another address of the server. */
+  readonly address?: string;
   /** Further lines of ssh_config for it. */
   readonly settings?: readonly string[];
 }
 
 /** Writes ssh_config and known_hosts for these hosts; returns the options of the command line. */
 export async function writeHosts(sshd: Sshd, hosts: readonly FleetHost[]): Promise<readonly string[]> {
-  const entries = hosts.map(({ name, server = sshd, port, settings = [] }) => {
-    const at = port === undefined ? server : { host: '127.0.0.1', port };
+  const entries = hosts.map(({ name, server = sshd, port, address = server.host, settings = [] }) => {
+    const at = port === undefined ? { host: address, port: server.port } : { host: '127.0.0.1', port };
     const lines = [`Host ${name}`, `HostName ${at.host}`, `Port ${at.port}`, 'User root', ...settings];
     return {
       config: lines.join('\n  '),

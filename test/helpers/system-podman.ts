@@ -91,6 +91,43 @@ export async function startPodman(options: PodmanOptions = {}): Promise<Podman> 
   return { ...service, socket, data, command: [command, ...args], commandOf, run };
 }
 
+/** Several of them. */
+export interface Podmans {
+  readonly podmans: readonly Podman[];
+  readonly stop: () => Promise<void>;
+}
+
+/** Starts several. The caller has to `stop` them. */
+export async function startPodmans(number: number): Promise<Podmans> {
+  const started = await Promise.allSettled(Array.from({ length: number }, () => startPodman()));
+  const podmans = started.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  const stop = async (): Promise<void> => {
+    await Promise.all(podmans.map((podman) => podman.stop()));
+  };
+  const failed = started.find((one) => one.status === 'rejected');
+  if (failed === undefined) return { podmans, stop };
+  await stop();
+  throw failed.reason;
+}
+
+/** Calls `use` with several that are stopped afterwards. */
+export async function withPodmans<T>(
+  number: number,
+  use: (podmans: readonly Podman[]) => Promise<T>,
+): Promise<T> {
+  const { podmans, stop } = await startPodmans(number);
+  return use(podmans).finally(stop);
+}
+
+/** The names of all images that it has. */
+export async function namesIn(podman: Podman): Promise<readonly string[]> {
+  const names = await podman.run(['images', '--format', '{{.Repository}}:{{.Tag}}']);
+  return names
+    .split('\n')
+    .filter((line) => line !== '')
+    .sort();
+}
+
 /**
  * All Podmans of root share locks in memory. The first one on a machine makes them, and of several that want to at the same
  * time all but one fail.

@@ -19,7 +19,7 @@ import { settled } from '../helpers/settled.ts';
 import { writeHosts } from '../helpers/ssh-fleet.ts';
 import { userOf } from '../helpers/ssh-user.ts';
 import { composedSource } from '../helpers/system-images.ts';
-import { startPodman, withPodman, type Podman } from '../helpers/system-podman.ts';
+import { namesIn, withPodman, withPodmans } from '../helpers/system-podman.ts';
 import { sshdNeeds, withSshd } from '../helpers/system-sshd.ts';
 import { needing } from '../helpers/system-tools.ts';
 
@@ -79,25 +79,6 @@ const importing = (
   ...['import', dir, '--trusted-keys', trusted, '--json', '--yes'],
   ...to.flatMap((endpoint) => ['--to', endpoint]),
 ];
-
-async function withPodmans<T>(number: number, use: (podmans: readonly Podman[]) => Promise<T>): Promise<T> {
-  const started = await Promise.allSettled(Array.from({ length: number }, () => startPodman()));
-  const podmans = started.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
-  try {
-    const failed = started.find((one) => one.status === 'rejected');
-    if (failed !== undefined) throw failed.reason;
-    return await use(podmans);
-  } finally {
-    await Promise.all(podmans.map((podman) => podman.stop()));
-  }
-}
-
-/** The names of all images that an engine has. */
-const namesIn = async (podman: Podman): Promise<readonly string[]> =>
-  (await podman.run(['images', '--format', '{{.Repository}}:{{.Tag}}']))
-    .split('\n')
-    .filter((line) => line !== '')
-    .sort();
 
 test.serial(
   'a host that hangs in the middle is given up and named, and the other one gets everything',

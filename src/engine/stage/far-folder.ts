@@ -28,6 +28,9 @@ export interface FarFile {
 /** `HEX:PIECES` for each part, as the scripts want it. */
 export type PartList = readonly { readonly hex: string; readonly pieces: number }[];
 
+/** What those may give who ask for something there. */
+type Asking = Pick<ScriptOptions, 'signal' | 'onOutput'>;
+
 /** How a command ended that was fed. */
 export interface FarEnding {
   readonly status: number | undefined;
@@ -71,8 +74,8 @@ export class FarFolder {
   }
 
   /** What lies there, by name; pieces that are not complete have `.part` behind it. */
-  async list(signal: AbortSignal | undefined): Promise<ReadonlyMap<string, FarFile>> {
-    return this.#ask('looking at what lies there', scripts.list, ['*', ...this.#hash], signal, readList);
+  async list(options: Asking): Promise<ReadonlyMap<string, FarFile>> {
+    return this.#ask('looking at what lies there', scripts.list, ['*', ...this.#hash], options, readList);
   }
 
   /**
@@ -124,9 +127,9 @@ export class FarFolder {
   }
 
   /** The parts of which the content there is not what their names say. */
-  async wrongParts(parts: PartList, signal: AbortSignal | undefined): Promise<ReadonlySet<string>> {
+  async wrongParts(parts: PartList, options: Asking): Promise<ReadonlySet<string>> {
     const args = [listText(parts), ...this.#hash];
-    const found = await this.#ask('comparing what lies there', scripts.hashes, args, signal, (text) => text);
+    const found = await this.#ask('comparing what lies there', scripts.hashes, args, options, (text) => text);
     const right = new Set(
       found.split('\n').flatMap((line) => {
         const [, hex, sha256] = /^([0-9a-f]{64}) .*?\b([0-9a-f]{64})\b/.exec(line) ?? [];
@@ -140,11 +143,7 @@ export class FarFolder {
    * Hands the parts to a command there, one behind the other, and returns how it ended and what it said. It goes on when
    * the connection breaks; then its end is waited for on the next one.
    */
-  async feed(
-    parts: PartList,
-    command: readonly string[],
-    options: Pick<ScriptOptions, 'signal' | 'onOutput'>,
-  ): Promise<FarEnding> {
+  async feed(parts: PartList, command: readonly string[], options: Asking): Promise<FarEnding> {
     const args = [listText(parts), ...command];
     const id = hexOfContent(Buffer.from([this.#run, ...args].join('\n'))).slice(0, 16);
     let isStarted = false;
@@ -181,10 +180,9 @@ export class FarFolder {
     what: string,
     script: string,
     args: readonly string[],
-    signal: AbortSignal | undefined,
+    options: Asking,
     read: (output: string) => T,
   ): Promise<T> {
-    const options = signal === undefined ? {} : { signal };
     try {
       return read(await this.#lasting.use((connection) => this.#script(connection, script, args, options)));
     } catch (fault) {

@@ -14,6 +14,8 @@ export interface SendOptions {
   /** The verified bytes of a part. */
   readonly read: (part: ArchivePart, signal: AbortSignal) => Chunks;
   readonly signal: AbortSignal | undefined;
+  /** Called whenever something of a piece has left. */
+  readonly alive: () => void;
   /** Bytes of blobs that are there so far, those included that were there before; they never become fewer. */
   readonly onBytes: (bytes: number) => void;
 }
@@ -23,7 +25,7 @@ export interface SendOptions {
  * passed over. Memory: a piece for each channel, and one that is being read.
  */
 export async function sendParts(parts: readonly ArchivePart[], options: SendOptions): Promise<void> {
-  const { folder, there, read, signal, onBytes } = options;
+  const { folder, there, read, signal, alive, onBytes } = options;
   const stop = new AbortController();
   const both = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
   const active = new Set<Promise<void>>();
@@ -33,7 +35,11 @@ export async function sendParts(parts: readonly ArchivePart[], options: SendOpti
       const counts = part.kind === 'blob';
       for await (const piece of piecesOf(part, read(part, both))) {
         while (active.size >= channels) await Promise.race(active);
-        const onSent = counts ? progress.of(piece.name) : (): void => undefined;
+        const count = counts ? progress.of(piece.name) : (): void => undefined;
+        const onSent = (bytes: number): void => {
+          alive();
+          count(bytes);
+        };
         const sending = folder.send(piece, there, both, onSent).finally(() => active.delete(sending));
         // Read at the next race; until then a fault is nobody's.
         sending.catch(() => undefined);

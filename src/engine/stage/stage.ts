@@ -15,7 +15,7 @@ import type { Engine } from '../engine.ts';
 import type { LoadOptions } from '../engine-load.ts';
 import { loadFailed } from '../load-answer.ts';
 import { freeThere } from '../ssh-room.ts';
-import { watchIdle } from '../patience.ts';
+import { watchIdle, type IdleWatch } from '../patience.ts';
 import { ClaimLost, Claims } from './claims.ts';
 import { runScript, scriptFault, ScriptFailed } from './far-command.ts';
 import { FarFolder, type FarEnding } from './far-folder.ts';
@@ -70,8 +70,8 @@ export class Stage {
   /**
    * Does work with the folder of an image held, and removes the folder afterwards; waits while another run holds it. Where
    * it is lost to another run, the work begins anew: it has to look first at what is there. What was sent stays when the
-   * host is out of reach, and when the work fails while another run waits for the folder, which goes on with it. Throws what the work throws, the abort reason, `E_SSH_UNREACHABLE`, `E_TARGET_FULL`,
-   * `E_TARGET_UNWRITABLE`.
+   * host is out of reach or was given up, and when the work fails while another run waits for the folder, which goes on with
+   * it. Throws what the work throws, the abort reason, `E_SSH_UNREACHABLE`, `E_TARGET_FULL`, `E_TARGET_UNWRITABLE`.
    */
   alone<T>(image: LockedImage, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
     const name = nameOf(image);
@@ -107,7 +107,7 @@ export class Stage {
     const folder = this.#folders.get(nameOf(image));
     if (folder === undefined) throw new TypeError(`${image.reference}: its folder is not held`);
     const parts = partsOf(plan);
-    await this.#inTurn(() => this.#bring(folder, image, parts, source, options));
+    await this.#inTurn(() => this.#bringInTime(folder, image, parts, source, options));
     await this.#feed(folder, engine, image, parts, options);
   }
 
@@ -128,30 +128,52 @@ export class Stage {
     }
   }
 
+  /** A host at which nothing gets any further for `loadIdle` is given up, with all that is still to come. */
+  async #bringInTime(
+    folder: FarFolder,
+    image: LockedImage,
+    parts: readonly ArchivePart[],
+    source: ImageSource,
+    options: LoadOptions,
+  ): Promise<void> {
+    const { lasting, name } = this.#options;
+    const idle = watchIdle(options.loadIdle);
+    const giveUp = (): void => lasting.giveUp(standsStill(name, options.loadIdle));
+    idle.signal.addEventListener('abort', giveUp, { once: true });
+    try {
+      await this.#bring(folder, image, parts, source, { ...options, idle });
+    } finally {
+      idle.stop();
+    }
+  }
+
   async #bring(
     folder: FarFolder,
     image: LockedImage,
     parts: readonly ArchivePart[],
     source: ImageSource,
-    { signal, onBytes = () => undefined, promised }: LoadOptions,
+    { signal, onBytes = () => undefined, promised, idle }: LoadOptions & { readonly idle: IdleWatch },
   ): Promise<void> {
+    const { alive, during } = idle;
+    const asking = { onOutput: alive, ...(signal === undefined ? {} : { signal }) };
     const free = await this.#options.lasting.use((connection) => freeThere(connection, folder.path));
     const distinct = [...new Map(parts.map((part) => [part.digest, part])).values()];
     let wanted = distinct;
     for (let round = 1; ; round += 1) {
-      const there = await folder.list(signal);
+      const there = await folder.list(asking);
       const missing = bytesToBring(wanted, there);
       if (round === 1) this.#tell(image, folder, totalSize(wanted) - missing);
       if (round === 1 && free !== undefined && missing > free) throw noRoom(image, folder, missing, free);
       const reading = {
-        ...{ name: image.reference, promised },
+        // A slow source is no fault of the host.
+        ...{ name: image.reference, promised, during },
         openBlob: (blob: Parameters<ImageSource['openBlob']>[1], unwanted: AbortSignal) =>
           source.openBlob(image, blob, { signal: unwanted }),
       };
       const read = (part: ArchivePart, stop: AbortSignal): Chunks =>
         part.kind === 'blob' ? readBlob(part.blob, reading, stop) : [part.content];
-      await sendParts(wanted, { folder, there, read, signal, onBytes });
-      const wrong = await folder.wrongParts(listOf(distinct), signal);
+      await sendParts(wanted, { folder, there, read, signal, alive, onBytes });
+      const wrong = await folder.wrongParts(listOf(distinct), asking);
       if (wrong.size === 0) return;
       const [first = ''] = wrong;
       if (round === rounds) throw keepsChanging(image, folder, first);
@@ -172,7 +194,11 @@ export class Stage {
     const command = this.#options.loader(engine);
     const idle = watchIdle(loadIdle);
     const both = signal === undefined ? idle.signal : AbortSignal.any([signal, idle.signal]);
-    const what = `${image.reference}: ${this.#options.name}`;
+    const { lasting, name } = this.#options;
+    const what = `${image.reference}: ${name}`;
+    idle.signal.addEventListener('abort', () => {
+      if (!lasting.isOpen) lasting.giveUp(standsStill(name, loadIdle));
+    });
     try {
       const ending = await folder.feed(listOf(parts), command, { signal: both, onOutput: idle.alive });
       const { status, words } = ending;
@@ -181,7 +207,8 @@ export class Stage {
         throw loadFailed(image.reference, words);
     } catch (fault) {
       signal?.throwIfAborted();
-      if (idle.signal.aborted) {
+      const isLost = fault instanceof PackferryError && fault.code === 'E_SSH_UNREACHABLE';
+      if (idle.signal.aborted && !isLost) {
         throw new PackferryError(
           'E_LOAD_FAILED',
           `${what}: nothing was heard of the load for ${loadIdle / 1000} s`,
@@ -250,6 +277,13 @@ export class Stage {
       this.#options.emit({ type: 'note', level: 'warning', message });
     }
   }
+}
+
+function standsStill(name: string, milliseconds: number): PackferryError {
+  const message = `${name}: for ${milliseconds / 1000} s nothing got any further there`;
+  return new PackferryError('E_SSH_UNREACHABLE', message, {
+    hint: 'The link stands still, or the disk there does. Run the same command again when that is over: it goes on where it stopped.',
+  });
 }
 
 /** What the folder of an image is called. */

@@ -24,14 +24,17 @@ export interface StageFolder {
   readonly silence?: number;
 }
 
-export type StagedOptions = LastingOptions & StageFolder;
+export interface StagedOptions extends LastingOptions, StageFolder {
+  /** Milliseconds in which nothing gets any further there, after which the host is given up. Default: that of `openDockerTarget`. */
+  readonly loadIdle?: number | undefined;
+}
 
 /**
  * An engine on another machine as target, for links that break often: images travel in pieces into a folder there and are
  * loaded from it. Throws what `connectEngineOverSsh` and `openDockerTarget` throw.
  */
 export async function openStagedTarget(endpoint: SshEndpoint, options: StagedOptions): Promise<ImageTarget> {
-  const { dir, silence, emit, signal } = options;
+  const { dir, silence, loadIdle, emit, signal } = options;
   const { name, as } = endpoint;
   const lasting = await LastingConnection.open(endpoint.destination, options);
   const ways = new WeakMap<HostConnection, Promise<Way>>();
@@ -73,6 +76,7 @@ export async function openStagedTarget(endpoint: SshEndpoint, options: StagedOpt
     return await lasting.use(() =>
       openDockerTarget(connection, {
         ...{ signal, inspectWithin: askWithin },
+        ...(loadIdle === undefined ? {} : { loadIdle }),
         staging: {
           over: (engine) => patientEngine(engine, lasting),
           alone: (...args) => stage.alone(...args),

@@ -2,7 +2,7 @@ import type { ImageTarget } from '../../core/ports.ts';
 import type { EngineConnection } from '../../engine/connect-engine.ts';
 import { isFar } from '../../engine/far-engine.ts';
 import { stagedTarget } from '../../engine/ssh-access.ts';
-import type { StageFolder } from '../../engine/stage/staged-target.ts';
+import type { StagedOptions, StageFolder } from '../../engine/stage/staged-target.ts';
 import { parseEngine, reachEngine, type EngineAccess } from '../engine-endpoint.ts';
 import type { HostEndpoint } from '../hosts/endpoints.ts';
 
@@ -11,7 +11,10 @@ export interface FoundEngine {
   readonly host: HostEndpoint;
   readonly connect: (signal: AbortSignal) => Promise<EngineConnection>;
   /** Opens it as a target by way of a folder there; undefined for one that is not reached over SSH. */
-  readonly stage?: (folder: StageFolder, signal: AbortSignal) => Promise<ImageTarget | undefined>;
+  readonly stage?: (
+    folder: StageFolder,
+    options: Pick<StagedOptions, 'loadIdle' | 'signal'>,
+  ) => Promise<ImageTarget | undefined>;
 }
 
 /** Reads the endpoint of an engine; touches nothing. Throws `E_ENDPOINT_INVALID`. */
@@ -21,9 +24,11 @@ export function findEngine(host: HostEndpoint, access: EngineAccess): FoundEngin
   return {
     host,
     connect: (signal) => reachEngine(locate, { ...access, signal }),
-    stage: async (folder, signal) => {
+    stage: async (folder, options) => {
       const place = await locate(environment);
-      return isFar(place) ? stagedTarget(place.endpoint, { ssh, stage: folder, emit, signal }) : undefined;
+      return isFar(place)
+        ? stagedTarget(place.endpoint, { ...options, ssh, stage: folder, emit })
+        : undefined;
     },
   };
 }

@@ -97,7 +97,7 @@ export async function bring(
 
 async function openTarget({ engine }: SurveyedHost, options: SyncOptions): Promise<ImageTarget> {
   const { loadIdle, stage, signal } = options;
-  const staged = stage === undefined ? undefined : await engine.stage?.(stage, signal);
+  const staged = stage === undefined ? undefined : await engine.stage?.(stage, { loadIdle, signal });
   if (staged !== undefined) return staged;
   const patience = loadIdle === undefined ? {} : { loadIdle };
   return openDockerTarget(await engine.connect(signal), { ...patience, signal });
