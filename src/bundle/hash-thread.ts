@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { hashThreadProgram } from './hash-thread-program.ts';
 import type { BytesRequest, HashAnswer, HashRequest } from './hash-thread-worker.ts';
@@ -14,7 +15,10 @@ export interface GrowingHash {
 
 /** The sha256 of bytes that are handed over. */
 export interface BytesHash {
-  /** Resolves when the thread has hashed them. They are its own from now on, unless others share their memory: then it gets a copy. */
+  /**
+   * Resolves when the thread has hashed them. They are its own from now on, unless other bytes lie in the same memory: then
+   * it gets a copy. In a `SharedArrayBuffer` they are lent to it, and may not change before.
+   */
   update(bytes: Buffer): Promise<void>;
   /** sha256 in hex of all bytes. Ends the hash. */
   digest(): Promise<string>;
@@ -23,6 +27,14 @@ export interface BytesHash {
 interface Waiting {
   readonly resolve: (hex: string) => void;
   readonly reject: (fault: Error) => void;
+}
+
+/** Bytes that are hashed sooner than threads are started. */
+const soonHashed = 16 * 1024 * 1024;
+
+/** Are there so many bytes to hash that threads for it are worth their start? */
+export function areThreadsOfUse(bytes: number, processors = availableParallelism()): boolean {
+  return processors > 1 && bytes >= soonHashed;
 }
 
 /** Bytes that are worth a message. */
@@ -95,11 +107,21 @@ export class HashThread {
     const stream = (this.#ids += 1);
     return {
       update: async (bytes) => {
+        const id = (this.#ids += 1);
+        if (bytes.buffer instanceof SharedArrayBuffer) {
+          await this.#ask({ id, stream, bytes });
+          return;
+        }
         const own = bytes.length === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
-        await this.#ask({ id: (this.#ids += 1), stream, bytes: own }, [own.buffer as ArrayBuffer]);
+        await this.#ask({ id, stream, bytes: own }, [own.buffer as ArrayBuffer]);
       },
       digest: () => this.#ask({ id: (this.#ids += 1), stream }),
     };
+  }
+
+  /** Throws what the thread has died of, or that it was ended. */
+  throwIfEnded(): void {
+    if (this.#fault !== undefined) throw this.#fault;
   }
 
   /** Ends the thread, whatever it is doing; it reads no file any more. */
