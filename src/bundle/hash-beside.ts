@@ -1,10 +1,13 @@
+import { availableParallelism } from 'node:os';
 import type { ArchiveHash } from '../archive/check.ts';
-import { areThreadsOfUse, HashThread } from './hash-thread.ts';
+import { HashThread } from './hash-thread.ts';
 
 /** Bytes that are worth a message. */
-const pieceSize = 1024 * 1024;
+const pieceSize = 2 * 1024 * 1024;
 /** Pieces that may wait for being hashed: when the thread is behind, whoever reads waits for it. */
-const mostPieces = 8;
+const mostPieces = 4;
+/** Of less, the sums are taken before a thread has started (some 45 ms) and has caught up. */
+const leastBytes = 64 * 1024 * 1024;
 
 /**
  * Takes the sums of whole archives in a thread, beside whoever reads them and hashes their blobs. The thread gets a copy of
@@ -63,8 +66,8 @@ export class HashBeside {
 }
 
 /** One for archives of so many bytes; undefined where a thread is of no use, or the system gives none. */
-export function hashBesideFor(bytes: number, processors?: number): HashBeside | undefined {
-  if (!areThreadsOfUse(bytes, processors)) return undefined;
+export function hashBesideFor(bytes: number, processors = availableParallelism()): HashBeside | undefined {
+  if (processors < 2 || bytes < leastBytes) return undefined;
   try {
     return new HashBeside();
   } catch (fault) {

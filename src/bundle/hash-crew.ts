@@ -3,10 +3,12 @@ import type { Readable } from 'node:stream';
 import type { Digest } from '../core/digest.ts';
 import { totalSize, type Descriptor } from '../core/image.ts';
 import { digestMismatch, sizeMismatch, type VerifyOptions } from '../core/verify-stream.ts';
-import { areThreadsOfUse, HashThread } from './hash-thread.ts';
+import { HashThread } from './hash-thread.ts';
 
 /** More threads than this would wait for what is read. */
 const mostThreads = 4;
+/** Bytes that are hashed sooner than threads are started. */
+const soonHashed = 16 * 1024 * 1024;
 /** Chunks of a stream (of 1 MiB at most, as blobs are read) that may wait for being hashed. */
 const mostWaiting = 8;
 
@@ -85,7 +87,7 @@ export function crewFor(
   blobs: readonly Pick<Descriptor, 'size'>[],
   processors = availableParallelism(),
 ): HashCrew | undefined {
-  if (!areThreadsOfUse(totalSize(blobs), processors)) return undefined;
+  if (processors < 2 || totalSize(blobs) < soonHashed) return undefined;
   return new HashCrew(Math.min(blobs.length, processors, mostThreads));
 }
 

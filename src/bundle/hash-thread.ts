@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { hashThreadProgram } from './hash-thread-program.ts';
 import type { BytesRequest, HashAnswer, HashRequest } from './hash-thread-worker.ts';
@@ -27,14 +26,6 @@ export interface BytesHash {
 interface Waiting {
   readonly resolve: (hex: string) => void;
   readonly reject: (fault: Error) => void;
-}
-
-/** Bytes that are hashed sooner than threads are started. */
-const soonHashed = 16 * 1024 * 1024;
-
-/** Are there so many bytes to hash that threads for it are worth their start? */
-export function areThreadsOfUse(bytes: number, processors = availableParallelism()): boolean {
-  return processors > 1 && bytes >= soonHashed;
 }
 
 /** Bytes that are worth a message. */

@@ -73,8 +73,8 @@ test('whoever waits for a thread that has ended is told, and so is whoever comes
 
 test('a thread is started where it is of use', async (t) => {
   t.is(hashBesideFor(100 * mib, 1), undefined);
-  t.is(hashBesideFor(mib, 8), undefined);
-  const hashes = hashBesideFor(16 * mib, 2);
+  t.is(hashBesideFor(63 * mib, 8), undefined);
+  const hashes = hashBesideFor(64 * mib, 2);
   t.true(hashes instanceof HashBeside);
   await hashes?.close();
 });
