@@ -50,24 +50,34 @@ export interface BlobWatcher {
   end(blob: Descriptor, intact: boolean): Promise<void> | undefined;
 }
 
+/** The sha256 of a whole archive, which may be taken elsewhere than in this thread. */
+export interface ArchiveHash {
+  /** The next bytes, which stay the caller's. Where it returns a promise, more may come only when that is resolved. */
+  update(bytes: Buffer): Promise<void> | undefined;
+  /** In hex, of all bytes. Ends the hash. */
+  digest(): Promise<string> | string;
+}
+
 export interface CheckOptions {
   /** Total bytes read so far, with those that could not be. */
   readonly onBytes?: (bytes: number) => void;
   readonly watchers?: readonly BlobWatcher[];
+  /** Takes the sum of all bytes; not asked for one when some could not be read. Default: taken in this thread. */
+  readonly whole?: ArchiveHash;
   readonly signal?: AbortSignal;
 }
 
 /**
  * Compares an archive with its plan in one pass: every header, document, padding and end byte for byte, every blob by
  * digest. Damage is reported, never thrown, and reading goes on to the end, so that one run finds all of it. Throws
- * only what `chunks` throws, and the reason of the signal. Holds one chunk at a time.
+ * only what `chunks`, `whole` and watchers throw, and the reason of the signal. Holds one chunk at a time.
  */
 export async function checkArchive(
   chunks: AsyncIterable<Buffer | Gap>,
   plan: ArchivePlan,
   options: CheckOptions = {},
 ): Promise<ArchiveCheck> {
-  const whole = createHash('sha256');
+  const whole = options.whole ?? hashHere();
   const regions = new RegionCheck(plan, options.watchers ?? []);
   let size = 0;
   let isWhole = true;
@@ -78,14 +88,20 @@ export async function checkArchive(
       size += chunk.gap;
       await regions.skip(chunk.gap);
     } else {
-      whole.update(chunk);
+      // First, so that whoever takes it elsewhere does so while the blobs are hashed here.
+      if (isWhole) await whole.update(chunk);
       size += chunk.length;
       await regions.take(chunk);
     }
     options.onBytes?.(size);
   }
   const found = regions.finish();
-  return { ...(isWhole ? { sha256: whole.digest('hex') } : {}), size, ...found };
+  return { ...(isWhole ? { sha256: await whole.digest() } : {}), size, ...found };
+}
+
+function hashHere(): ArchiveHash {
+  const hash = createHash('sha256');
+  return { update: (bytes) => void hash.update(bytes), digest: () => hash.digest('hex') };
 }
 
 /** Follows the planned regions while bytes arrive in pieces of any length. */

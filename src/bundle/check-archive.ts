@@ -5,6 +5,7 @@ import type { Emit } from '../core/events.ts';
 import { archiveFault } from './archive-faults.ts';
 import { missingFile, type FileCheck } from './file-check.ts';
 import { openBundleFile, readingFile, type FolderListing } from './folder.ts';
+import type { HashBeside } from './hash-beside.ts';
 import { lostBlobs } from './lost-blobs.ts';
 import { readAround } from './read-around.ts';
 import type { ReadVolume } from './read-document.ts';
@@ -14,6 +15,8 @@ export interface CheckOptions {
   readonly signal?: AbortSignal;
   /** Look at the blobs of the archive while it is read. */
   readonly watchers?: readonly BlobWatcher[];
+  /** Takes the sum of the archive. Default: it is taken in this thread. */
+  readonly hashes?: HashBeside | undefined;
 }
 
 /** How an archive was found when it was opened and read. */
@@ -27,7 +30,8 @@ export interface ArchiveReading {
 
 /**
  * Reads one archive once and compares every byte with its plan and its sum. One that is missing, has another size or
- * cannot be read is a result too; what lies beyond its planned end is never read. Throws the reason of the signal only.
+ * cannot be read is a result too; what lies beyond its planned end is never read. Throws the reason of the signal, and what
+ * ails the thread that hashes.
  */
 export async function checkArchiveFile(
   listing: FolderListing,
@@ -40,6 +44,7 @@ export async function checkArchiveFile(
   emit({ type: 'started', task: 'verify', item: file, bytes: plan.size });
   const check = await examine(listing, volume, sha256, options).catch((fault: unknown): FileCheck => {
     signal?.throwIfAborted();
+    options.hashes?.throwIfEnded();
     return {
       result: { file, result: 'unreadable' },
       fault: asPackferryError(fault),
@@ -94,7 +99,7 @@ async function examine(
 async function read(
   listing: FolderListing,
   { file, plan }: ReadVolume,
-  { emit, signal, watchers = [] }: CheckOptions,
+  { emit, signal, watchers = [], hashes }: CheckOptions,
 ): Promise<ArchiveReading> {
   const handle = await openBundleFile(listing.dir, file, listing.files.get(file));
   try {
@@ -110,6 +115,7 @@ async function read(
     const check = await checkArchive(chunks, plan, {
       onBytes: (bytes) => emit({ type: 'progress', task: 'verify', item: file, bytes }),
       watchers,
+      ...(hashes === undefined ? {} : { whole: hashes.archive() }),
       ...(signal === undefined ? {} : { signal }),
     });
     return { check, size, ...(refusals.length === 0 ? {} : { refusal: refusals[0] }) };

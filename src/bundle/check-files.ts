@@ -10,6 +10,7 @@ import { LayerCheck, type LayersChecked } from './check-layers.ts';
 import { sumOf, throwAll } from './faults.ts';
 import type { FileCheck } from './file-check.ts';
 import type { FolderListing } from './folder.ts';
+import { hashBesideFor, type HashBeside } from './hash-beside.ts';
 import { intactLayers, withIntactCopies } from './lost-blobs.ts';
 import type { OpenBundleOptions } from './open.ts';
 import type { ReadDocument } from './read-document.ts';
@@ -44,6 +45,26 @@ export async function checkFiles(
   options: OpenBundleOptions,
   tapped?: TappedCheck,
 ): Promise<FilesChecked> {
+  // Decompressing takes what processors there are by itself. The thread starts while small files are read.
+  const hashes = options.deep === true ? undefined : hashBesideFor(archiveBytes(word));
+  try {
+    return await checkEach(listing, list, word, { ...options, hashes }, tapped);
+  } finally {
+    await hashes?.close();
+  }
+}
+
+function archiveBytes(word: OwnWord | undefined): number {
+  return (word?.read.volumes ?? []).reduce((sum, { plan }) => sum + plan.size, 0);
+}
+
+async function checkEach(
+  listing: FolderListing,
+  list: SignedList,
+  word: OwnWord | undefined,
+  options: OpenBundleOptions & { readonly hashes: HashBeside | undefined },
+  tapped: TappedCheck | undefined,
+): Promise<FilesChecked> {
   const read = word?.read;
   const { emit, signal, deep } = options;
   const volumes = read?.volumes ?? [];
@@ -59,8 +80,7 @@ export async function checkFiles(
       checks.set(name, await checkFile(listing, name, sha256, signal));
   }
   await tapped?.beforeArchives([...checks.values()].every(({ fault }) => fault === undefined));
-  const bytes = volumes.reduce((sum, { plan }) => sum + plan.size, 0);
-  emit({ type: 'planned', task: 'verify', items: volumes.length, bytes });
+  emit({ type: 'planned', task: 'verify', items: volumes.length, bytes: archiveBytes(word) });
   for (const volume of volumes) {
     signal?.throwIfAborted();
     const { file: name } = volume;

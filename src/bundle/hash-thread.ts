@@ -14,7 +14,10 @@ export interface GrowingHash {
 
 /** The sha256 of bytes that are handed over. */
 export interface BytesHash {
-  /** Resolves when the thread has hashed them. They are its own from now on, unless others share their memory: then it gets a copy. */
+  /**
+   * Resolves when the thread has hashed them. They are its own from now on, unless other bytes lie in the same memory: then
+   * it gets a copy. In a `SharedArrayBuffer` they are lent to it, and may not change before.
+   */
   update(bytes: Buffer): Promise<void>;
   /** sha256 in hex of all bytes. Ends the hash. */
   digest(): Promise<string>;
@@ -95,11 +98,21 @@ export class HashThread {
     const stream = (this.#ids += 1);
     return {
       update: async (bytes) => {
+        const id = (this.#ids += 1);
+        if (bytes.buffer instanceof SharedArrayBuffer) {
+          await this.#ask({ id, stream, bytes });
+          return;
+        }
         const own = bytes.length === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
-        await this.#ask({ id: (this.#ids += 1), stream, bytes: own }, [own.buffer as ArrayBuffer]);
+        await this.#ask({ id, stream, bytes: own }, [own.buffer as ArrayBuffer]);
       },
       digest: () => this.#ask({ id: (this.#ids += 1), stream }),
     };
+  }
+
+  /** Throws what the thread has died of, or that it was ended. */
+  throwIfEnded(): void {
+    if (this.#fault !== undefined) throw this.#fault;
   }
 
   /** Ends the thread, whatever it is doing; it reads no file any more. */

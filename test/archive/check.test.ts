@@ -145,3 +145,35 @@ test('a fault of the disk is no damage: it is thrown', async (t) => {
   );
   t.is(await t.throwsAsync(checkArchive(chunks, plan)), broken);
 });
+
+test('the sum is taken by whoever is given for it: of all bytes, and of none behind a gap', async (t) => {
+  const got: Buffer[] = [];
+  let asked = 0;
+  const whole = {
+    update: async (bytes: Buffer): Promise<void> => {
+      await Promise.resolve();
+      got.push(bytes);
+    },
+    digest: () => {
+      asked += 1;
+      return Promise.resolve('the sum');
+    },
+  };
+  t.deepEqual(await check(intact, 4096, { whole }), {
+    sha256: 'the sum',
+    size: plan.size,
+    damage: [],
+    lost: [],
+  });
+  t.deepEqual(Buffer.concat(got), intact);
+  got.length = 0;
+  const chunks = [intact.subarray(0, 512), { gap: 512 }, intact.subarray(1024)];
+  const { sha256, size } = await checkArchive(Readable.from(chunks), plan, { whole });
+  t.is(sha256, undefined);
+  t.is(size, plan.size);
+  t.deepEqual(got, chunks.slice(0, 1));
+  t.is(asked, 1);
+  const broken = new Error('the thread is gone');
+  const breaking = { ...whole, update: () => Promise.reject(broken) };
+  t.is(await t.throwsAsync(check(intact, 4096, { whole: breaking })), broken);
+});
