@@ -10,6 +10,9 @@ import type { RetryPolicy } from '../retry.ts';
 import { discard, headerOf, type Answer } from '../transport.ts';
 import { targetFault } from './fault.ts';
 
+/** Whoever answers with one of these is there. 401 among them: nobody logs in for it. */
+const anyAnswer: readonly number[] = [200, 401, 403, 404, 405, 429, 500, 502, 503, 504];
+
 /** Requests to the one registry that images are brought to; their errors are those of a target. */
 export class Writer {
   readonly endpoint: Endpoint;
@@ -52,7 +55,10 @@ export class Writer {
     });
   }
 
-  /** Throws `E_TARGET_UNREACHABLE` when nobody answers there, after a few seconds: whoever mistyped the host wants to hear of it. */
+  /**
+   * Throws `E_TARGET_UNREACHABLE` when nobody answers there, after a few seconds: whoever mistyped the host wants to hear of it. A
+   * registry that is busy, or wants no such question, is there.
+   */
   async reach(signal?: AbortSignal): Promise<void> {
     const { endpoint } = this;
     const path = endpoint.prefix.replace(/\/$/, '');
@@ -60,7 +66,7 @@ export class Writer {
     try {
       await this.ask(
         { endpoint, path },
-        { path: url, expects: [200, 401], retries: 2, what: `registry://${endpoint.name}`, signal },
+        { path: url, expects: anyAnswer, retries: 2, what: `registry://${endpoint.name}`, signal },
       );
     } catch (fault) {
       signal?.throwIfAborted();
