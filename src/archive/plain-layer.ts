@@ -53,7 +53,8 @@ export async function* readPlain(
 ): AsyncGenerator<Buffer> {
   const source = addAbortSignal(stop, await openBlob(blob, stop));
   const what = `${name}: blob ${blob.digest}`;
-  const gunzip = createGunzip({ chunkSize: 256 * 1024 });
+  // Pieces of 256 KiB cost a fifth more.
+  const gunzip = createGunzip({ chunkSize: 512 * 1024 });
   // pipeline hands faults on to the last stream; the callback only keeps it from throwing.
   pipeline(verified(source, blob, { name: what, onBytes: onRead }), gunzip, () => undefined);
   const hash = expected.diffId === undefined ? undefined : createHash('sha256');

@@ -36,7 +36,20 @@ export async function roomOf({
 /** Layers in zstd: Docker's classic store knows them from 23.0 on (moby, `pkg/archive`), the others always. */
 export function takesZstd({ product, idOf, version }: EngineFacts): boolean {
   if (product === 'podman' || idOf === 'manifest') return true;
-  const [, major] = /^v?(\d+)\./.exec(version ?? '') ?? [];
   // Who says nothing of a version is given the benefit of the doubt.
-  return major === undefined || Number(major) >= 23;
+  return (majorOf(version) ?? 23) >= 23;
+}
+
+/**
+ * Is an engine on this machine done sooner with layers that come decompressed? Podman decompresses them twice. Docker's containerd store
+ * keeps blobs as they come. Its classic store unpacks in threads that take turns with the one that decompresses (moby 24.0
+ * and later, `pkg/chrootarchive`); before, in a process of its own beside it, and there is nothing to be won.
+ */
+export function isSoonerPlain({ product, idOf, version }: EngineFacts): boolean {
+  return product === 'podman' || (idOf === 'config' && (majorOf(version) ?? 0) >= 24);
+}
+
+function majorOf(version: string | undefined): number | undefined {
+  const [, major] = /^v?(\d+)\./.exec(version ?? '') ?? [];
+  return major === undefined ? undefined : Number(major);
 }

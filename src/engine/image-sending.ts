@@ -8,6 +8,7 @@ import { nameOf, parseReference, tagNameOf } from '../core/reference.ts';
 import { connectionBroke } from './broken-way.ts';
 import type { Engine } from './engine.ts';
 import { loadImage } from './engine-load.ts';
+import { isSoonerPlain } from './engine-room.ts';
 import type { Comparison } from './held-image.ts';
 import { nameImage, removeNameless } from './image-names.ts';
 import { inTime } from './patience.ts';
@@ -128,19 +129,18 @@ export class ImageSending {
     source: ImageSource,
     options: DeliverOptions,
   ): Promise<string | undefined> {
-    const { product, idOf } = this.#engine.facts;
+    const { facts } = this.#engine;
     const left: ReadonlySet<Digest> = how === 'thin' ? without : new Set();
     const plan = (plainSizes: PlainSizes): ArchivePlan =>
-      product === 'podman' && left.size + plainSizes.size > 0
+      facts.product === 'podman' && left.size + plainSizes.size > 0
         ? planStubArchive(image, left, plainSizes)
         : planArchive([this.#asSent(image)], { commitRecord: 'last', plainSizes, without: left });
     // What the engine has by the name of the content it takes for good, without looking at the layer that comes.
     const unread = how === 'thin' ? {} : { unread: without };
     const send = (planned: ArchivePlan): Promise<void> =>
       this.#send(image, planned, source, { ...options, ...unread });
-    // The containerd store keeps blobs as they come.
-    const isPacked = this.#isRemote || this.#staging !== undefined || idOf === 'manifest';
-    const plainFrom = isPacked ? Infinity : leastPlain;
+    const isFar = this.#isRemote || this.#staging !== undefined;
+    const plainFrom = isFar || !isSoonerPlain(facts) ? Infinity : leastPlain;
     return sendPlain(image, source, { without, plainFrom, signal: options.signal, plan, send });
   }
 

@@ -7,7 +7,7 @@ import type { Objection } from '../core/ports.ts';
 import { formatSize } from '../core/size.ts';
 import type { Engine } from './engine.ts';
 import { engineWords } from './engine-words.ts';
-import { roomOf, takesZstd, type EngineRoom } from './engine-room.ts';
+import { isSoonerPlain, roomOf, takesZstd, type EngineRoom } from './engine-room.ts';
 
 /** File systems that compress: what is sent may take less there than it has. */
 const compressing = new Set(['btrfs', 'zfs']);
@@ -79,9 +79,9 @@ function roomObjections(
   if (room === undefined) return [];
   const blobs = new Map(sizes.flatMap(({ missing }) => missing.map((blob) => [blob.digest, blob] as const)));
   const bytes = totalSize([...blobs.values()]);
-  // The engine first writes the archive of an image to a folder for temporary files, which usually is on the same disk; all but
-  // the containerd store may be sent it decompressed.
-  const archived = facts.idOf === 'config' ? unpacking : 1;
+  // The engine first writes the archive of an image to a folder for temporary files, which usually is on the same disk, and
+  // may be sent it decompressed.
+  const archived = isSoonerPlain(facts) ? unpacking : 1;
   const largest = archived * Math.max(0, ...sizes.map(({ missing }) => totalSize([...missing])));
   const isUnpacked = sizes.some(({ image }) => image.isUnpacked === true);
   const likely = Math.ceil(bytes * (isUnpacked ? 1 : unpacking) + largest);

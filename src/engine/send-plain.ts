@@ -22,8 +22,7 @@ export interface PlainOptions {
 const none: PlainSizes = new Map();
 
 /**
- * Sends an archive with its layers decompressed, where that can be and is worth it: engines do it slower, Docker while it
- * unpacks, Podman twice, once only to learn their size. Where a layer turns out to have another content than its size
+ * Sends an archive with its layers decompressed, where that can be and is worth it (see `isSoonerPlain`). Where a layer turns out to have another content than its size
  * told, nothing of the image is kept, and all is sent as it is; resolves with the reason then. Throws what `send` and
  * reading throw.
  */

@@ -18,13 +18,11 @@ import { engineTest, savedLayers, type EngineBench } from '../helpers/system-eng
 import { assertHolds, endpointOf, importBundleInto } from '../helpers/system-import.ts';
 import { composedSource } from '../helpers/system-images.ts';
 
-// Docker decompresses layers while it unpacks them, Podman twice. So where one is on this machine, layers are sent to it decompressed, but never
+// Docker 24 and later decompress layers while they unpack them, Podman twice. So where one is on this machine, layers are sent to it decompressed, but never
 // to Docker's containerd store, which keeps them as they come.
 
 const podmans = engineKinds.filter(({ product }) => product === 'podman');
-const classics = engineKinds.filter(
-  ({ name, product }) => product === 'docker' && !name.includes('containerd'),
-);
+const classics = engineKinds.filter(({ name }) => name === 'newer Docker, classic store');
 const all = [...classics, ...podmans];
 const repository = 'docker.io/demisto/sample';
 /** From 32 MiB on it is worth it. */
