@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf, PackferryError, systemCodeOf } from '../core/errors.ts';
+import { portOf } from '../core/hosts.ts';
 import { limits } from '../core/limits.ts';
 import type { ClientCertificate } from './options.ts';
 
@@ -29,6 +30,11 @@ export async function readHostCertificates(
     if (files !== undefined) return readFolder(folder, files);
   }
   return undefined;
+}
+
+/** What folders for a host may be called: as people write it, and with its port. */
+export function certificateFolderNames(url: URL, host = url.host): string[] {
+  return [...new Set([host, url.host, `${url.hostname}:${portOf(url)}`])];
 }
 
 /**

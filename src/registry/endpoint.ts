@@ -1,7 +1,7 @@
 import { PackferryError } from '../core/errors.ts';
 import { isLoopback } from '../core/hosts.ts';
 import { isRegistryHost, isRepositoryPath, type ImageReference } from '../core/reference.ts';
-import { hasHostCertificates } from './certificate-folder.ts';
+import { certificateFolderNames, hasHostCertificates } from './certificate-folder.ts';
 import type { RegistrySettings } from './options.ts';
 
 /** A place where repositories of a registry can be read: the registry itself, its location, or one of its mirrors. */
@@ -110,20 +110,16 @@ export function endpointAt(
   const { plainHttp } = own.findLast((one) => one.plainHttp !== undefined) ?? settings;
   // Certificates are set for what speaks HTTPS, also on this machine.
   const isTls = own.some(({ ca, client }) => ca !== undefined || client !== undefined);
-  const { hostname } = new URL(`http://${address}`);
-  const names = hasPort(host) ? [host] : [host, `${host}:443`];
+  const secure = new URL(`https://${address}`);
+  const names = certificateFolderNames(secure, host);
   const plain =
-    plainHttp ?? (!isTls && isLoopback(hostname) && !hasHostCertificates(certificateFolders, names));
+    plainHttp ?? (!isTls && isLoopback(secure.hostname) && !hasHostCertificates(certificateFolders, names));
   return {
     name,
     host,
     origin: new URL(`${plain ? 'http' : 'https'}://${address}`).origin,
     prefix: path === undefined ? '' : `${path}/`,
   };
-}
-
-function hasPort(host: string): boolean {
-  return /:[0-9]+$/.test(host);
 }
 
 /** The keys that are this name or stand above it, the shortest first. */

@@ -1,7 +1,6 @@
 import * as tls from 'node:tls';
 import { messageOf, PackferryError } from '../core/errors.ts';
-import { portOf } from '../core/hosts.ts';
-import { readHostCertificates, type HostCertificates } from './certificate-folder.ts';
+import { certificateFolderNames, readHostCertificates, type HostCertificates } from './certificate-folder.ts';
 import { configuredEndpoints } from './endpoint.ts';
 import type { ClientCertificate, FilledOptions } from './options.ts';
 import type { TlsTrust } from './http/open-socket.ts';
@@ -79,8 +78,8 @@ export class OriginTrust {
     url: URL,
     host: string | undefined,
   ): Promise<{ configured: Configured | undefined; found: HostCertificates | undefined }> {
-    const names = [...(host === undefined ? [] : [host]), url.host, `${url.hostname}:${portOf(url)}`];
-    const found = await readHostCertificates(this.#options.certificateFolders, [...new Set(names)]);
+    const names = certificateFolderNames(url, host);
+    const found = await readHostCertificates(this.#options.certificateFolders, names);
     return { configured: this.#configured.get(url.origin), found };
   }
 }

@@ -7,7 +7,11 @@ import { parseRequirement, shown, type Requirement } from './requirement.ts';
 /** Reads a requirements file of pip. Throws `E_BUILD_INVALID` with every line that is wrong. */
 export async function readRequirementsFile(file: string): Promise<readonly Requirement[]> {
   const code = 'E_BUILD_INVALID';
-  const bytes = await readFile(file, { code, maxBytes: limits.requirementsFile });
+  const bytes = await readFile(file, { code, maxBytes: limits.requirementsFile }).catch((fault: unknown) => {
+    if (!(fault instanceof PackferryError) || fault.hint !== undefined) throw fault;
+    const hint = 'Name the file that "pip install --requirement FILE" would take.';
+    throw new PackferryError(code, fault.message, { hint, cause: fault.cause });
+  });
   return parseRequirementsFile(decodeText(bytes, file, code), file);
 }
 

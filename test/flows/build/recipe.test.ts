@@ -53,6 +53,13 @@ test('an index with a query', refused, { indexUrl: 'https://pypi.example/?a=b' }
 test('an index that is a file', refused, { indexUrl: 'file:///etc' }, /^E_BUILD_INVALID/);
 test('an index with a line break', refused, { indexUrl: 'https://a.example/\nRUN id' }, /^E_BUILD_INVALID/);
 
+test('a requirements file that is not there comes with what to give instead', async (t) => {
+  const reading = readRecipe({ ...written, requirements: ['/nonexistent/r.txt'] }, signal);
+  const error = await t.throwsAsync(reading, { instanceOf: PackferryError, code: 'E_BUILD_INVALID' });
+  const told = [error, ...error.errors].map(({ hint = '' }) => hint).join(' ');
+  t.regex(told, /pip install --requirement/);
+});
+
 test('hashes of some requirements only are refused before pip would', async (t) => {
   const file = path.join(await tempDir(t), 'r.txt');
   await writeFile(file, `idna==3.10 --hash=sha256:${'a'.repeat(64)}\n`);
